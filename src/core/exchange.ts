@@ -1,0 +1,101 @@
+// An exchange is one request and its answer. It is an immutable record that grows from left to right: every stage of
+// the line returns the record that it was given and what it has found, so that a skipped stage does not compile.
+//
+//   Received ► Identified ► Resolved ► Authorized ► Located ► Credentialed ► (forwarded)
+//                              └────► Answered: the gateway answers by itself, no node is asked
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
+import type { Action } from './action.ts';
+import type { Requirement } from './attributes.ts';
+import type { Grant } from './decision.ts';
+import type { HeaderLines } from './headers.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { NodeName } from './names.ts';
+import type { KubeletCredential, NodeEntry } from './node.ts';
+import type { Authentication } from './user.ts';
+
+/** The certificate that a client presented, as DER. One object a connection, so that results can be kept by it. */
+export interface PresentedCertificate {
+  readonly leaf: Uint8Array;
+  /** The other certificates that the client sent, in its order. */
+  readonly intermediates: readonly Uint8Array[];
+}
+
+export interface Peer {
+  /** Client addresses, farthest first; only what a trusted proxy reported precedes the TCP peer. */
+  readonly sourceIPs: readonly [string, ...string[]];
+  readonly certificate: PresentedCertificate | undefined;
+}
+
+/** Where the answer goes. Only `listen` and `forward` look inside. */
+export type Reply =
+  | { readonly kind: 'http'; readonly request: IncomingMessage; readonly response: ServerResponse }
+  | {
+      readonly kind: 'upgrade';
+      readonly request: IncomingMessage;
+      readonly socket: Duplex;
+      readonly head: Buffer;
+    };
+
+export interface Received {
+  /** The gateway's own id of this exchange, sent back as `Audit-Id`. */
+  readonly auditId: string;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number;
+  readonly method: string;
+  /** The request target exactly as the client wrote it. */
+  readonly target: string;
+  readonly headers: HeaderLines;
+  readonly peer: Peer;
+  readonly body: Readable;
+  readonly reply: Reply;
+  readonly lifetime: Lifetime;
+}
+
+export interface Identified extends Received {
+  readonly authentication: Authentication;
+}
+
+/** How the answer travels: an HTTP message, or the upgraded connection that the client asked for. */
+export type Transport =
+  | { readonly kind: 'http' }
+  /** `X-Stream-Protocol-Version` values in the client's order. */
+  | { readonly kind: 'spdy'; readonly protocols: readonly string[] }
+  /** `Sec-WebSocket-Protocol` values in the client's order, credentials taken out. */
+  | { readonly kind: 'websocket'; readonly protocols: readonly string[]; readonly key: string };
+
+export interface Resolved extends Identified {
+  readonly node: NodeName;
+  readonly action: Action;
+  readonly transport: Transport;
+  readonly requirement: Requirement;
+  /** Whose words the answer is in: a kubelet's own, or those that kubectl expects of an API server. */
+  readonly surface: 'kubelet' | 'kubectl';
+}
+
+/** What the gateway answers by itself to anybody with a valid identity. */
+export type Answer =
+  | { readonly kind: 'json'; readonly contentType: string; readonly body: string }
+  /** `location` is a path of this gateway, relative to the server. */
+  | { readonly kind: 'redirect'; readonly location: string }
+  /** The Prometheus http_sd document: the nodes whose metrics the caller may read. */
+  | { readonly kind: 'scrapeTargets' };
+
+export interface Answered extends Identified {
+  readonly answer: Answer;
+}
+
+export interface Authorized extends Resolved {
+  readonly grant: Grant;
+}
+
+export interface Located extends Authorized {
+  readonly entry: NodeEntry;
+}
+
+export interface Credentialed extends Located {
+  readonly credential: KubeletCredential;
+}
+
+export const isResolved = (exchange: Resolved | Answered): exchange is Resolved => 'requirement' in exchange;
