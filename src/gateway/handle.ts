@@ -16,6 +16,9 @@ import { Fault, toFault } from '../core/fault.ts';
 
 type Awaitable<T> = T | Promise<T>;
 
+/** An audit mode with nothing to wait for. */
+const TOLD: Promise<void> = Promise.resolve();
+
 export interface Line {
   readonly observe: Observer;
   identify(received: Received): Awaitable<Identified>;
@@ -43,7 +46,9 @@ export async function handle(line: Line, received: Received): Promise<void> {
     const identified = (known = await line.identify(received));
     const resolved = (known = line.resolve(identified));
     // The write of the audit event and the authorizer's answer are waited for together; no node is dialled before both.
-    told = observation.received(resolved) ?? Promise.resolve();
+    told = observation.received(resolved) ?? TOLD;
+    // Should it reject while the authorizer is still being waited for, it is not unhandled: it is awaited below.
+    told.catch(() => undefined);
     if (!isResolved(resolved)) {
       await told;
       observation.complete(await line.answer(resolved));
@@ -55,7 +60,7 @@ export async function handle(line: Line, received: Received): Promise<void> {
     const credentialed = await toNode(line, authorized, observation);
     observation.complete(await line.forward(credentialed, observation));
   } catch (error) {
-    const fault = await unlessUntold(told ?? observation.received(known), error);
+    const fault = await unlessUntold(told ?? observation.received(known) ?? TOLD, error);
     line.refuse(received, fault);
     const ending = { code: fault.code, fault };
     if (error instanceof Fault) observation.complete(ending);
@@ -72,7 +77,7 @@ async function toNode(line: Line, authorized: Authorized, observation: Observati
 }
 
 /** The fault to answer with: the refusal itself, or that its audit event could not be stored. */
-async function unlessUntold(told: Promise<void> | undefined, error: unknown): Promise<Fault> {
+async function unlessUntold(told: Promise<void>, error: unknown): Promise<Fault> {
   try {
     await told;
     return toFault(error);

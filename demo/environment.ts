@@ -1,0 +1,160 @@
+// Everything around the gateway in the demo and in the scenario tests, all of it on loopback: a certificate authority
+// for each trust domain, a real OpenID provider, simulated nodes, and the configuration files for the gateway.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Kubelet } from './kubelet/kubelet.ts';
+import { createAuthority } from '../src/pki/issue.ts';
+import { startIdentityProvider } from './identity-provider.ts';
+import { demoPods } from './kubelet/pods.ts';
+import { startKubelet } from './kubelet/kubelet.ts';
+import { AUDIT_POLICY, RBAC, authenticationConfiguration, gatewayConfiguration, kubeconfig } from './manifests.ts';
+
+export const AUDIENCE = 'kubelet-gateway';
+export const USERS = {
+  alice: { groups: ['sre'] },
+  bob: { groups: ['monitoring'] },
+  carol: { groups: ['monitoring'] },
+} as const;
+export type DemoUser = keyof typeof USERS;
+
+const NODES = ['node-1', 'node-2', 'node-3'] as const;
+
+/** What the reader's certificate may do at a kubelet; the operator's may do everything. */
+const READER = new Set(['metrics', 'stats', 'pods', 'healthz', 'log']);
+
+export interface Environment {
+  readonly directory: string;
+  readonly configurationFile: string;
+  readonly port: number;
+  readonly adminPort: number;
+  /** PEM of the authority that signed the gateway's serving certificate. */
+  readonly certificateAuthority: string;
+  readonly kubelets: ReadonlyMap<string, Kubelet>;
+  issueToken(user: DemoUser, ttlSeconds?: number): Promise<string>;
+  /** A client certificate that the gateway accepts. */
+  issueClientCertificate(user: string, groups: readonly string[]): Promise<{ certificate: string; key: string }>;
+  close(): Promise<void>;
+}
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/**
+ * Sets up `directory` (made if absent) and starts the provider and the nodes. The gateway itself is not started: run
+ * `kubelet-gateway serve --config` on `configurationFile`.
+ */
+export async function startEnvironment(options: {
+  readonly directory: string;
+  /** 0: any free port. */
+  readonly port: number;
+}): Promise<Environment> {
+  const { directory } = options;
+  await mkdir(join(directory, 'pki'), { recursive: true, mode: 0o700 });
+  await mkdir(join(directory, 'tokens'), { recursive: true, mode: 0o700 });
+  const write = (name: string, text: string): Promise<void> =>
+    writeFile(join(directory, name), text, { mode: 0o600 });
+  const writePair = async (name: string, pair: { certificate: string; key: string }): Promise<void> => {
+    await write(`pki/${name}.crt`, pair.certificate);
+    await write(`pki/${name}.key`, pair.key);
+  };
+
+  // Four authorities, because they answer four questions: is this the gateway, is this a node, may this client speak
+  // to a node, is this a person. One certificate must never answer two of them.
+  const [servers, nodes, kubeletClients, people] = await Promise.all([
+    createAuthority('demo gateway CA'),
+    createAuthority('demo kubelet serving CA'),
+    createAuthority('demo kubelet client CA'),
+    createAuthority('demo people CA'),
+  ]);
+  const localhost = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], usages: ['server'] as ('client' | 'server')[] };
+  const gatewayPair = await servers.issue({ commonName: 'kubelet-gateway', ...localhost });
+  await writePair('gateway', gatewayPair);
+  await write('ca.crt', servers.certificate);
+  await write('pki/kubelet-ca.crt', nodes.certificate);
+  await write('pki/client-ca.crt', people.certificate);
+
+  const providerPort = await freePort();
+  const provider = await startIdentityProvider({
+    ...(await servers.issue({ commonName: 'demo identity provider', ...localhost })),
+    port: providerPort,
+    issuer: `https://127.0.0.1:${providerPort}`,
+    audience: AUDIENCE,
+    users: USERS,
+  });
+
+  const kubelets = new Map<string, Kubelet>();
+  for (const node of NODES) {
+    const pair = await nodes.issue({ commonName: `system:node:${node}`, dnsNames: [node], usages: ['server'] });
+    const kubelet = await startKubelet({
+      nodeName: node,
+      ...pair,
+      clientCA: kubeletClients.certificate,
+      authorize: (user, attributes) =>
+        user.name === `gateway-operator:${node}` ||
+        (user.name === `gateway-reader:${node}` && attributes.verb === 'get' && READER.has(attributes.subresource)),
+      pods: demoPods(node),
+      capture: true,
+    });
+    kubelets.set(node, kubelet);
+    for (const role of ['reader', 'operator']) {
+      const name = `gateway-${role}:${node}`;
+      await writePair(`${node}-${role}`, await kubeletClients.issue({ commonName: name, usages: ['client'] }));
+    }
+  }
+
+  const port = options.port === 0 ? await freePort() : options.port;
+  const adminPort = await freePort();
+  await write('rbac.yaml', RBAC);
+  await write('audit-policy.yaml', AUDIT_POLICY);
+  await write(
+    'authentication.yaml',
+    authenticationConfiguration({ url: provider.url, certificateAuthority: servers.certificate, audience: AUDIENCE }),
+  );
+  await write(
+    'gateway.yaml',
+    gatewayConfiguration({
+      port,
+      adminPort,
+      nodes: [...kubelets].map(([name, kubelet]) => ({ name, port: kubelet.port })),
+    }),
+  );
+  const tokens: Record<string, string> = {};
+  for (const user of Object.keys(USERS) as DemoUser[]) {
+    const token = await provider.issueToken(user);
+    tokens[user] = token;
+    await write(`tokens/${user}.jwt`, token);
+  }
+  await write(
+    'kubeconfig',
+    kubeconfig({
+      server: `https://127.0.0.1:${port}`,
+      certificateAuthority: servers.certificate,
+      nodes: NODES,
+      tokens,
+    }),
+  );
+
+  return {
+    directory,
+    configurationFile: join(directory, 'gateway.yaml'),
+    port,
+    adminPort,
+    certificateAuthority: servers.certificate,
+    kubelets,
+    issueToken: (user, ttlSeconds) => provider.issueToken(user, ttlSeconds),
+    issueClientCertificate: (user, groups) =>
+      people.issue({ commonName: user, organizations: [...groups], usages: ['client'] }),
+    close: async () => {
+      await Promise.all([provider.close(), ...[...kubelets.values()].map((kubelet) => kubelet.close())]);
+    },
+  };
+}
