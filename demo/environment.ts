@@ -9,7 +9,13 @@ import { createAuthority } from '../src/pki/issue.ts';
 import { startIdentityProvider } from './identity-provider.ts';
 import { demoPods } from './kubelet/pods.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
-import { AUDIT_POLICY, RBAC, authenticationConfiguration, gatewayConfiguration, kubeconfig } from './manifests.ts';
+import {
+  AUDIT_POLICY,
+  RBAC,
+  authenticationConfiguration,
+  gatewayConfiguration,
+  kubeconfig,
+} from './manifests.ts';
 
 export const AUDIENCE = 'kubelet-gateway';
 export const USERS = {
@@ -34,7 +40,10 @@ export interface Environment {
   readonly kubelets: ReadonlyMap<string, Kubelet>;
   issueToken(user: DemoUser, ttlSeconds?: number): Promise<string>;
   /** A client certificate that the gateway accepts. */
-  issueClientCertificate(user: string, groups: readonly string[]): Promise<{ certificate: string; key: string }>;
+  issueClientCertificate(
+    user: string,
+    groups: readonly string[],
+  ): Promise<{ certificate: string; key: string }>;
   close(): Promise<void>;
 }
 
@@ -75,7 +84,11 @@ export async function startEnvironment(options: {
     createAuthority('demo kubelet client CA'),
     createAuthority('demo people CA'),
   ]);
-  const localhost = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], usages: ['server'] as ('client' | 'server')[] };
+  const localhost = {
+    dnsNames: ['localhost'],
+    ipAddresses: ['127.0.0.1'],
+    usages: ['server'] as ('client' | 'server')[],
+  };
   const gatewayPair = await servers.issue({ commonName: 'kubelet-gateway', ...localhost });
   await writePair('gateway', gatewayPair);
   await write('ca.crt', servers.certificate);
@@ -93,21 +106,30 @@ export async function startEnvironment(options: {
 
   const kubelets = new Map<string, Kubelet>();
   for (const node of NODES) {
-    const pair = await nodes.issue({ commonName: `system:node:${node}`, dnsNames: [node], usages: ['server'] });
+    const pair = await nodes.issue({
+      commonName: `system:node:${node}`,
+      dnsNames: [node],
+      usages: ['server'],
+    });
     const kubelet = await startKubelet({
       nodeName: node,
       ...pair,
       clientCA: kubeletClients.certificate,
       authorize: (user, attributes) =>
         user.name === `gateway-operator:${node}` ||
-        (user.name === `gateway-reader:${node}` && attributes.verb === 'get' && READER.has(attributes.subresource)),
+        (user.name === `gateway-reader:${node}` &&
+          attributes.verb === 'get' &&
+          READER.has(attributes.subresource)),
       pods: demoPods(node),
       capture: true,
     });
     kubelets.set(node, kubelet);
     for (const role of ['reader', 'operator']) {
       const name = `gateway-${role}:${node}`;
-      await writePair(`${node}-${role}`, await kubeletClients.issue({ commonName: name, usages: ['client'] }));
+      await writePair(
+        `${node}-${role}`,
+        await kubeletClients.issue({ commonName: name, usages: ['client'] }),
+      );
     }
   }
 
@@ -117,7 +139,11 @@ export async function startEnvironment(options: {
   await write('audit-policy.yaml', AUDIT_POLICY);
   await write(
     'authentication.yaml',
-    authenticationConfiguration({ url: provider.url, certificateAuthority: servers.certificate, audience: AUDIENCE }),
+    authenticationConfiguration({
+      url: provider.url,
+      certificateAuthority: servers.certificate,
+      audience: AUDIENCE,
+    }),
   );
   await write(
     'gateway.yaml',

@@ -8,7 +8,16 @@ import { startEnvironment } from './environment.ts';
 import { startGatewayProcess } from './gateway-process.ts';
 
 /** What the demo makes in its folder and takes away again. The audit log stays: it is there to be read. */
-const MADE = ['pki', 'tokens', 'ca.crt', 'kubeconfig', 'gateway.yaml', 'authentication.yaml', 'audit-policy.yaml', 'rbac.yaml'];
+const MADE = [
+  'pki',
+  'tokens',
+  'ca.crt',
+  'kubeconfig',
+  'gateway.yaml',
+  'authentication.yaml',
+  'audit-policy.yaml',
+  'rbac.yaml',
+];
 
 const LOGS = ['audit.log', 'gateway.log'];
 
@@ -25,7 +34,10 @@ if (!Number.isInteger(port) || port < 1 || port > 65_535) {
 }
 const directory = resolve(values.dir);
 // A folder that holds other things is not the demo's to write into, nor to clean.
-if (existsSync(directory) && readdirSync(directory).some((name) => !MADE.includes(name) && !LOGS.includes(name))) {
+if (
+  existsSync(directory) &&
+  readdirSync(directory).some((name) => !MADE.includes(name) && !LOGS.includes(name))
+) {
   console.error(`--dir ${values.dir}: the folder holds other files; name another`);
   process.exit(2);
 }

@@ -139,7 +139,9 @@ export function kubeconfig(options: {
     'users:',
     ...users.map(([user, token]) => `  - { name: ${user}, user: { token: ${token} } }`),
     'contexts:',
-    ...contexts.map(({ name, node, user }) => `  - { name: ${name}, context: { cluster: ${node}, user: ${user} } }`),
+    ...contexts.map(
+      ({ name, node, user }) => `  - { name: ${name}, context: { cluster: ${node}, user: ${user} } }`,
+    ),
     '',
   ].join('\n');
 }

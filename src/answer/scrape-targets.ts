@@ -39,8 +39,11 @@ export function createScrapeTargets(ports: {
 }): (identified: Identified) => Promise<readonly ScrapeTarget[]> {
   return async (identified) => {
     const host = identified.headers.first('host') ?? '';
-    if (!HOST.test(host)) throw new Fault('BadRequest', 'the Host header is not a host name with an optional port');
-    const nodes = await readable(ports.authorizer, identified.authentication.user, [...ports.inventory().list()]);
+    if (!HOST.test(host))
+      throw new Fault('BadRequest', 'the Host header is not a host name with an optional port');
+    const nodes = await readable(ports.authorizer, identified.authentication.user, [
+      ...ports.inventory().list(),
+    ]);
     return nodes.map((node) => ({
       targets: [host],
       labels: { __meta_kubelet_gateway_node: node.name, __metrics_path__: `/nodes/${node.name}/metrics` },
@@ -59,7 +62,7 @@ async function readable(
   const allowed: NodeEntry[] = [];
   for (let at = 0; at < nodes.length; at += CONCURRENCY) {
     const some = nodes.slice(at, at + CONCURRENCY);
-    const decisions = await Promise.all(some.map((node) => authorizer(user, metricsOf(node.name))));
+    const decisions = await Promise.all(some.map(async (node) => authorizer(user, metricsOf(node.name))));
     allowed.push(...some.filter((_, index) => decisions[index]?.kind === 'allow'));
   }
   return allowed;

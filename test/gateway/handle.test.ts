@@ -11,8 +11,8 @@ import { handle } from '../../src/gateway/handle.ts';
 type Step = keyof Omit<Line, 'observe' | 'refuse' | 'answer'>;
 
 interface Options {
-  readonly failing?: Partial<Record<Step | 'answer', unknown>>;
-  readonly received?: () => Promise<void> | undefined;
+  readonly failing?: Partial<Record<Step | 'answer', Error>>;
+  readonly received?: () => Promise<undefined> | undefined;
   readonly answered?: boolean;
 }
 
@@ -51,9 +51,9 @@ function recordingLine(options: Options = {}): { line: Line; calls: string[]; en
     identify: pass('identify'),
     resolve: (exchange) => {
       fail('resolve');
-      return (options.answered === true ? { ...exchange, answer: {} } : { ...exchange, requirement: [] }) as unknown as
-        | Answered
-        | Resolved;
+      return (options.answered === true
+        ? { ...exchange, answer: {} }
+        : { ...exchange, requirement: [] }) as unknown as Answered | Resolved;
     },
     authorize: pass('authorize'),
     locate: pass('locate'),
@@ -117,12 +117,12 @@ describe('handle', () => {
   });
 
   it('asks no node before the audit event is stored', async () => {
-    const stored = Promise.withResolvers<void>();
+    const stored = Promise.withResolvers<undefined>();
     const { line, calls } = recordingLine({ received: () => stored.promise });
     const done = handle(line, RECEIVED);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(calls, ['identify', 'resolve', 'received', 'authorize']);
-    stored.resolve();
+    stored.resolve(undefined);
     await done;
     assert.deepEqual(calls, [...WALK, 'complete']);
   });
