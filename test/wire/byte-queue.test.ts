@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ByteQueue } from '../../src/wire/byte-queue.ts';
+
+const queueOf = (...chunks: readonly string[]): ByteQueue => {
+  const queue = new ByteQueue();
+  for (const chunk of chunks) queue.append(Buffer.from(chunk));
+  return queue;
+};
+
+describe('ByteQueue', () => {
+  it('takes exactly what is asked for, across chunks, and says no when too little waits', () => {
+    const queue = queueOf('ab', 'c', '', 'defg');
+    assert.equal(queue.length, 7);
+    assert.equal(queue.take(8), undefined);
+    assert.equal(queue.take(1)?.toString(), 'a');
+    assert.equal(queue.take(4)?.toString(), 'bcde');
+    assert.equal(queue.take(2)?.toString(), 'fg');
+    assert.equal(queue.length, 0);
+    assert.equal(queue.take(0)?.length, 0);
+    assert.equal(queue.take(1), undefined);
+  });
+
+  it('takes what lies in one chunk without copying', () => {
+    const chunk = Buffer.from('abcdef');
+    const queue = new ByteQueue();
+    queue.append(chunk);
+    const piece = queue.takeUpTo(4);
+    assert.equal(piece.toString(), 'abcd');
+    assert.equal(piece.buffer, chunk.buffer);
+    assert.equal(queue.takeUpTo(10).toString(), 'ef');
+    assert.equal(queue.takeUpTo(10).length, 0);
+  });
+});
