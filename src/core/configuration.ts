@@ -1,0 +1,171 @@
+// The gateway's configuration as typed values, with every fixed file that it names already read and checked.
+// `config/` makes it from YAML; `compose.ts` hands each part to the stage that needs it. Paths are absolute.
+
+import type { ActionKind } from './action.ts';
+import type { AuditPolicy } from './audit-policy.ts';
+import type { AuthenticationConfiguration } from './authentication-configuration.ts';
+import type { CredentialMapping, CredentialSource } from './credential-source.ts';
+import type { KubeConnection } from './kube-connection.ts';
+import type { NodeEntry } from './node.ts';
+import type { RbacObjects } from './rbac.ts';
+import type { Secret } from './secret.ts';
+
+export const TLS_VERSIONS = ['VersionTLS12', 'VersionTLS13'] as const;
+export type TlsVersion = (typeof TLS_VERSIONS)[number];
+
+/** What a server shows at a TLS handshake. */
+export interface ServingCertificate {
+  /** PEM, leaf first. */
+  readonly certificate: string;
+  /** PEM, not encrypted. */
+  readonly privateKey: Secret;
+}
+
+export interface ListenerConfiguration {
+  readonly name: string;
+  readonly address: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly tls: ServingCertificate & { readonly minVersion: TlsVersion };
+  readonly clientCertificates: {
+    /** Whether a client certificate is asked for. It is never required. */
+    readonly request: boolean;
+    /** SNI names, in lower case, at which none is asked for. */
+    readonly exceptServerNames: readonly string[];
+  };
+  /** CIDRs of the peers whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly string[];
+}
+
+export interface AdminConfiguration {
+  readonly address: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Absent: plain HTTP. */
+  readonly tls?: ServingCertificate;
+}
+
+/** The JWS algorithms (RFC 7518) that Kubernetes accepts from an OIDC issuer: asymmetric ones only. */
+export const JWT_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'PS256',
+  'PS384',
+  'PS512',
+] as const;
+export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number];
+
+export interface AuthenticationSettings {
+  /** Empty: no JWT is accepted. */
+  readonly issuers: AuthenticationConfiguration;
+  /** PEM bundle; absent: no X.509 users. */
+  readonly clientCertificateAuthority?: string;
+  readonly jwt: {
+    readonly algorithms: readonly JwtAlgorithm[];
+    readonly clockSkewMs: number;
+    readonly jwksMaxAgeMs: number;
+    readonly jwksCooldownMs: number;
+    readonly jwksMaxStaleMs: number;
+    /** Whether users and groups that start with `system:` may come from a JWT. */
+    readonly allowSystemNames: boolean;
+  };
+  readonly tokenCache: { readonly ttlMs: number; readonly maxEntries: number };
+}
+
+export interface SubjectAccessReviewSettings {
+  readonly connection: KubeConnection;
+  readonly authorizedTtlMs: number;
+  readonly unauthorizedTtlMs: number;
+  /** Of each of the two caches. */
+  readonly maxEntries: number;
+  readonly timeoutMs: number;
+  readonly maxInFlightPerUser: number;
+}
+
+export type AuthorizationSettings = {
+  /** Whether rights on `pods/exec` and the like are alternatives to the kubelet's own attributes. */
+  readonly podSubresources: boolean;
+} & (
+  | { readonly mode: 'SubjectAccessReview'; readonly subjectAccessReview: SubjectAccessReviewSettings }
+  | { readonly mode: 'RBAC'; readonly rbac: RbacObjects }
+);
+
+/** A node of the static list. */
+export type NodeConfiguration = Omit<NodeEntry, 'fingerprint'>;
+
+/** Groups of endpoints that are off unless the configuration lists them. */
+export const OPTIONAL_ENDPOINTS = ['run', 'checkpoint', 'debug', 'flagz', 'statusz'] as const;
+export type OptionalEndpoint = (typeof OPTIONAL_ENDPOINTS)[number];
+
+export interface ForwardingSettings {
+  readonly connectTimeoutMs: number;
+  /** Until the head of the answer. */
+  readonly answerTimeoutMs: number;
+  /** How long an unused connection to a kubelet is kept. */
+  readonly keepAliveTimeoutMs: number;
+  /** Per node and credential. */
+  readonly maxConnectionsPerNode: number;
+  readonly runTimeoutMs: number;
+  readonly checkpointTimeoutMs: number;
+  readonly profileTimeoutMs: number;
+}
+
+/** Actions whose exchanges last, and have limits of their own. */
+export const SESSION_ACTIONS = [
+  'exec',
+  'attach',
+  'portForward',
+  'containerLogs',
+] as const satisfies readonly ActionKind[];
+export type SessionAction = (typeof SESSION_ACTIONS)[number];
+
+export interface SessionLimits {
+  /** Without a byte in either direction. */
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+}
+
+export type SessionSettings = Readonly<Record<SessionAction | 'default', SessionLimits>> & {
+  /** How long a stream outlives the credential that opened it. */
+  readonly credentialExpiryGraceMs: number;
+};
+
+export const AUDIT_MODES = ['blocking-strict', 'blocking', 'batch'] as const;
+export type AuditMode = (typeof AUDIT_MODES)[number];
+
+export interface AuditSettings {
+  readonly policy: AuditPolicy;
+  readonly mode: AuditMode;
+  readonly fsync: boolean;
+  readonly file?: {
+    readonly path: string;
+    readonly maxBytes: number;
+    readonly maxAgeMs: number;
+    /** Rotated files that are kept. */
+    readonly maxFiles: number;
+  };
+  readonly stdout: boolean;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface GatewayConfiguration {
+  readonly listeners: readonly ListenerConfiguration[];
+  readonly admin: AdminConfiguration;
+  readonly authentication: AuthenticationSettings;
+  readonly authorization: AuthorizationSettings;
+  readonly nodes: readonly NodeConfiguration[];
+  readonly credentials: readonly CredentialSource[];
+  readonly credentialMappings: readonly CredentialMapping[];
+  readonly endpoints: { readonly enabled: readonly OptionalEndpoint[] };
+  readonly forwarding: ForwardingSettings;
+  readonly sessions: SessionSettings;
+  readonly audit: AuditSettings;
+  readonly shutdown: { readonly graceMs: number };
+  readonly log: { readonly level: LogLevel };
+}
