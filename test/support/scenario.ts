@@ -1,0 +1,147 @@
+// A whole gateway on loopback: the demo's surroundings, the gateway as a process of its own, and the real clients.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DemoUser, Environment } from '../../demo/environment.ts';
+import type { GatewayProcess } from '../../demo/gateway-process.ts';
+import { startEnvironment } from '../../demo/environment.ts';
+import { startGatewayProcess } from '../../demo/gateway-process.ts';
+import { kubectlPath } from '../../scripts/kubectl.ts';
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Buffer | string;
+  /** The process is killed after this time, and its code is null. Default 60,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end. */
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env: { ...process.env, ...options.env }, stdio: 'pipe' });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.stdin ?? '');
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() });
+    });
+  });
+}
+
+/** An audit.k8s.io/v1 Event, as far as the tests look into it. */
+export interface AuditEvent {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly level: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username?: string; readonly groups?: readonly string[] };
+  readonly sourceIPs: readonly string[];
+  readonly objectRef?: {
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code: number; readonly message?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export interface Scenario {
+  readonly environment: Environment;
+  readonly gateway: GatewayProcess;
+  /** `https://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Environment variables for a kubectl of the test's own making. */
+  readonly kubectlEnv: Readonly<Record<string, string>>;
+  kubectl(user: string, args: readonly string[], options?: RunOptions): Promise<Finished>;
+  /** curl with the gateway's CA; `user` adds a bearer token. Flags: silent, show errors. */
+  curl(user: DemoUser | undefined, path: string, ...args: readonly string[]): Promise<Finished>;
+  auditEvents(): Promise<readonly AuditEvent[]>;
+  gatewayLog(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface ScenarioOptions {
+  /** Rewrites the demo's gateway.yaml before the gateway reads it. */
+  readonly configure?: (yaml: string) => string;
+}
+
+/** Starts everything in a folder of its own. Close it in `after`. */
+export async function startScenario(options: ScenarioOptions = {}): Promise<Scenario> {
+  const directory = await mkdtemp(join(tmpdir(), 'kubelet-gateway-'));
+  const environment = await startEnvironment({ directory, port: 0 });
+  if (options.configure !== undefined) {
+    const yaml = await readFile(environment.configurationFile, 'utf8');
+    await writeFile(environment.configurationFile, options.configure(yaml));
+  }
+  const logFile = join(directory, 'gateway.log');
+  const gateway = await startGatewayProcess({
+    configurationFile: environment.configurationFile,
+    adminPort: environment.adminPort,
+    logFile,
+  }).catch(async (error: unknown) => {
+    await environment.close();
+    throw error;
+  });
+  const kubectlEnv = { KUBECONFIG: join(directory, 'kubeconfig'), HOME: directory };
+  const url = `https://127.0.0.1:${environment.port}`;
+  return {
+    environment,
+    gateway,
+    url,
+    kubectlEnv,
+    kubectl: (user, args, runOptions = {}) =>
+      run(kubectlPath(), ['--context', user, ...args], {
+        ...runOptions,
+        env: { ...kubectlEnv, ...runOptions.env },
+      }),
+    curl: async (user, path, ...args) => {
+      const token =
+        user === undefined ? [] : ['-H', `Authorization: Bearer ${await environment.issueToken(user)}`];
+      const base = ['-sS', '--max-time', '30', '--path-as-is', '--cacert', join(directory, 'ca.crt')];
+      return run('curl', [...base, ...token, ...args, `${url}${path}`]);
+    },
+    auditEvents: async () =>
+      (await readFile(join(directory, 'audit.log'), 'utf8'))
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as AuditEvent),
+    gatewayLog: () => readFile(logFile, 'utf8'),
+    close: async () => {
+      gateway.signal('SIGTERM');
+      await gateway.ended;
+      await environment.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Polls until `check` gives a value; throws with `what` after the deadline. */
+export async function eventually<T>(
+  what: string,
+  check: () => Promise<T | undefined> | T | undefined,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    const value = await check();
+    if (value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
