@@ -1,0 +1,64 @@
+// The stage identify: Received → Identified. Order and meaning are the kubelet's, made strict: a client certificate
+// first, then a bearer token; what is presented and fails is 401 and never falls through; nobody is anonymous.
+//
+//   Impersonate-*, X-Remote-*         403
+//   no credential                     401
+//   one of them, or both, fails       401
+//   both, of different users          400
+//   both, of one user                 the certificate counts
+
+import type { Identified, Received } from '../core/exchange.ts';
+import type { Authentication } from '../core/user.ts';
+import { refuseAssertedIdentity } from './asserted-identity.ts';
+import { readBearer } from './bearer.ts';
+import { badRequest, unauthorized } from './refusals.ts';
+import type { CertificateAuthenticator } from './x509.ts';
+
+/** Throws or rejects with a Fault unless the token names a user now. Answers at once when it is known already. */
+export type TokenAuthenticator = (token: string) => Authentication | Promise<Authentication>;
+
+export interface Authenticators {
+  /** Undefined: no X.509 users; a certificate that is presented all the same is refused. */
+  readonly certificate: CertificateAuthenticator | undefined;
+  /** Undefined: no token users; a token that is presented all the same is refused. */
+  readonly token: TokenAuthenticator | undefined;
+}
+
+export type Identify = (received: Received) => Identified | Promise<Identified>;
+
+/** Throws, or rejects with, a Fault. Answers without a promise whenever nothing has to be waited for. */
+export function createIdentify({ certificate, token }: Authenticators): Identify {
+  return (received) => {
+    refuseAssertedIdentity(received.headers);
+    const bearer = readBearer(received.headers);
+    const presented = received.peer.certificate;
+    const byCertificate = presented === undefined ? undefined : (certificate ?? refuseCertificate)(presented);
+    if (bearer === undefined) {
+      if (byCertificate === undefined) throw unauthorized('no credential: a bearer token is needed');
+      return { ...received, authentication: byCertificate };
+    }
+    const byToken = (token ?? refuseToken)(bearer);
+    return byToken instanceof Promise
+      ? byToken.then((authentication) => ({
+          ...received,
+          authentication: agreed(byCertificate, authentication),
+        }))
+      : { ...received, authentication: agreed(byCertificate, byToken) };
+  };
+}
+
+function agreed(byCertificate: Authentication | undefined, byToken: Authentication): Authentication {
+  if (byCertificate === undefined) return byToken;
+  if (byCertificate.user.name !== byToken.user.name) {
+    throw badRequest('the client certificate and the bearer token name different users');
+  }
+  return byCertificate;
+}
+
+const refuseCertificate = (): never => {
+  throw unauthorized('client certificates are not accepted here');
+};
+
+const refuseToken = (): never => {
+  throw unauthorized('bearer tokens are not accepted here');
+};
