@@ -1,0 +1,56 @@
+// One POST of JSON over HTTPS and what became of it. No redirect is followed, and an answer that is too long is cut
+// off and counts as a failure.
+
+import type { Agent } from 'node:https';
+import { request } from 'node:https';
+
+export type Outcome =
+  | { readonly kind: 'answer'; readonly code: number; readonly retryAfter?: string; readonly body: string }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export interface Post {
+  readonly agent: Agent;
+  readonly url: URL;
+  /** The value of the Authorization header, if there is one. */
+  readonly authorization: string | undefined;
+  readonly body: string;
+  readonly maxAnswerBytes: number;
+}
+
+/** Never rejects. */
+export const post = (
+  { agent, url, authorization, body, maxAnswerBytes }: Post,
+  signal: AbortSignal,
+): Promise<Outcome> =>
+  new Promise((resolve) => {
+    const headers = {
+      accept: 'application/json',
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      'user-agent': 'kubelet-gateway',
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+    const fail = (error: Error): void => resolve({ kind: 'failed', error });
+    const outgoing = request(url, { method: 'POST', agent, headers, signal }, (incoming) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > maxAnswerBytes) {
+          incoming.destroy(new Error(`the answer is longer than ${maxAnswerBytes} bytes`));
+        } else chunks.push(chunk);
+      });
+      incoming.on('error', fail);
+      incoming.on('end', () => {
+        const retryAfter = incoming.headers['retry-after'];
+        resolve({
+          kind: 'answer',
+          code: incoming.statusCode ?? 0,
+          ...(retryAfter === undefined ? {} : { retryAfter }),
+          body: Buffer.concat(chunks).toString('utf8'),
+        });
+      });
+    });
+    outgoing.on('error', fail);
+    outgoing.end(body);
+  });

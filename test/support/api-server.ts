@@ -1,0 +1,218 @@
+// A Kubernetes API server as far as SubjectAccessReviews go: real HTTPS, a client certificate or bearer token that it
+// insists on, decisions by a function, and faults on demand.
+
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { KubeConnection } from '../../src/core/kube-connection.ts';
+import { Secret } from '../../src/core/secret.ts';
+import type { ReviewSpec, ReviewStatus } from '../../src/kube/subject-access-review.ts';
+import { createAuthority } from './pki.ts';
+
+/** What happens to one request instead of an answer by `decide`. */
+export type ApiFault =
+  | { readonly kind: 'status'; readonly code: number; readonly headers?: Record<string, string> }
+  /** The connection is cut without a byte of answer. */
+  | { readonly kind: 'reset' }
+  /** 201 with this body. */
+  | { readonly kind: 'body'; readonly body: string }
+  /** No answer at all, until close(). */
+  | { readonly kind: 'silence' };
+
+export interface ApiServerOptions {
+  /** May return a promise: a slow API server. */
+  readonly decide: (spec: ReviewSpec) => ReviewStatus | Promise<ReviewStatus>;
+  /** How clients must authenticate. Default: certificate. */
+  readonly credential?: 'certificate' | 'token';
+  /** Names that the serving certificate is valid for. Default: 127.0.0.1 and localhost. */
+  readonly serverNames?: readonly string[];
+}
+
+export interface ApiServer {
+  readonly url: string;
+  /** PEM. */
+  readonly certificateAuthority: string;
+  /** The specs of all reviews that were asked for, in order, those that met a fault too. */
+  readonly requests: readonly ReviewSpec[];
+  /** How many TCP connections were made. */
+  readonly connectionCount: number;
+  /** A connection that this server accepts. */
+  readonly connection: KubeConnection;
+  /** The same as a kubeconfig file. */
+  readonly kubeconfig: string;
+  /** The token that it accepts; may be replaced. */
+  token: string;
+  /** The next requests meet these faults, one each, in order. */
+  interrupt(...faults: readonly ApiFault[]): void;
+  /** Resolves when so many requests have come in since the start. */
+  received(count: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const authority = await createAuthority('api-server-ca');
+  const clients = await createAuthority('api-client-ca');
+  const client = await clients.issue({ commonName: 'kubelet-gateway', usages: ['client'] });
+  const serving = await authority.issue({
+    commonName: 'kube-apiserver',
+    usages: ['server'],
+    ...(options.serverNames === undefined
+      ? { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] }
+      : { dnsNames: [...options.serverNames] }),
+  });
+
+  const requests: ReviewSpec[] = [];
+  const faults: ApiFault[] = [];
+  let waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  let connectionCount = 0;
+  const sockets = new Set<Socket>();
+  const byToken = options.credential === 'token';
+
+  const server = createServer(
+    {
+      cert: serving.certificate,
+      key: serving.key,
+      ca: clients.certificate,
+      requestCert: !byToken,
+      rejectUnauthorized: !byToken,
+    },
+    (request, response) => {
+      answer(request, response).catch(() => request.socket.destroy());
+    },
+  );
+  server.on('connection', (socket: Socket) => {
+    connectionCount += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = `https://127.0.0.1:${port}`;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const spec = await readSpec(request);
+    requests.push(spec);
+    for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
+    waiting = waiting.filter(({ count }) => requests.length < count);
+    if (byToken && request.headers.authorization !== `Bearer ${api.token}`) {
+      sendStatus(response, 401, {});
+      return;
+    }
+    const fault = faults.shift();
+    switch (fault?.kind) {
+      case 'status':
+        sendStatus(response, fault.code, fault.headers ?? {});
+        return;
+      case 'reset':
+        request.socket.destroy();
+        return;
+      case 'body':
+        response.writeHead(201, { 'content-type': 'application/json' }).end(fault.body);
+        return;
+      case 'silence':
+        return;
+      case undefined:
+        sendReview(response, spec, await options.decide(spec));
+    }
+  }
+
+  const connection: KubeConnection = {
+    server: url,
+    certificateAuthority: authority.certificate,
+    credential: byToken
+      ? { kind: 'token', token: new Secret('api-server-token') }
+      : { kind: 'certificate', certificate: client.certificate, key: new Secret(client.key) },
+  };
+  const api: ApiServer = {
+    url,
+    certificateAuthority: authority.certificate,
+    requests,
+    get connectionCount() {
+      return connectionCount;
+    },
+    connection,
+    kubeconfig: toKubeconfig(connection),
+    token: 'api-server-token',
+    interrupt: (...more) => void faults.push(...more),
+    received: (count) =>
+      requests.length >= count
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            waiting.push({ count, resolve });
+          }),
+    close: async () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await once(server, 'close');
+    },
+  };
+  return api;
+}
+
+/** Decodes the request as an API server does: the exact path, JSON, the right kind and an empty metadata. */
+async function readSpec(request: IncomingMessage): Promise<ReviewSpec> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
+    apiVersion: string;
+    kind: string;
+    metadata?: unknown;
+    spec: ReviewSpec;
+  };
+  const wanted =
+    request.method === 'POST' &&
+    request.url === '/apis/authorization.k8s.io/v1/subjectaccessreviews' &&
+    request.headers['content-type'] === 'application/json' &&
+    review.apiVersion === 'authorization.k8s.io/v1' &&
+    review.kind === 'SubjectAccessReview' &&
+    review.metadata === undefined;
+  if (!wanted) throw new TypeError('not a SubjectAccessReview');
+  return review.spec;
+}
+
+function sendReview(response: ServerResponse, spec: ReviewSpec, status: ReviewStatus): void {
+  const review = {
+    kind: 'SubjectAccessReview',
+    apiVersion: 'authorization.k8s.io/v1',
+    metadata: {},
+    spec,
+    status,
+  };
+  response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(review));
+}
+
+function sendStatus(response: ServerResponse, code: number, headers: Record<string, string>): void {
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code };
+  response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(status));
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+function toKubeconfig({ server, certificateAuthority = '', credential }: KubeConnection): string {
+  const user =
+    credential.kind === 'certificate'
+      ? {
+          'client-certificate-data': base64(credential.certificate),
+          'client-key-data': base64(credential.key.reveal()),
+        }
+      : credential.kind === 'token'
+        ? { token: credential.token.reveal() }
+        : { tokenFile: credential.path };
+  // JSON is YAML.
+  return JSON.stringify(
+    {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        { name: 'api', cluster: { server, 'certificate-authority-data': base64(certificateAuthority) } },
+      ],
+      users: [{ name: 'gateway', user }],
+      contexts: [{ name: 'gateway', context: { cluster: 'api', user: 'gateway' } }],
+      'current-context': 'gateway',
+    },
+    undefined,
+    2,
+  );
+}
