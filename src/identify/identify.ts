@@ -34,7 +34,7 @@ export function createIdentify({ certificate, token }: Authenticators): Identify
     const presented = received.peer.certificate;
     const byCertificate = presented === undefined ? undefined : (certificate ?? refuseCertificate)(presented);
     if (bearer === undefined) {
-      if (byCertificate === undefined) throw unauthorized('no credential: a bearer token is needed');
+      if (byCertificate === undefined) throw unauthorized('the request has no credential');
       return { ...received, authentication: byCertificate };
     }
     const byToken = (token ?? refuseToken)(bearer);

@@ -1,0 +1,73 @@
+// A JWT before it is verified (RFC 7515 §3.1): enough of it to know whose keys to ask for, and what to refuse before
+// anything is fetched or computed for it. Nothing read here is believed.
+
+import { unauthorized } from '../refusals.ts';
+
+/** The algorithms that Kubernetes accepts. Never a shared secret (HS*), never none. */
+export const SIGNING_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'PS256',
+  'PS384',
+  'PS512',
+] as const;
+
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+export const isSigningAlgorithm = (name: string): name is SigningAlgorithm =>
+  SIGNING_ALGORITHMS.some((algorithm) => algorithm === name);
+
+// Security event, logout and DPoP tokens are signed with the same keys, and are not for signing in.
+const TYPES = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']);
+
+const MAX_KEY_ID_LENGTH = 256;
+
+/** The issuer that the token says it is from. Throws a Fault (Unauthorized) for what no issuer's key could make good. */
+export function readUnverified(token: string, algorithms: readonly SigningAlgorithm[]): string {
+  const parts = token.split('.');
+  // Five parts are a JWE: nothing is decrypted or inflated here (RFC 8725 §3.6).
+  if (parts.length === 5) throw refused('it is encrypted');
+  const [header, payload, signature] = parts;
+  if (parts.length !== 3 || header === undefined || payload === undefined)
+    throw refused('it is not a signed JWT');
+  const { alg, kid, typ, crit } = decode(header);
+  if (typeof alg !== 'string' || !algorithms.some((algorithm) => algorithm === alg)) {
+    throw refused('its algorithm is not accepted');
+  }
+  if (signature === '') throw refused('it is not signed');
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH)) {
+    throw refused('its key id is malformed');
+  }
+  if (typ !== undefined && (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase()))) {
+    throw refused('it is of a type that is not for signing in');
+  }
+  if (crit !== undefined) throw refused('it has a critical header parameter');
+  const { iss } = decode(payload);
+  if (typeof iss !== 'string') throw refused('it names no issuer');
+  return iss;
+}
+
+function decode(part: string): Readonly<Record<'alg' | 'kid' | 'typ' | 'crit' | 'iss', unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+  } catch {
+    throw refused('it is not a signed JWT');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refused('it is not a signed JWT');
+  const own = new Map<string, unknown>(Object.entries(value));
+  return {
+    alg: own.get('alg'),
+    kid: own.get('kid'),
+    typ: own.get('typ'),
+    crit: own.get('crit'),
+    iss: own.get('iss'),
+  };
+}
+
+const refused = (rule: string): Error => unauthorized(`the bearer token is refused: ${rule}`);

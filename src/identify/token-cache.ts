@@ -1,0 +1,55 @@
+// Remembers verified tokens for a short time, under their SHA-256 digest: the cache never holds a token. The digest
+// covers the whole token and so its issuer: two issuers cannot collide. Failures are not kept; equal tokens that come
+// at once are verified once.
+
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../core/ports.ts';
+import type { Authentication } from '../core/user.ts';
+
+export interface TokenCacheOptions {
+  /** Milliseconds; a token is never kept past its expiry. 0 keeps none. */
+  readonly ttlMs: number;
+  readonly maxEntries: number;
+}
+
+export interface Checked {
+  readonly authentication: Authentication;
+  /** Asked at every hit: whether what the verification rested on still holds. */
+  readonly holds: () => boolean;
+}
+
+interface Entry extends Checked {
+  readonly until: number;
+}
+
+/** `verify` rejects, or throws, with a Fault; so does what is returned. Answers a known token without a promise. */
+export function createTokenCache(
+  { clock, verify }: { readonly clock: Clock; readonly verify: (token: string) => Promise<Checked> },
+  { ttlMs, maxEntries }: TokenCacheOptions,
+): (token: string) => Authentication | Promise<Authentication> {
+  const entries = new LRUCache<string, Entry>({ max: maxEntries });
+  const running = new Map<string, Promise<Authentication>>();
+
+  const verifyAndKeep = async (digest: string, token: string): Promise<Authentication> => {
+    const { authentication, holds } = await verify(token);
+    const until = Math.min(clock.now() + ttlMs, authentication.expiresAt);
+    if (until > clock.now()) entries.set(digest, { authentication, holds, until });
+    return authentication;
+  };
+
+  return (token) => {
+    const digest = hash('sha256', token, 'base64');
+    const known = entries.get(digest);
+    if (known !== undefined) {
+      if (clock.now() < known.until && known.holds()) return known.authentication;
+      entries.delete(digest);
+    }
+    let pending = running.get(digest);
+    if (pending === undefined) {
+      pending = verifyAndKeep(digest, token).finally(() => running.delete(digest));
+      running.set(digest, pending);
+    }
+    return pending;
+  };
+}
