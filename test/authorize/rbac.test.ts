@@ -69,7 +69,11 @@ const objects: RbacObjects = {
   ],
   roles: [{ namespace: 'shop', name: 'reader', rules: [rule(['list'], ['pods'])] }],
   clusterRoleBindings: [
-    { name: 'admins', roleRef: { kind: 'ClusterRole', name: 'admin' }, subjects: [{ kind: 'Group', name: 'sre' }] },
+    {
+      name: 'admins',
+      roleRef: { kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ kind: 'Group', name: 'sre' }],
+    },
     {
       name: 'metrics',
       roleRef: { kind: 'ClusterRole', name: 'metrics' },
@@ -79,9 +83,17 @@ const objects: RbacObjects = {
         { kind: 'ServiceAccount', name: 'homeless' },
       ],
     },
-    { name: 'gone', roleRef: { kind: 'ClusterRole', name: 'gone' }, subjects: [{ kind: 'User', name: 'eve' }] },
+    {
+      name: 'gone',
+      roleRef: { kind: 'ClusterRole', name: 'gone' },
+      subjects: [{ kind: 'User', name: 'eve' }],
+    },
     { name: 'role', roleRef: { kind: 'Role', name: 'reader' }, subjects: [{ kind: 'User', name: 'eve' }] },
-    { name: 'star', roleRef: { kind: 'ClusterRole', name: 'admin' }, subjects: [{ kind: 'User', name: '*' }] },
+    {
+      name: 'star',
+      roleRef: { kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ kind: 'User', name: '*' }],
+    },
   ],
   roleBindings: [
     {
@@ -93,17 +105,39 @@ const objects: RbacObjects = {
         { kind: 'ServiceAccount', name: 'robot' },
       ],
     },
-    { namespace: 'shop', name: 'read', roleRef: { kind: 'Role', name: 'reader' }, subjects: [{ kind: 'User', name: 'carol' }] },
-    { namespace: 'bank', name: 'read', roleRef: { kind: 'Role', name: 'reader' }, subjects: [{ kind: 'User', name: 'carol' }] },
+    {
+      namespace: 'shop',
+      name: 'read',
+      roleRef: { kind: 'Role', name: 'reader' },
+      subjects: [{ kind: 'User', name: 'carol' }],
+    },
+    {
+      namespace: 'bank',
+      name: 'read',
+      roleRef: { kind: 'Role', name: 'reader' },
+      subjects: [{ kind: 'User', name: 'carol' }],
+    },
   ],
 };
 
 const metrics = createAttributes({ subresource: 'metrics' });
 const bindingRows: readonly [string, string, string[], Attributes, string | undefined][] = [
-  ['a group by a ClusterRoleBinding', 'alice', ['sre'], exec, 'ClusterRoleBinding "admins" of ClusterRole "admin" to Group "sre"'],
+  [
+    'a group by a ClusterRoleBinding',
+    'alice',
+    ['sre'],
+    exec,
+    'ClusterRoleBinding "admins" of ClusterRole "admin" to Group "sre"',
+  ],
   ['a group name is not a user name', 'sre', [], exec, undefined],
   ['a user name is not a group name', 'alice', ['bob'], metrics, undefined],
-  ['a user by a ClusterRoleBinding', 'bob', [], metrics, 'ClusterRoleBinding "metrics" of ClusterRole "metrics" to User "bob"'],
+  [
+    'a user by a ClusterRoleBinding',
+    'bob',
+    [],
+    metrics,
+    'ClusterRoleBinding "metrics" of ClusterRole "metrics" to User "bob"',
+  ],
   ['only what the role holds', 'bob', [], proxy, undefined],
   ['names are case-sensitive', 'Bob', [], metrics, undefined],
   ['nobody', 'mallory', ['system:authenticated'], metrics, undefined],
@@ -118,7 +152,13 @@ const bindingRows: readonly [string, string, string[], Attributes, string | unde
   ],
   ['a ServiceAccount of another namespace', 'system:serviceaccount:shop:prometheus', [], metrics, undefined],
   ['a ServiceAccount without a namespace', 'system:serviceaccount::homeless', [], metrics, undefined],
-  ['a RoleBinding in its namespace', 'carol', [], exec, 'RoleBinding "exec/shop" of ClusterRole "exec" to User "carol"'],
+  [
+    'a RoleBinding in its namespace',
+    'carol',
+    [],
+    exec,
+    'RoleBinding "exec/shop" of ClusterRole "exec" to User "carol"',
+  ],
   ['a RoleBinding elsewhere', 'carol', [], { ...exec, namespace: 'bank' }, undefined],
   ['a RoleBinding in all namespaces', 'carol', [], { ...list, namespace: '' }, undefined],
   ['a RoleBinding does not reach nodes', 'carol', [], proxy, undefined],

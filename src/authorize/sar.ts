@@ -1,0 +1,183 @@
+// An Authorizer that asks a Kubernetes API server by SubjectAccessReview (authorization.k8s.io/v1), with the rules of
+// Kubernetes' webhook authorizer (apiserver plugin/pkg/authorizer/webhook) and three more: equal questions share one
+// review, one user cannot keep many open, and a review that takes too long is an error. Errors are never kept.
+
+import type { Attributes } from '../core/attributes.ts';
+import type { Authorizer, Decision } from '../core/decision.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import type { User } from '../core/user.ts';
+import type { ReviewSpec, ReviewStatus } from '../kube/subject-access-review.ts';
+import type { DecisionCacheOptions } from './sar-cache.ts';
+import { Fault } from '../core/fault.ts';
+import { createDecisionCache, createKeys, isCacheable } from './sar-cache.ts';
+
+/** Told what happens to questions, for the metrics. */
+export interface SarMetrics {
+  /** Answered from the cache. */
+  hit(kind: Decision['kind']): void;
+  /** Waits for the review of an equal question that is already on its way. */
+  joined(): void;
+  /** A question that needs a review of its own, or is refused one. */
+  miss(): void;
+  reviewed(outcome: Decision['kind'] | 'error', durationMs: number): void;
+}
+
+export interface SarDependencies {
+  readonly reviews: (spec: ReviewSpec, signal: AbortSignal) => Promise<ReviewStatus>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: SarMetrics;
+}
+
+export interface SarOptions extends DecisionCacheOptions {
+  /** Milliseconds that one question may take, repeated attempts included. */
+  readonly timeoutMs: number;
+  /** Reviews that one user name may have on their way; a further one is answered 429. */
+  readonly maxInFlightPerUser: number;
+}
+
+export interface SarAuthorizer extends Authorizer {
+  /** Forgets all decisions; reviews on their way are answered but not kept, and new questions do not join them. */
+  flush(): void;
+  stats(): { readonly authorized: number; readonly unauthorized: number; readonly inFlight: number };
+}
+
+export function createSarAuthorizer(dependencies: SarDependencies, options: SarOptions): SarAuthorizer {
+  const { metrics } = dependencies;
+  const cache = createDecisionCache(dependencies, options);
+  const toKey = createKeys();
+  const slots = createSlots(options.maxInFlightPerUser);
+  /** Replaced, not emptied, by a flush: a review belongs to the map that it was entered in. */
+  let flights = new Map<string, Promise<Decision>>();
+
+  const fly = (user: User, attributes: Attributes, key: string): Promise<Decision> => {
+    const own = flights;
+    const flight = review(dependencies, options.timeoutMs, user, attributes)
+      .then((decision) => {
+        if (own === flights) cache.set(key, decision);
+        return decision;
+      })
+      .finally(() => own.delete(key));
+    own.set(key, flight);
+    return flight;
+  };
+
+  const authorizer = (user: User, attributes: Attributes): Decision | Promise<Decision> => {
+    const key = isCacheable(attributes) ? toKey(user, attributes) : undefined;
+    if (key !== undefined) {
+      const known = cache.get(key);
+      if (known !== undefined) {
+        metrics?.hit(known.kind);
+        return known;
+      }
+      const flight = flights.get(key);
+      if (flight !== undefined) {
+        metrics?.joined();
+        return flight;
+      }
+    }
+    metrics?.miss();
+    slots.take(user.name);
+    const answer =
+      key === undefined
+        ? review(dependencies, options.timeoutMs, user, attributes)
+        : fly(user, attributes, key);
+    return answer.finally(() => slots.give(user.name));
+  };
+
+  return Object.assign(authorizer, {
+    flush: () => {
+      cache.clear();
+      flights = new Map();
+    },
+    stats: () => ({
+      authorized: cache.authorizedCount,
+      unauthorized: cache.unauthorizedCount,
+      inFlight: slots.total(),
+    }),
+  });
+}
+
+/** Reviews on their way, by user name. */
+function createSlots(maxPerUser: number) {
+  const taken = new Map<string, number>();
+  let total = 0;
+  return {
+    total: () => total,
+    take: (name: string): void => {
+      const count = taken.get(name) ?? 0;
+      if (count >= maxPerUser) {
+        throw new Fault(
+          'TooManyRequests',
+          `too many authorization questions at once for User ${JSON.stringify(name)}: at most ${maxPerUser}`,
+          { headers: { 'retry-after': '1' } },
+        );
+      }
+      taken.set(name, count + 1);
+      total += 1;
+    },
+    give: (name: string): void => {
+      const count = taken.get(name) ?? 0;
+      if (count > 1) taken.set(name, count - 1);
+      else taken.delete(name);
+      total -= 1;
+    },
+  };
+}
+
+async function review(
+  { reviews, clock, log, metrics }: SarDependencies,
+  timeoutMs: number,
+  user: User,
+  attributes: Attributes,
+): Promise<Decision> {
+  const startedAt = clock.now();
+  const deadline = new AbortController();
+  const cancel = clock.after(timeoutMs, () => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)));
+  try {
+    const status = await Promise.race([
+      reviews(toSpec(user, attributes), deadline.signal),
+      rejectAtAbort(deadline.signal),
+    ]);
+    const decision = toDecision(status);
+    metrics?.reviewed(decision.kind, clock.now() - startedAt);
+    return decision;
+  } catch (error) {
+    metrics?.reviewed('error', clock.now() - startedAt);
+    log.error({ error, attributes }, 'a SubjectAccessReview failed');
+    throw error instanceof Fault
+      ? error
+      : new Fault('InternalError', 'authorization could not be decided', { cause: error });
+  } finally {
+    cancel();
+  }
+}
+
+/** So that a port which does not heed its signal cannot keep a question open either. */
+const rejectAtAbort = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+
+const toSpec = ({ name, uid, groups, extra }: User, attributes: Attributes): ReviewSpec => ({
+  user: name,
+  uid,
+  groups,
+  extra,
+  resourceAttributes: {
+    verb: attributes.verb,
+    group: attributes.apiGroup,
+    version: attributes.version,
+    resource: attributes.resource,
+    subresource: attributes.subresource,
+    name: attributes.name,
+    namespace: attributes.namespace,
+  },
+});
+
+/** A deny wins over an allow in the same answer; an evaluation error beside an allow does not take it back. */
+function toDecision({ allowed, denied, reason, evaluationError }: ReviewStatus): Decision {
+  const texts = [reason, evaluationError].filter((text) => text !== undefined && text !== '');
+  const kind = denied === true ? 'deny' : allowed ? 'allow' : 'noOpinion';
+  return { kind, reason: texts.join('; ') };
+}
