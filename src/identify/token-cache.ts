@@ -4,14 +4,9 @@
 
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { AuthenticationSettings } from '../core/configuration.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Authentication } from '../core/user.ts';
-
-export interface TokenCacheOptions {
-  /** Milliseconds; a token is never kept past its expiry. 0 keeps none. */
-  readonly ttlMs: number;
-  readonly maxEntries: number;
-}
 
 export interface Checked {
   readonly authentication: Authentication;
@@ -23,10 +18,13 @@ interface Entry extends Checked {
   readonly until: number;
 }
 
-/** `verify` rejects, or throws, with a Fault; so does what is returned. Answers a known token without a promise. */
+/**
+ * A token is kept for `ttlMs` milliseconds and never past its expiry; 0 keeps none. `verify` rejects, or throws, with a Fault; so does what is returned. Answers a known token
+ * without a promise.
+ */
 export function createTokenCache(
   { clock, verify }: { readonly clock: Clock; readonly verify: (token: string) => Promise<Checked> },
-  { ttlMs, maxEntries }: TokenCacheOptions,
+  { ttlMs, maxEntries }: AuthenticationSettings['tokenCache'],
 ): (token: string) => Authentication | Promise<Authentication> {
   const entries = new LRUCache<string, Entry>({ max: maxEntries });
   const running = new Map<string, Promise<Authentication>>();

@@ -1,29 +1,21 @@
 // Bearer JWTs of the configured issuers: which issuer a token says it is from decides who verifies it, and only that
 // issuer does. One instance is one configuration; a reload makes another one, which has verified nothing yet.
 
-import type { AuthenticationConfiguration } from '../../core/authentication-configuration.ts';
+import type { AuthenticationSettings } from '../../core/configuration.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { GetJson } from '../../outbound/http-get.ts';
 import type { TokenAuthenticator } from '../identify.ts';
 import { unauthorized } from '../refusals.ts';
 import { createTokenCache } from '../token-cache.ts';
-import type { Checked, TokenCacheOptions } from '../token-cache.ts';
+import type { Checked } from '../token-cache.ts';
 import { createFetchKeys } from './discovery.ts';
 import { createIssuer } from './issuer.ts';
 import { createKeySet } from './key-set.ts';
-import type { KeySet, KeySetOptions } from './key-set.ts';
+import type { KeySet } from './key-set.ts';
 import type { LoadedKeys } from './loaded-keys.ts';
-import { isSigningAlgorithm, readUnverified } from './token.ts';
+import { readUnverified } from './token.ts';
 
-export interface JwtOptions extends KeySetOptions {
-  readonly issuers: AuthenticationConfiguration['jwt'];
-  /** JWS algorithm names, each one of SIGNING_ALGORITHMS. */
-  readonly algorithms: readonly string[];
-  /** How far an issuer's clock may be off, in milliseconds. */
-  readonly clockSkewMs: number;
-  readonly allowSystemNames: boolean;
-  readonly cache: TokenCacheOptions;
-}
+export type JwtOptions = Pick<AuthenticationSettings, 'issuers' | 'jwt' | 'tokenCache'>;
 
 export interface JwtAuthenticator {
   readonly authenticate: TokenAuthenticator;
@@ -38,28 +30,24 @@ export interface JwtAuthenticator {
 
 export type KeySnapshot = ReadonlyMap<string, LoadedKeys>;
 
-/** Throws an Error when an algorithm is not one that can be accepted, or an issuer is there twice. */
+/** Throws an Error when an issuer is there twice. `before` is a predecessor's snapshot. */
 export function createJwtAuthenticator(
   { getJson, clock, log }: { readonly getJson: GetJson; readonly clock: Clock; readonly log: Log },
-  options: JwtOptions,
+  { issuers: { jwt }, jwt: options, tokenCache }: JwtOptions,
   before: KeySnapshot = new Map(),
 ): JwtAuthenticator {
-  const algorithms = options.algorithms.map((name) => {
-    if (!isSigningAlgorithm(name)) throw new Error(`${name} is not a signing algorithm that can be accepted`);
-    return name;
-  });
   const issuers = new Map<
     string,
     { fingerprint: string; keySet: KeySet; verify: (token: string) => Promise<Checked> }
   >();
-  for (const issuer of options.issuers) {
+  for (const issuer of jwt) {
     const { url, discoveryURL, certificateAuthority } = issuer.issuer;
     if (issuers.has(url)) throw new Error(`the issuer ${url} is configured twice`);
     // Keys may be taken over only where they would be fetched from the same place under the same trust.
     const fingerprint = JSON.stringify([url, discoveryURL, certificateAuthority]);
     const fetchKeys = createFetchKeys({ getJson }, issuer.issuer);
     const keySet = createKeySet({ issuer: url, fetchKeys, clock, log }, options, before.get(fingerprint));
-    const verifyToken = createIssuer({ keySet, clock }, issuer, { ...options, algorithms });
+    const verifyToken = createIssuer({ keySet, clock }, issuer, options);
     const verify = async (token: string): Promise<Checked> => {
       const { authentication, thumbprint } = await verifyToken(token);
       return { authentication, holds: () => keySet.has(thumbprint) };
@@ -68,13 +56,13 @@ export function createJwtAuthenticator(
   }
 
   const verify = async (token: string): Promise<Checked> => {
-    const issuer = issuers.get(readUnverified(token, algorithms));
+    const issuer = issuers.get(readUnverified(token, options.algorithms));
     if (issuer === undefined) throw unauthorized('the bearer token is refused: its issuer is not accepted');
     return issuer.verify(token);
   };
 
   return {
-    authenticate: createTokenCache({ clock, verify }, options.cache),
+    authenticate: createTokenCache({ clock, verify }, tokenCache),
     issuers: [...issuers].map(([url, { keySet }]) => ({ url, ready: () => keySet.ready() })),
     async start() {
       await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()));

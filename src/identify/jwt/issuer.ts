@@ -4,6 +4,7 @@
 import { calculateJwkThumbprint, errors, exportJWK, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import type { JwtIssuer } from '../../core/authentication-configuration.ts';
+import type { AuthenticationSettings } from '../../core/configuration.ts';
 import { Fault } from '../../core/fault.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Authentication } from '../../core/user.ts';
@@ -11,14 +12,11 @@ import { unauthorized } from '../refusals.ts';
 import { toUser } from './claims.ts';
 import type { KeySet } from './key-set.ts';
 import type { LoadedKeys } from './loaded-keys.ts';
-import type { SigningAlgorithm } from './token.ts';
 
-export interface IssuerOptions {
-  readonly algorithms: readonly SigningAlgorithm[];
-  /** How far the issuer's clock may be off, in milliseconds, for exp, nbf and iat. */
-  readonly clockSkewMs: number;
-  readonly allowSystemNames: boolean;
-}
+export type IssuerOptions = Pick<
+  AuthenticationSettings['jwt'],
+  'algorithms' | 'clockSkewMs' | 'allowSystemNames'
+>;
 
 export interface Verified {
   readonly authentication: Authentication;

@@ -5,19 +5,17 @@
 //                       used           used, and fetched again         forgotten
 //                                      every cooldown until it works
 
+import type { AuthenticationSettings } from '../../core/configuration.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { FetchKeys } from './discovery.ts';
 import { toLoadedKeys } from './loaded-keys.ts';
 import type { LoadedKeys } from './loaded-keys.ts';
 
-export interface KeySetOptions {
-  /** After this many milliseconds the keys are fetched again. */
-  readonly jwksMaxAgeMs: number;
-  /** Least time between two fetches, in milliseconds, whether they worked or not. */
-  readonly jwksCooldownMs: number;
-  /** After this many milliseconds without a successful fetch the keys are forgotten. */
-  readonly jwksMaxStaleMs: number;
-}
+/** After `jwksMaxAgeMs` keys are fetched again, after `jwksMaxStaleMs` without success they are forgotten. */
+export type KeySetOptions = Pick<
+  AuthenticationSettings['jwt'],
+  'jwksMaxAgeMs' | 'jwksCooldownMs' | 'jwksMaxStaleMs'
+>;
 
 export interface KeySet {
   /** The keys; fetches them when there are none. Rejects with an Error when there are none to be had. */

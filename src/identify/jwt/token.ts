@@ -1,25 +1,8 @@
 // A JWT before it is verified (RFC 7515 §3.1): enough of it to know whose keys to ask for, and what to refuse before
 // anything is fetched or computed for it. Nothing read here is believed.
 
+import type { JwtAlgorithm } from '../../core/configuration.ts';
 import { unauthorized } from '../refusals.ts';
-
-/** The algorithms that Kubernetes accepts. Never a shared secret (HS*), never none. */
-export const SIGNING_ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'PS256',
-  'PS384',
-  'PS512',
-] as const;
-
-export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
-
-export const isSigningAlgorithm = (name: string): name is SigningAlgorithm =>
-  SIGNING_ALGORITHMS.some((algorithm) => algorithm === name);
 
 // Security event, logout and DPoP tokens are signed with the same keys, and are not for signing in.
 const TYPES = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']);
@@ -27,7 +10,7 @@ const TYPES = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']
 const MAX_KEY_ID_LENGTH = 256;
 
 /** The issuer that the token says it is from. Throws a Fault (Unauthorized) for what no issuer's key could make good. */
-export function readUnverified(token: string, algorithms: readonly SigningAlgorithm[]): string {
+export function readUnverified(token: string, algorithms: readonly JwtAlgorithm[]): string {
   const parts = token.split('.');
   // Five parts are a JWE: nothing is decrypted or inflated here (RFC 8725 §3.6).
   if (parts.length === 5) throw refused('it is encrypted');
