@@ -1,0 +1,62 @@
+// The head of an HTTP/1.1 answer to an upgrade (RFC 9112 §4, §5), parsed strictly: what is not exactly a head is refused,
+// because the bytes after it become a tunnel, and two readings of where it ends would be two tunnels.
+
+import { HeaderLines } from '../core/headers.ts';
+import { Fault } from '../core/fault.ts';
+
+const MAX_HEAD_BYTES = 64 * 1024;
+const MAX_LINES = 128;
+/** Interim answers before the final one. */
+const MAX_INTERIM = 8;
+
+const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
+
+export interface AnswerHead {
+  readonly code: number;
+  readonly headers: HeaderLines;
+}
+
+export interface ParsedHead {
+  readonly head: AnswerHead;
+  /** What came after the head in the same bytes. */
+  readonly rest: Buffer;
+}
+
+/**
+ * The final head in `bytes`, which begin with the first byte of the answer; interim answers (RFC 9110 §15.2) are
+ * skipped. Undefined when more bytes are needed. Throws BadGateway when it can be no valid head.
+ */
+export function parseAnswerHead(bytes: Buffer): ParsedHead | undefined {
+  let from = 0;
+  for (let interim = 0; interim <= MAX_INTERIM; interim++) {
+    const end = bytes.indexOf('\r\n\r\n', from, 'latin1');
+    if (end < 0) {
+      if (bytes.length > MAX_HEAD_BYTES) throw malformed('it is too long');
+      return undefined;
+    }
+    if (end > MAX_HEAD_BYTES) throw malformed('it is too long');
+    const head = parseLines(bytes.toString('latin1', from, end).split('\r\n'));
+    from = end + 4;
+    if (head.code >= 200 || head.code === 101) return { head, rest: bytes.subarray(from) };
+  }
+  throw malformed('too many interim answers');
+}
+
+function parseLines([statusLine = '', ...fields]: readonly string[]): AnswerHead {
+  const code = STATUS_LINE.exec(statusLine)?.[1];
+  if (code === undefined) throw malformed('bad status line');
+  if (fields.length > MAX_LINES) throw malformed('too many header lines');
+  const raw: string[] = [];
+  for (const line of fields) {
+    const [, name, value] = FIELD_LINE.exec(line) ?? [];
+    if (name === undefined || value === undefined) throw malformed('bad header line');
+    raw.push(name, value.trimEnd());
+  }
+  return { code: Number(code), headers: new HeaderLines(raw) };
+}
+
+const malformed = (detail: string): Fault =>
+  new Fault('BadGateway', "the node's answer is not valid HTTP", {
+    cause: new Error(`head of the answer: ${detail}`),
+  });

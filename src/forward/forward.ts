@@ -1,0 +1,71 @@
+// The last stage of the line: carries an exchange to its node and the answer back. Two roads behind one door, a plain
+// request over a kept-alive pool and an upgrade over a connection of its own; which one is the reply's kind to say.
+
+import type { Credentialed } from '../core/exchange.ts';
+import type { Ending, Observation } from '../core/observation.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import type { NodeAccess } from './collect.ts';
+import type { LimitOptions } from './limits.ts';
+import type { Pools } from './pools.ts';
+import type { Tap } from './splice.ts';
+import { forwardHttp } from './http.ts';
+import { toLimits } from './limits.ts';
+import { forwardPodsView, readPods } from './pods.ts';
+import { forwardUpgrade } from './upgrade.ts';
+
+/** As long as an API server takes for the same (apimachinery pkg/util/proxy upgradeaware.go). */
+const REFUSAL_TIMEOUT_MS = 10_000;
+
+export interface ForwardDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Outlives this stage: a reload makes a new Forward on the same pools. */
+  readonly pools: Pools;
+  /** Told when a node answers 401 or 403: it is the gateway's own credential that it refuses. */
+  readonly credentialRejected?: (() => void) | undefined;
+  /** Sees both directions of an upgraded connection. */
+  readonly tap?: ((exchange: Credentialed) => Tap | undefined) | undefined;
+}
+
+export interface ForwardOptions extends LimitOptions {
+  /** For the refusal of an upgrade; default 10 s. */
+  readonly refusalTimeoutMs?: number;
+}
+
+export interface Forward {
+  /**
+   * Sends the node's answer. Resolves at the end of the exchange; rejects with a Fault only while nothing was sent to
+   * the client: BadGateway (no connection, no trust, no valid answer, credential rejected, redirect), Timeout,
+   * ServiceUnavailable, and on kubectl's surface the node's own errors.
+   */
+  forward(credentialed: Credentialed, observation: Observation): Promise<Ending>;
+  /** The PodList of a node, as parsed JSON that nobody has checked. Rejects with a Fault. */
+  fetchPods(access: NodeAccess, signal: AbortSignal): Promise<unknown>;
+}
+
+export function createForward(deps: ForwardDeps, options: ForwardOptions): Forward {
+  const { clock, log, pools, tap } = deps;
+  const onRejected = ({ entry, credential }: NodeAccess, code: number): void => {
+    log.warn({ node: entry.name, credential: credential.name, code }, 'the node rejected the credential');
+    deps.credentialRejected?.();
+  };
+  const http = { clock, onRejected };
+  const pods = { clock, timeoutMs: options.answerTimeoutMs, onRejected };
+  const refusalTimeoutMs = options.refusalTimeoutMs ?? REFUSAL_TIMEOUT_MS;
+  const upgrade = { clock, onRejected, refusalTimeoutMs, tap };
+  return {
+    async forward(exchange, observation) {
+      const { action, reply, authentication } = exchange;
+      const upstream = pools.get(exchange.entry, exchange.credential);
+      const limits = toLimits(options, action, authentication.expiresAt);
+      if (reply.kind === 'upgrade') {
+        return forwardUpgrade(upgrade, upstream, limits, exchange, reply, observation);
+      }
+      if (action.kind === 'pods' && action.view !== undefined) {
+        return forwardPodsView(pods, upstream, exchange, action.view, reply.response, observation);
+      }
+      return forwardHttp(http, upstream, limits, exchange, reply.response, observation);
+    },
+    fetchPods: (access, signal) => readPods(pods, pools.get(access.entry, access.credential), signal),
+  };
+}

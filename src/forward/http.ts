@@ -1,0 +1,261 @@
+// A plain request: asked of the node through its pool and streamed to the client as the answer comes. Promises: never
+// more than a few chunks in memory whichever side is slow, a client that leaves ends the request at the node, a node
+// that fails in mid-answer ends the client's connection, and the first word about an error is a Fault or nothing.
+
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Credentialed } from '../core/exchange.ts';
+import type { EndReason } from '../core/lifetime.ts';
+import type { Ending, Observation } from '../core/observation.ts';
+import type { Clock } from '../core/ports.ts';
+import type { AnswerHeaders, AnswerReader } from './node-request.ts';
+import type { Upstream } from './pools.ts';
+import type { Limits } from './watch.ts';
+import { Transform } from 'node:stream';
+import { Fault } from '../core/fault.ts';
+import { headerOf, toAnswerHeaders, toSafetyHeaders } from './answer-headers.ts';
+import {
+  MAX_ERROR_BYTES,
+  credentialRejected,
+  redirectRefused,
+  toEndFault,
+  toKubectlFault,
+  toSlashRedirect,
+} from './faults.ts';
+import { toKubeletTarget } from './kubelet-target.ts';
+import { NodeRequest } from './node-request.ts';
+import { toRequestHeaders } from './request-headers.ts';
+import { Watch } from './watch.ts';
+
+export interface HttpDeps {
+  readonly clock: Clock;
+  /** Told when the node refuses the gateway's own credential. */
+  readonly onRejected: (exchange: Credentialed, code: number) => void;
+}
+
+/** Resolves when the client has the whole answer or is gone; rejects with a Fault while nothing was sent. */
+export function forwardHttp(
+  deps: HttpDeps,
+  upstream: Upstream,
+  limits: Limits,
+  exchange: Credentialed,
+  response: ServerResponse,
+  observation: Observation,
+): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    new PlainForward(deps, exchange, response, observation, resolve, reject).start(upstream, limits);
+  });
+}
+
+class PlainForward implements AnswerReader {
+  readonly #deps: HttpDeps;
+  readonly #exchange: Credentialed;
+  readonly #response: ServerResponse;
+  readonly #observation: Observation;
+  readonly #resolve: (ending: Ending) => void;
+  readonly #reject: (fault: Fault) => void;
+  #request: NodeRequest | undefined;
+  #watch: Watch | undefined;
+  #withdraw: (() => void) | undefined;
+  #nodeTarget = '';
+  /** The status that the client was sent; 0: none yet. */
+  #code = 0;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+  #flowing = false;
+  #draining = false;
+  #fault: Fault | undefined;
+  #reason: EndReason | undefined;
+  /** An error answer that is read whole, to become a Status. */
+  #explained: { code: number; retryAfter: string | undefined; chunks: Buffer[]; size: number } | undefined;
+
+  constructor(
+    deps: HttpDeps,
+    exchange: Credentialed,
+    response: ServerResponse,
+    observation: Observation,
+    resolve: (ending: Ending) => void,
+    reject: (fault: Fault) => void,
+  ) {
+    this.#deps = deps;
+    this.#exchange = exchange;
+    this.#response = response;
+    this.#observation = observation;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(upstream: Upstream, limits: Limits): void {
+    const { action, transport, headers, credential, lifetime } = this.#exchange;
+    const { method, target } = toKubeletTarget(action, transport);
+    const outgoing = { method, target, headers: toRequestHeaders(action, headers, credential) };
+    // Nothing is held before this line, so that what throws above leaves nothing behind.
+    this.#nodeTarget = target;
+    this.#response.once('close', this.#onClose);
+    this.#watch = new Watch(this.#deps.clock, limits, (reason) => {
+      // While nothing was sent the limit is this request's own failure; after that it is the end of its life.
+      if (this.#code === 0) this.#onEndOfLife(reason);
+      else lifetime.end(reason);
+    });
+    this.#request = new NodeRequest(upstream, { ...outgoing, body: this.#toBody(method) }, this);
+    this.#withdraw = lifetime.onEnd((reason) => this.#onEndOfLife(reason));
+    if (this.#response.closed) this.#onClose();
+    else if (!lifetime.ended) this.#request.send();
+  }
+
+  onHead(code: number, headers: AnswerHeaders): void {
+    const { action, surface } = this.#exchange;
+    this.#watch?.answered();
+    if (code === 401 || code === 403) {
+      this.#deps.onRejected(this.#exchange, code);
+      this.#fail(credentialRejected(code));
+      return;
+    }
+    const coding = headerOf(headers, 'content-encoding');
+    if (coding !== undefined && !(coding === 'gzip' && action.kind === 'metrics')) {
+      this.#fail(new Fault('BadGateway', "the node's answer has an encoding that was not asked for"));
+      return;
+    }
+    if (code >= 300 && code < 400 && code !== 304) {
+      this.#redirect(code, headers);
+      return;
+    }
+    if (surface === 'kubectl' && code >= 400) {
+      const retryAfter = headerOf(headers, 'retry-after');
+      this.#explained = { code, retryAfter, chunks: [], size: 0 };
+      return;
+    }
+    this.#begin(code, toAnswerHeaders(action, code, headers, this.#exchange.auditId));
+    // The head of a followed log goes out at once; with a small answer it shares a packet with the body, which the
+    // parser hands over before this runs.
+    process.nextTick(() => {
+      if (!this.#flowing && !this.#response.writableEnded) this.#response.flushHeaders();
+    });
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#watch?.touch();
+    if (this.#explained !== undefined) {
+      const { chunks, size } = this.#explained;
+      if (size < MAX_ERROR_BYTES) chunks.push(chunk);
+      this.#explained.size = size + chunk.length;
+      if (this.#explained.size >= MAX_ERROR_BYTES) this.#explain();
+      return true;
+    }
+    this.#bytesReceived += chunk.length;
+    this.#flowing = true;
+    if (this.#response.write(chunk)) return true;
+    if (!this.#draining) this.#response.once('drain', this.#onDrain);
+    this.#draining = true;
+    return false;
+  }
+
+  onEnd(): void {
+    if (this.#explained !== undefined) {
+      this.#explain();
+      return;
+    }
+    if (this.#code !== 0) this.#response.end();
+  }
+
+  onFault(fault: Fault): void {
+    this.#fail(fault);
+  }
+
+  readonly #onDrain = (): void => {
+    this.#draining = false;
+    this.#watch?.touch();
+    this.#request?.resume();
+  };
+
+  readonly #onClose = (): void => {
+    const whole = this.#response.writableFinished;
+    const reason = this.#reason ?? (whole ? 'completed' : this.#fault ? 'nodeClosed' : 'clientClosed');
+    this.#release();
+    if (!whole) this.#exchange.lifetime.end(reason);
+    this.#resolve({
+      code: this.#code,
+      reason,
+      bytesSent: this.#bytesSent,
+      bytesReceived: this.#bytesReceived,
+      ...(this.#fault === undefined ? {} : { fault: this.#fault }),
+    });
+  };
+
+  #onEndOfLife(reason: EndReason): void {
+    // The whole answer is out; `close` follows.
+    if (reason === 'completed') return;
+    this.#reason ??= reason;
+    if (this.#code !== 0) {
+      this.#request?.abort();
+      // `close` follows, and tells the ending.
+      this.#response.destroy();
+    } else if (reason === 'clientClosed') {
+      this.#onClose();
+    } else {
+      this.#fail(toEndFault(reason));
+    }
+  }
+
+  /** Before the head: the client is answered by whoever catches the Fault. After it: nobody may answer any more. */
+  #fail(fault: Fault): void {
+    this.#fault ??= fault;
+    this.#request?.abort();
+    if (this.#code !== 0) {
+      this.#response.destroy();
+      return;
+    }
+    this.#release();
+    this.#reject(fault);
+  }
+
+  #explain(): void {
+    const explained = this.#explained;
+    if (explained === undefined) return;
+    const text = Buffer.concat(explained.chunks);
+    this.#fail(toKubectlFault(explained.code, text, explained.retryAfter));
+  }
+
+  #redirect(code: number, headers: AnswerHeaders): void {
+    const { action, target, auditId } = this.#exchange;
+    const location = toSlashRedirect(action, headerOf(headers, 'location'), this.#nodeTarget, target);
+    if (location === undefined) {
+      this.#fail(redirectRefused());
+      return;
+    }
+    this.#request?.abort();
+    this.#begin(code, [...toSafetyHeaders(auditId), 'Location', location, 'Content-Length', '0']);
+    this.#response.end();
+  }
+
+  #begin(code: number, headers: string[]): void {
+    this.#observation.started(code);
+    this.#code = code;
+    this.#response.writeHead(code, headers);
+  }
+
+  /** The client's body. Only POST has one, and a kubelet reads none: it goes without a type, and thus as no form. */
+  #toBody(method: string): Readable | undefined {
+    const { body, headers } = this.#exchange;
+    const length = headers.first('content-length');
+    const has = headers.first('transfer-encoding') !== undefined || (length !== undefined && length !== '0');
+    if (method !== 'POST' || !has) return undefined;
+    const counted = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        this.#bytesSent += chunk.length;
+        this.#watch?.touch();
+        done(null, chunk);
+      },
+    });
+    // The body's own failure is the client's leaving, which is heard as the end of the response.
+    return body.pipe(counted.on('error', () => body.resume()));
+  }
+
+  #release(): void {
+    this.#watch?.stop();
+    this.#withdraw?.();
+    this.#request?.abort();
+    this.#response.off('close', this.#onClose).off('drain', this.#onDrain);
+    if (!this.#exchange.body.readableEnded) this.#exchange.body.resume();
+  }
+}

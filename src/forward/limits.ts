@@ -1,0 +1,57 @@
+// Which time limits an action has. Reading has a limit until the answer begins; a stream has those of its session;
+// what runs something on the node (run, checkpoint, a profile) has one of its own from beginning to end.
+
+import type { Action, ActionKind } from '../core/action.ts';
+import type { Limits } from './watch.ts';
+
+export interface SessionLimits {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+}
+
+export interface LimitOptions {
+  /** Until the head of the answer, for everything that has no limit of its own. */
+  readonly answerTimeoutMs: number;
+  readonly runTimeoutMs: number;
+  readonly checkpointTimeoutMs: number;
+  readonly profileTimeoutMs: number;
+  readonly sessions: {
+    readonly default: SessionLimits;
+    readonly exec?: SessionLimits | undefined;
+    readonly attach?: SessionLimits | undefined;
+    readonly portForward?: SessionLimits | undefined;
+    readonly containerLogs?: SessionLimits | undefined;
+  };
+  /** How long a stream outlives the credential that opened it. */
+  readonly credentialExpiryGraceMs: number;
+}
+
+/** `credentialExpiresAt` in milliseconds since the epoch. */
+export function toLimits(options: LimitOptions, action: Action, credentialExpiresAt: number): Limits {
+  const total = toTotal(options, action.kind);
+  const session = toSession(options.sessions, action.kind);
+  return {
+    answerMs: total ?? (isFollowing(action) ? Infinity : options.answerTimeoutMs),
+    idleMs: total ?? session.idleMs,
+    absoluteMs: total ?? session.absoluteMs,
+    expiresAt: credentialExpiresAt + options.credentialExpiryGraceMs,
+  };
+}
+
+/** A kubelet sends the head of a followed log with its first byte, which may be hours away. */
+const isFollowing = (action: Action): boolean =>
+  action.kind === 'containerLogs' && action.options.follow === true;
+
+function toTotal(options: LimitOptions, kind: ActionKind): number | undefined {
+  if (kind === 'run') return options.runTimeoutMs;
+  if (kind === 'checkpoint') return options.checkpointTimeoutMs;
+  if (kind === 'pprof') return options.profileTimeoutMs;
+  return undefined;
+}
+
+function toSession(sessions: LimitOptions['sessions'], kind: ActionKind): SessionLimits {
+  if (kind === 'exec' || kind === 'attach' || kind === 'portForward' || kind === 'containerLogs') {
+    return sessions[kind] ?? sessions.default;
+  }
+  return sessions.default;
+}

@@ -1,0 +1,86 @@
+// The pods of a node, read whole: for `locate`, and for kubectl's view of them, which is made from the kubelet's own
+// list. Promises a bound on its size and that the gateway's credential is never mistaken for the client's.
+
+import type { ServerResponse } from 'node:http';
+import type { PodsView } from '../core/action.ts';
+import type { Credentialed } from '../core/exchange.ts';
+import type { Ending, Observation } from '../core/observation.ts';
+import type { Clock } from '../core/ports.ts';
+import type { NodeAccess } from './collect.ts';
+import type { Upstream } from './pools.ts';
+import { HeaderLines } from '../core/headers.ts';
+import { Fault } from '../core/fault.ts';
+import { renderPods } from '../kubectl/pods-view.ts';
+import { toSafetyHeaders } from './answer-headers.ts';
+import { collect } from './collect.ts';
+import { credentialRejected, toEndFault } from './faults.ts';
+import { toRequestHeaders } from './request-headers.ts';
+
+/** 110 pods, the default of a node, make 1 to 3 MB. */
+const MAX_POD_LIST_BYTES = 64 * 1024 * 1024;
+const NO_HEADERS = new HeaderLines([]);
+
+export interface PodsDeps {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly onRejected: (access: NodeAccess, code: number) => void;
+}
+
+/** The kubelet's PodList, parsed and otherwise unchecked. Rejects with a Fault. */
+export async function readPods(
+  { clock, timeoutMs, onRejected }: PodsDeps,
+  upstream: Upstream,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const headers = toRequestHeaders({ kind: 'pods' }, NO_HEADERS, upstream.credential);
+  const outgoing = { method: 'GET', target: '/pods', headers } as const;
+  const options = { maxBytes: MAX_POD_LIST_BYTES, timeoutMs };
+  const { code, body } = await collect(clock, upstream, outgoing, options, signal);
+  if (code === 401 || code === 403) {
+    onRejected(upstream, code);
+    throw credentialRejected(code);
+  }
+  if (code !== 200) {
+    const cause = new Error(`GET /pods was answered with ${code}`);
+    throw new Fault('BadGateway', 'the node did not list its pods', { cause });
+  }
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new Fault('BadGateway', "the node's list of pods cannot be read", { cause });
+  }
+}
+
+/** Answers kubectl with the pods of the node as it wants them shown. */
+export async function forwardPodsView(
+  deps: PodsDeps,
+  upstream: Upstream,
+  exchange: Credentialed,
+  view: PodsView,
+  response: ServerResponse,
+  observation: Observation,
+): Promise<Ending> {
+  const list = await readPods(deps, upstream, exchange.lifetime.signal).catch((error: unknown) => {
+    const { reason } = exchange.lifetime;
+    if (reason === 'clientClosed') return undefined;
+    throw reason === undefined ? error : toEndFault(reason);
+  });
+  if (list === undefined || response.closed) return { code: 0, reason: 'clientClosed' };
+  const { contentType, body } = renderPods(list, view, deps.clock.now());
+  const bytesReceived = Buffer.byteLength(body);
+  observation.started(200);
+  response.writeHead(200, [
+    ...toSafetyHeaders(exchange.auditId),
+    'Content-Type',
+    contentType,
+    'Content-Length',
+    `${bytesReceived}`,
+  ]);
+  return new Promise((resolve) => {
+    response.once('close', () => {
+      const reason = response.writableFinished ? 'completed' : 'clientClosed';
+      resolve({ code: 200, reason, bytesReceived });
+    });
+    response.end(body);
+  });
+}

@@ -1,0 +1,129 @@
+// Connections to kubelets, kept alive per node and credential and never shared between credentials: the key of a pool
+// is the fingerprint of both, so that a new address, CA, certificate or token means new connections. Pools of nodes
+// that nobody asks for are closed; an inventory of 10,000 nodes costs nothing until it is used.
+
+import type { TLSSocket } from 'node:tls';
+import type { KubeletCredential, NodeEntry } from '../core/node.ts';
+import type { DialDeps } from '../outbound/dial.ts';
+import { isIPv6 } from 'node:net';
+import { Pool } from 'undici';
+import { createDial } from '../outbound/dial.ts';
+
+/** More pools than this and the least recently used is closed, which ends no request that runs on it. */
+const MAX_POOLS = 4096;
+/** A head of an answer beyond this is no kubelet's. */
+const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+
+export interface PoolOptions {
+  readonly connectTimeoutMs: number;
+  /** How long an idle connection is kept. Below the kubelet's own 90 s, lest a request meet a closing connection. */
+  readonly keepAliveTimeoutMs: number;
+  /** Plain requests at once to one node with one credential; more wait. Upgraded connections do not count. */
+  readonly maxConnectionsPerNode: number;
+  readonly maxPools?: number;
+}
+
+/** One node, reached with one credential. */
+export interface Upstream {
+  readonly entry: NodeEntry;
+  readonly credential: KubeletCredential;
+  readonly pool: Pool;
+  /** A verified connection of its own, for an upgrade. */
+  dial(signal: AbortSignal): Promise<TLSSocket>;
+}
+
+/** Lives as long as the process: a reload brings other fingerprints and thereby other pools. */
+export interface Pools {
+  get(entry: NodeEntry, credential: KubeletCredential): Upstream;
+  /** Number of open pools. */
+  readonly size: number;
+  /** Cuts whatever still runs. */
+  close(): Promise<void>;
+}
+
+interface Kept extends Upstream {
+  usedAt: number;
+}
+
+export function createPools(deps: DialDeps, options: PoolOptions): Pools {
+  const { clock } = deps;
+  const maxPools = options.maxPools ?? MAX_POOLS;
+  const idleMs = options.keepAliveTimeoutMs * 2;
+  /** Least recently used first. */
+  const kept = new Map<string, Kept>();
+  let cancelSweep: (() => void) | undefined;
+
+  const retire = (key: string, upstream: Kept): void => {
+    kept.delete(key);
+    // Waits for what runs on it. Its failures are those requests' own.
+    upstream.pool.close().catch(() => undefined);
+  };
+  const sweep = (): void => {
+    cancelSweep = undefined;
+    const before = clock.now() - idleMs;
+    for (const [key, upstream] of kept) {
+      if (upstream.usedAt > before) break;
+      retire(key, upstream);
+    }
+    if (kept.size > 0) cancelSweep = clock.after(idleMs, sweep);
+  };
+  return {
+    get(entry, credential) {
+      const key = JSON.stringify([entry.fingerprint, credential.fingerprint]);
+      const known = kept.get(key);
+      const upstream = known ?? { ...createUpstream(deps, options, entry, credential), usedAt: 0 };
+      if (known !== undefined) kept.delete(key);
+      kept.set(key, upstream);
+      upstream.usedAt = clock.now();
+      for (const [oldest, unused] of kept) {
+        if (kept.size <= maxPools) break;
+        retire(oldest, unused);
+      }
+      cancelSweep ??= clock.after(idleMs, sweep);
+      return upstream;
+    },
+    get size() {
+      return kept.size;
+    },
+    async close() {
+      cancelSweep?.();
+      cancelSweep = undefined;
+      const closing = [...kept.values()].map((upstream) => upstream.pool.destroy());
+      kept.clear();
+      await Promise.all(closing);
+    },
+  };
+}
+
+function createUpstream(
+  deps: DialDeps,
+  options: PoolOptions,
+  entry: NodeEntry,
+  credential: KubeletCredential,
+): Upstream {
+  const dial = createDial(deps, options, entry, credential);
+  const pool = new Pool(`https://${toAuthority(entry)}`, {
+    // A function, and not options for undici's own connector: what is verified is decided in one place.
+    connect: (_options, callback) => {
+      dial().then(
+        (socket) => callback(null, socket),
+        (error: unknown) => callback(error instanceof Error ? error : new Error('dial failed'), null),
+      );
+    },
+    connections: options.maxConnectionsPerNode,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    // A node's own hint may shorten it, never lengthen.
+    keepAliveMaxTimeout: options.keepAliveTimeoutMs,
+    maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
+    // Time is kept by the request's own watch, which also knows how long a request waited for a connection.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  return { entry, credential, pool, dial };
+}
+
+/** `Host` of a request to this node (RFC 9112 §3.2). */
+export const toAuthority = ({ address, port }: NodeEntry): string =>
+  `${isIPv6(address) ? `[${address}]` : address}:${port}`;

@@ -1,0 +1,125 @@
+// An upgrade (exec, attach, portForward over SPDY/3.1 or WebSocket): dial, ask, and join the two streams when the node
+// has accepted exactly what was asked. Promises: nothing that the client said early reaches the node before its 101,
+// and an answer other than 101 leaves no tunnel behind: the node's side is closed before the client hears of it, and
+// the client's side for good after it (CVE-2018-1002105).
+
+import type { Duplex } from 'node:stream';
+import type { Credentialed, Reply } from '../core/exchange.ts';
+import type { EndReason } from '../core/lifetime.ts';
+import type { Ending, Observation } from '../core/observation.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Upstream } from './pools.ts';
+import type { Tap } from './splice.ts';
+import type { RefusalDeps } from './upgrade-refusal.ts';
+import type { UpgradeTransport } from './upgrade-head.ts';
+import type { Limits } from './watch.ts';
+import { Socket } from 'node:net';
+import { Fault } from '../core/fault.ts';
+import { toEndFault } from './faults.ts';
+import { toKubeletTarget } from './kubelet-target.ts';
+import { splice } from './splice.ts';
+import { readHead } from './upgrade-answer.ts';
+import { toUpgradeAnswer, toUpgradeRequest } from './upgrade-head.ts';
+import { refuseUpgrade } from './upgrade-refusal.ts';
+
+export interface UpgradeDeps extends RefusalDeps {
+  /** Sees both directions of the session that begins; undefined: nothing looks. */
+  readonly tap?: ((exchange: Credentialed) => Tap | undefined) | undefined;
+}
+
+type UpgradeReply = Extract<Reply, { kind: 'upgrade' }>;
+
+/** Resolves when both streams are closed; rejects with a Fault while nothing was sent to the client. */
+export async function forwardUpgrade(
+  deps: UpgradeDeps,
+  upstream: Upstream,
+  limits: Limits,
+  exchange: Credentialed,
+  reply: UpgradeReply,
+  observation: Observation,
+): Promise<Ending> {
+  const transport = toUpgradeTransport(exchange);
+  const { method, target } = toKubeletTarget(exchange.action, transport);
+  const request = toUpgradeRequest(exchange, transport, method, target);
+  const waiting = holdClient(deps.clock, exchange, reply.socket, limits.answerMs);
+  let node: Duplex | undefined;
+  try {
+    node = await upstream.dial(waiting.signal);
+    node.write(request, 'latin1');
+    const answer = await readHead(node, waiting.signal);
+    if (answer.head.code !== 101) {
+      return await refuseUpgrade(deps, exchange, reply.socket, node, answer, observation);
+    }
+    const head = Buffer.from(toUpgradeAnswer(answer.head, transport, exchange.auditId), 'latin1');
+    waiting.release();
+    return await join(deps, limits, exchange, reply, node, { head, fromNode: answer.rest }, observation);
+  } catch (error) {
+    node?.destroy();
+    const given = waiting.reason;
+    if (given === 'clientClosed') return { code: 0, reason: given };
+    throw given === undefined ? error : toEndFault(given);
+  } finally {
+    waiting.release();
+  }
+}
+
+function toUpgradeTransport({ transport }: Credentialed): UpgradeTransport {
+  if (transport.kind === 'http') throw new Fault('BadRequest', 'this path cannot be upgraded');
+  return transport;
+}
+
+async function join(
+  { clock, tap }: UpgradeDeps,
+  limits: Limits,
+  exchange: Credentialed,
+  reply: UpgradeReply,
+  node: Duplex,
+  answer: { readonly head: Buffer; readonly fromNode: Buffer },
+  observation: Observation,
+): Promise<Ending> {
+  if (reply.socket instanceof Socket) reply.socket.setTimeout(0).setNoDelay(true);
+  observation.started(101);
+  const opening = { ...answer, fromClient: reply.head };
+  const options = { limits, tap: tap?.(exchange) };
+  const spliced = await splice(clock, reply.socket, node, opening, exchange.lifetime, options);
+  return { code: 101, ...spliced };
+}
+
+interface Waiting {
+  readonly signal: AbortSignal;
+  /** Why the node need not answer any more. */
+  readonly reason: EndReason | undefined;
+  release(): void;
+}
+
+/**
+ * Holds the client's stream while the node is asked. It is not read: what the client says early stays in its buffer,
+ * which is bounded, and for the rest in the network.
+ */
+function holdClient(clock: Clock, exchange: Credentialed, socket: Duplex, answerMs: number): Waiting {
+  const given = new AbortController();
+  let reason: EndReason | undefined;
+  const give = (why: EndReason): void => {
+    reason ??= why;
+    given.abort();
+  };
+  const onGone = (): void => give('clientClosed');
+  socket.pause();
+  socket.on('error', ignore).on('end', onGone).on('close', onGone);
+  const withdraw = exchange.lifetime.onEnd(give);
+  const cancel = clock.after(answerMs, () => give('requestTimeout'));
+  if (socket.destroyed) onGone();
+  return {
+    signal: given.signal,
+    get reason() {
+      return reason;
+    },
+    release() {
+      cancel();
+      withdraw();
+      socket.off('end', onGone).off('close', onGone);
+    },
+  };
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,149 @@
+// Opens a TLS connection to a kubelet: the one dial of plain requests, kept-alive connections and upgrades alike.
+// Promises that the node's certificate was verified (chain, purpose, validity, and name by RFC 9525) before the caller
+// gets a socket to write on, and that it was verified on this very connection: no TLS session is ever resumed.
+
+import type { SocketConstructorOpts } from 'node:net';
+import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
+import type { NodeEntry, KubeletCredential } from '../core/node.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { connect, createSecureContext } from 'node:tls';
+import { Fault } from '../core/fault.ts';
+import { toDialFault, toTlsProblem } from './dial-faults.ts';
+import type { TlsProblem } from './dial-faults.ts';
+
+/** TCP probes after this long a silence, so that a node which lost its power is noticed under a quiet stream. */
+const PROBE_AFTER_MS = 30_000;
+
+export interface DialDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told once for each connection that failed for a reason of TLS. */
+  readonly upstreamTlsError?: ((problem: TlsProblem) => void) | undefined;
+}
+
+export interface DialOptions {
+  /** For the name look-up, the TCP connection and the TLS handshake together. */
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Opens one connection. Rejects with a Fault: BadGateway when the node is unreachable or not trusted, Timeout when it
+ * is silent, ServiceUnavailable when `signal` says to give up.
+ */
+export type Dial = (signal?: AbortSignal) => Promise<TLSSocket>;
+
+/** A dial to one node with one credential. The keys are parsed at the first call and kept. */
+export function createDial(
+  deps: DialDeps,
+  options: DialOptions,
+  entry: NodeEntry,
+  credential: KubeletCredential,
+): Dial {
+  let context: SecureContext | undefined;
+  return (signal) => {
+    try {
+      context ??= toSecureContext(entry, credential);
+    } catch (cause) {
+      return Promise.reject(
+        new Fault('InternalError', 'the certificates for this node cannot be used', { cause }),
+      );
+    }
+    return open(deps, options, entry, context, signal);
+  };
+}
+
+function toSecureContext(entry: NodeEntry, credential: KubeletCredential): SecureContext {
+  // Without a CA, Node would fall back to the public roots.
+  if (!entry.certificateAuthority.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new Error(`node ${entry.name} has no certificate authority`);
+  }
+  const { material } = credential;
+  return createSecureContext({
+    ca: entry.certificateAuthority,
+    minVersion: 'TLSv1.2',
+    ...(material.kind === 'certificate' ? { cert: material.certificate, key: material.key.reveal() } : {}),
+  });
+}
+
+function open(
+  { clock, log, upstreamTlsError }: DialDeps,
+  { connectTimeoutMs }: DialOptions,
+  entry: NodeEntry,
+  secureContext: SecureContext,
+  signal: AbortSignal | undefined,
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(toConnectOptions(entry, secureContext));
+    const fail = (fault: Fault): void => {
+      settle();
+      socket.destroy();
+      reject(fault);
+    };
+    const onError = (error: Error): void => {
+      const problem = toTlsProblem(error, socket);
+      if (problem !== undefined) {
+        log.warn({ node: entry.name, problem, err: error }, 'TLS connection to the node failed');
+        upstreamTlsError?.(problem);
+      }
+      fail(toDialFault(error, problem));
+    };
+    const onClose = (): void => fail(new Fault('BadGateway', 'the node closed the connection'));
+    const onAbort = (): void => fail(new Fault('ServiceUnavailable', 'the request was given up'));
+    const cancel = clock.after(connectTimeoutMs, () =>
+      fail(new Fault('Timeout', 'the node could not be reached in time')),
+    );
+    const settle = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', onAbort);
+      // From here on whoever holds the socket hears `close`; an error in between must not end the process.
+      socket.off('error', onError).off('close', onClose).on('error', ignore);
+    };
+    socket.on('error', onError).on('close', onClose);
+    socket.once('secureConnect', () => {
+      if (!socket.authorized) {
+        onError(new Error('the certificate was not verified'));
+        return;
+      }
+      settle();
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, PROBE_AFTER_MS);
+      resolve(socket);
+    });
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+const toConnectOptions = (
+  entry: NodeEntry,
+  secureContext: SecureContext,
+): ConnectionOptions & Pick<SocketConstructorOpts, 'allowHalfOpen'> => ({
+  host: entry.address,
+  port: entry.port,
+  // RFC 6066 §3 allows no address here; the name that is verified is the entry's in either case.
+  servername: isIP(entry.serverName) === 0 ? entry.serverName : '',
+  secureContext,
+  rejectUnauthorized: true,
+  checkServerIdentity: (_host, certificate) => checkName(entry.serverName, certificate),
+  // An upgrade is impossible on HTTP/2, which kubelets before 1.36 would choose.
+  ALPNProtocols: ['http/1.1'],
+  allowHalfOpen: true,
+});
+
+/** Names count as subject alternative names only: Node's own check falls back to the common name. */
+function checkName(serverName: string, { raw }: PeerCertificate): Error | undefined {
+  const certificate = new X509Certificate(raw);
+  const matched =
+    isIP(serverName) === 0
+      ? certificate.checkHost(serverName, { subject: 'never', partialWildcards: false })
+      : certificate.checkIP(serverName);
+  if (matched !== undefined) return undefined;
+  const names = certificate.subjectAltName ?? 'none';
+  return Object.assign(new Error(`certificate is not valid for ${serverName}; its names: ${names}`), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
+}
+
+const ignore = (): void => undefined;
