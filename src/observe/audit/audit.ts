@@ -1,0 +1,87 @@
+// The audit log: an observer that records every exchange as `audit.k8s.io/v1` Events, as the policy says, in a file,
+// on standard output, or both. No node is dialled before the write of the exchange's first event has returned, unless
+// the mode or the policy gives that up.
+
+import type { Writable } from 'node:stream';
+import type { AuditPolicy } from '../../core/audit-policy.ts';
+import type { Observer } from '../../core/observation.ts';
+import type { Clock, Log } from '../../core/ports.ts';
+import type { User } from '../../core/user.ts';
+import { createFileSink } from './file-sink.ts';
+import type { FileSinkOptions } from './file-sink.ts';
+import { createEvaluator } from './policy.ts';
+import { AuditQueue } from './queue.ts';
+import type { AuditMetrics, AuditMode, AuditSink } from './queue.ts';
+import { createStdoutSink } from './stdout-sink.ts';
+import { AuditTrail } from './trail.ts';
+
+export interface AuditDependencies {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: AuditMetrics;
+}
+
+export interface AuditOptions {
+  /** Absent: everything at Metadata. */
+  readonly policy?: AuditPolicy | undefined;
+  readonly mode: AuditMode;
+  readonly fsync: boolean;
+  readonly file?: Omit<FileSinkOptions, 'fsync'> | undefined;
+  /** true: the process's standard output. */
+  readonly stdout: boolean | Writable;
+  /** How many events may wait in mode batch, and while writes fail. Default 10,000, as in kube-apiserver. */
+  readonly bufferSize?: number | undefined;
+}
+
+export interface Audit {
+  readonly observer: Observer;
+  /** The policy of exchanges that begin from now on. */
+  reconfigure(policy: AuditPolicy | undefined): void;
+  /** Opens the file anew, after a logrotate. */
+  reopen(): Promise<void>;
+  /** Writes what is left and closes the file. */
+  close(): Promise<void>;
+  /** Why events cannot be stored at present, for readiness. Names no path. */
+  problem(): string | undefined;
+}
+
+const DEFAULT_BUFFER_SIZE = 10_000;
+
+/** Rejects if the file cannot be opened, and if there is nowhere to write to. */
+export async function createAudit(dependencies: AuditDependencies, options: AuditOptions): Promise<Audit> {
+  const { clock } = dependencies;
+  const { mode, bufferSize = DEFAULT_BUFFER_SIZE } = options;
+  const sinks = await toSinks(dependencies, options);
+  const queues = sinks.map((sink) => new AuditQueue({ sink, ...dependencies }, { mode, bufferSize }));
+  const users = new WeakMap<User, string>();
+  let evaluate = createEvaluator(options.policy);
+  const store = (event: string): Promise<void> | undefined => {
+    const waits = queues.map((queue) => queue.store(event)).filter((wait) => wait !== undefined);
+    return waits.length < 2 ? waits[0] : Promise.all(waits).then(() => undefined);
+  };
+  const storeLater = (event: string, failed?: () => void): void => {
+    for (const queue of queues) queue.storeLater(event, mode === 'blocking-strict' ? failed : undefined);
+  };
+  return {
+    observer: (received) => new AuditTrail({ clock, users, evaluate, store, storeLater }, received),
+    reconfigure: (policy) => {
+      evaluate = createEvaluator(policy);
+    },
+    reopen: async () => {
+      await Promise.all(queues.map((queue) => queue.reopen()));
+    },
+    close: async () => {
+      await Promise.all(queues.map((queue) => queue.close()));
+    },
+    problem: () => queues.map((queue) => queue.problem()).find((problem) => problem !== undefined),
+  };
+}
+
+async function toSinks(dependencies: AuditDependencies, options: AuditOptions): Promise<AuditSink[]> {
+  const { file, fsync, stdout } = options;
+  const sinks: AuditSink[] = [];
+  if (file !== undefined) sinks.push(await createFileSink(dependencies, { ...file, fsync }));
+  if (stdout !== false) sinks.push(createStdoutSink(stdout === true ? process.stdout : stdout));
+  if (sinks.length === 0) throw new Error('the audit log needs a file, standard output, or both');
+  return sinks;
+}

@@ -1,0 +1,199 @@
+// Audit events in a file, one a line. What `write` has settled is in the file (with `fsync`, on the disk): a failed or
+// short write is taken back, a line is never split or joined, and a file that somebody removes is made again. The file
+// is the gateway's alone, mode 0600, in a directory of mode 0700.
+
+import { fstatSync } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock, Log } from '../../core/ports.ts';
+import type { AuditSink } from './queue.ts';
+import { findFreePath, pruneRotated } from './rotation.ts';
+import type { RotationLimits } from './rotation.ts';
+
+export interface FileSinkOptions extends RotationLimits {
+  readonly path: string;
+  /** A file that would grow beyond this is rotated first; 0: never. One group of events is never divided. */
+  readonly maxSizeBytes: number;
+  /** Wait for the disk, not only for the operating system. */
+  readonly fsync: boolean;
+}
+
+const LINE_END = 0x0a;
+/** After a rotation that failed, events go on into the same file, and it is not tried again for so long. */
+const ROTATION_RETRY_MS = 60_000;
+
+/** Opens the file, so that a path that cannot be written fails at the start. */
+export async function createFileSink(
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  options: FileSinkOptions,
+): Promise<AuditSink> {
+  const sink = new FileSink(clock, log, options);
+  await sink.reopen();
+  return sink;
+}
+
+class FileSink implements AuditSink {
+  readonly name = 'file';
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #options: FileSinkOptions;
+  #file: FileHandle | undefined;
+  #isRegular = false;
+  #size = 0;
+  /** The file ends within a line that could not be taken back. */
+  #isTorn = false;
+  #rotateAfter = 0;
+
+  constructor(clock: Clock, log: Log, options: FileSinkOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  async write(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    if (this.#mustRotate(bytes.length)) await this.#rotate();
+    await this.#append(bytes);
+    // A file without a name is a file that nobody will read. fstat of an open file asks no disk.
+    if (this.#isRegular && this.#isRemoved()) {
+      this.#log.warn({}, 'the audit file was removed; it is made again');
+      await this.reopen();
+      await this.#append(bytes);
+    }
+  }
+
+  /** Opens the path anew: after it was renamed (logrotate) or removed. The old file stays if the new one fails. */
+  async reopen(): Promise<void> {
+    const { path, fsync } = this.#options;
+    const folder = dirname(path);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // Reading serves to see how the file ends.
+    const file = await open(path, 'a+', 0o600);
+    try {
+      await this.#adopt(file);
+      if (fsync) await syncFolder(folder);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const before = this.#file;
+    this.#file = file;
+    await before?.close();
+    await this.#prune();
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  /** Takes in what is known about an open file; a last line that a crash left unfinished gets its end. */
+  async #adopt(file: FileHandle): Promise<void> {
+    const status = await file.stat();
+    let { size } = status;
+    if (status.isFile() && size > 0) {
+      const { buffer } = await file.read({ buffer: Buffer.alloc(1), position: size - 1 });
+      if (buffer[0] !== LINE_END) {
+        await file.write('\n');
+        size += 1;
+      }
+    }
+    this.#isRegular = status.isFile();
+    this.#size = size;
+    this.#isTorn = false;
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    const file = this.#opened();
+    const all = this.#isTorn ? Buffer.concat([Buffer.of(LINE_END), bytes]) : bytes;
+    let written = 0;
+    try {
+      while (written < all.length) {
+        const { bytesWritten } = await file.write(all, written, all.length - written, null);
+        if (bytesWritten === 0) throw new Error('the audit file takes no bytes');
+        written += bytesWritten;
+      }
+      if (this.#options.fsync) await file.datasync();
+    } catch (error) {
+      await this.#takeBack(file, written, all[written - 1] !== LINE_END);
+      throw error;
+    }
+    this.#isTorn = false;
+    this.#size += written;
+  }
+
+  /** Cuts off the part of a failed write that is in the file, unless its length says that somebody else wrote too. */
+  async #takeBack(file: FileHandle, written: number, endsWithinLine: boolean): Promise<void> {
+    if (written === 0) return;
+    try {
+      const { size } = await file.stat();
+      if (!this.#isRegular || size !== this.#size + written) throw new Error('not at the end');
+      await file.truncate(this.#size);
+    } catch {
+      this.#size += written;
+      this.#isTorn = endsWithinLine;
+    }
+  }
+
+  #isRemoved(): boolean {
+    const { nlink, size } = fstatSync(this.#opened().fd);
+    // Somebody may have emptied it (logrotate's copytruncate).
+    this.#size = size;
+    return nlink === 0;
+  }
+
+  #mustRotate(bytes: number): boolean {
+    const { maxSizeBytes } = this.#options;
+    return (
+      maxSizeBytes > 0 &&
+      this.#isRegular &&
+      this.#size > 0 &&
+      this.#size + bytes > maxSizeBytes &&
+      this.#clock.now() >= this.#rotateAfter
+    );
+  }
+
+  async #rotate(): Promise<void> {
+    const { path } = this.#options;
+    try {
+      const rotated = await findFreePath(path, this.#clock.now());
+      await rename(path, rotated);
+      try {
+        await this.reopen();
+      } catch (error) {
+        // Events must not go on into a file that a later pruning removes.
+        await rename(rotated, path);
+        throw error;
+      }
+    } catch (error) {
+      this.#rotateAfter = this.#clock.now() + ROTATION_RETRY_MS;
+      this.#log.error({ error }, 'the audit file could not be rotated; events go on into it');
+    }
+  }
+
+  async #prune(): Promise<void> {
+    if (!this.#isRegular) return;
+    try {
+      await pruneRotated(this.#options.path, this.#options, this.#clock.now());
+    } catch (error) {
+      this.#log.warn({ error }, 'old audit files could not be removed');
+    }
+  }
+
+  #opened(): FileHandle {
+    if (this.#file === undefined) throw new Error('the audit file is closed');
+    return this.#file;
+  }
+}
+
+/** A new name is on the disk only when its directory is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

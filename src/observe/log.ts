@@ -1,0 +1,92 @@
+// The log: pino's JSON lines on standard output, behind the Log port. Fields `time` (RFC 3339, UTC), `level` (a word)
+// and `msg`, then what the caller gives. Errors are printed with their causes, secrets never.
+
+import { pino } from 'pino';
+import type { Log, LogFields } from '../core/ports.ts';
+import { Fault } from '../core/fault.ts';
+import { redactText } from './redact.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Where lines go: a stream, or anything that takes text. */
+export interface LogDestination {
+  write(text: string): unknown;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Default: the process's standard output. */
+  readonly destination?: LogDestination | undefined;
+}
+
+export interface GatewayLog extends Log {
+  /** From the next line on. */
+  setLevel(level: LogLevel): void;
+}
+
+export function createLog({ level, destination = process.stdout }: LogOptions): GatewayLog {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => destination.write(redactText(line)) },
+  );
+  const write = (at: LogLevel) => (fields: LogFields, message: string) => {
+    if (logger.isLevelEnabled(at)) logger[at](toPrintable(fields), message);
+  };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    setLevel: (next) => {
+      logger.level = next;
+    },
+  };
+}
+
+/** Errors lose their text in JSON unless they are taken apart. */
+function toPrintable(fields: LogFields): Record<string, unknown> {
+  const printable: Record<string, unknown> = {};
+  for (const key in fields) {
+    const value = fields[key];
+    printable[key] = value instanceof Error ? describeError(value) : value;
+  }
+  return printable;
+}
+
+interface ErrorDescription {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string | undefined;
+  readonly stack?: string | undefined;
+  readonly cause?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+/** Deep enough for any honest chain, and an end for one that runs in a circle. */
+const MAX_DEPTH = 8;
+
+/** An error and its causes. A Fault was foreseen and needs no stack; of other errors only the outermost is traced. */
+export function describeError(error: Error, depth = 0): ErrorDescription {
+  const { name, message, stack, cause } = error;
+  return {
+    name,
+    message,
+    code: 'code' in error && typeof error.code === 'string' ? error.code : undefined,
+    stack: depth === 0 && !(error instanceof Fault) ? stack : undefined,
+    ...(cause === undefined ? {} : { cause: describeCause(cause, depth + 1) }),
+    ...(error instanceof AggregateError
+      ? { errors: error.errors.map((inner: unknown) => describeCause(inner, depth + 1)) }
+      : {}),
+  };
+}
+
+function describeCause(cause: unknown, depth: number): unknown {
+  if (depth >= MAX_DEPTH) return '…';
+  return cause instanceof Error ? describeError(cause, depth) : cause;
+}

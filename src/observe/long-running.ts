@@ -1,0 +1,38 @@
+// Which exchanges run for as long as somebody listens: they are audited when their answer starts as well as when it
+// ends, counted while they run, and kept out of the duration histogram (Kubernetes' long-running requests, apiserver
+// pkg/endpoints/filters; here by action instead of by URL).
+
+import type { Evidence } from '../core/observation.ts';
+import type { Action } from '../core/action.ts';
+
+export function isLongRunning(action: Action): boolean {
+  switch (action.kind) {
+    case 'exec':
+    case 'attach':
+    case 'portForward':
+      return true;
+    case 'containerLogs':
+      return action.options.follow === true;
+    case 'pprof':
+      return action.profile === 'profile' || action.profile === 'trace';
+    case 'healthz':
+    case 'metrics':
+    case 'stats':
+    case 'spec':
+    case 'pods':
+    case 'runningPods':
+    case 'configz':
+    case 'flagz':
+    case 'statusz':
+    case 'nodeLogs':
+    case 'run':
+    case 'checkpoint':
+      return false;
+  }
+}
+
+/** What an exchange is about, for a label or a log line: its action, or how far it came. */
+export function toActionName(evidence: Evidence): Action['kind'] | 'gateway' | 'unresolved' {
+  if ('action' in evidence) return evidence.action.kind;
+  return 'answer' in evidence ? 'gateway' : 'unresolved';
+}

@@ -1,0 +1,128 @@
+// Every metric of the gateway, in one table. No label holds a user's or a node's name, and none takes a value that a
+// client can make up: the number of series is bounded by this table and the configuration.
+
+export interface MetricSpec {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly name: string;
+  readonly help: string;
+  /** Label names and what their values are. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Upper bounds, in the metric's unit. */
+  readonly buckets?: readonly number[];
+}
+
+const ACTION =
+  'the action of the request (`exec`, `metrics`, `pods`, …); `gateway` for what the gateway answers by itself; `unresolved` for a request refused before its action was known';
+const SINK = '`file` or `stdout`';
+const RESULT = '`success` or `failure`';
+
+export const CATALOG = {
+  requests: {
+    type: 'counter',
+    name: 'kubelet_gateway_requests_total',
+    help: 'Requests that have ended, by the status code that the client was sent.',
+    labels: { code: 'HTTP status; `101` for an upgraded connection, `0` when none was sent', action: ACTION },
+  },
+  requestDuration: {
+    type: 'histogram',
+    name: 'kubelet_gateway_request_duration_seconds',
+    help: 'Time from the head of the request to the end of the answer. Long-running requests are not in it.',
+    labels: { action: ACTION },
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+  },
+  activeStreams: {
+    type: 'gauge',
+    name: 'kubelet_gateway_active_streams',
+    help: 'Long-running exchanges whose answer has started: exec, attach, portForward, followed logs, CPU profiles.',
+    labels: { action: 'the action' },
+  },
+  streamBytes: {
+    type: 'counter',
+    name: 'kubelet_gateway_stream_bytes_total',
+    help: 'Payload bytes of long-running exchanges, counted when they end.',
+    labels: { action: 'the action', direction: '`toNode` or `fromNode`' },
+  },
+  cacheHits: {
+    type: 'counter',
+    name: 'kubelet_gateway_authorization_cache_hits_total',
+    help: 'Authorization questions answered from the cache of SubjectAccessReviews.',
+    labels: { decision: '`allow`, `deny` or `noOpinion`' },
+  },
+  cacheMisses: {
+    type: 'counter',
+    name: 'kubelet_gateway_authorization_cache_misses_total',
+    help: 'Authorization questions that were not in the cache of SubjectAccessReviews.',
+    labels: {},
+  },
+  subjectAccessReviews: {
+    type: 'counter',
+    name: 'kubelet_gateway_subjectaccessreviews_total',
+    help: 'SubjectAccessReviews sent to the API server.',
+    labels: { result: '`allow`, `deny`, `noOpinion` or `error`' },
+  },
+  upstreamTlsErrors: {
+    type: 'counter',
+    name: 'kubelet_gateway_upstream_tls_errors_total',
+    help: 'Connections to a node that failed in the TLS handshake.',
+    labels: { reason: 'what was wrong with the certificate or the handshake, from a fixed list' },
+  },
+  upstreamCredentialRejected: {
+    type: 'counter',
+    name: 'kubelet_gateway_upstream_credential_rejected_total',
+    help: "Requests for which a node rejected the gateway's own credential.",
+    labels: { code: '`401` or `403`' },
+  },
+  auditEvents: {
+    type: 'counter',
+    name: 'kubelet_gateway_audit_events_total',
+    help: 'Audit events written.',
+    labels: { sink: SINK },
+  },
+  auditErrors: {
+    type: 'counter',
+    name: 'kubelet_gateway_audit_errors_total',
+    help: 'Audit events whose write failed. They are tried again while the buffer holds them.',
+    labels: { sink: SINK },
+  },
+  auditDropped: {
+    type: 'counter',
+    name: 'kubelet_gateway_audit_dropped_total',
+    help: 'Audit events lost: the buffer was full, or a write failed until the gateway stopped.',
+    labels: { sink: SINK },
+  },
+  configReloads: {
+    type: 'counter',
+    name: 'kubelet_gateway_config_reloads_total',
+    help: 'Attempts to load the configuration again.',
+    labels: { result: RESULT },
+  },
+  configLastReloadSuccessful: {
+    type: 'gauge',
+    name: 'kubelet_gateway_config_last_reload_successful',
+    help: '1 if the configuration in force is the newest one, 0 if the last reload failed.',
+    labels: {},
+  },
+  credentialStale: {
+    type: 'gauge',
+    name: 'kubelet_gateway_credential_stale',
+    help: '1 while the files of a kubelet credential cannot be read again and the last good ones are in use.',
+    labels: { credential: "the credential's name in the configuration" },
+  },
+  jwksRefreshes: {
+    type: 'counter',
+    name: 'kubelet_gateway_jwks_refreshes_total',
+    help: 'Fetches of the signing keys of token issuers.',
+    labels: { result: RESULT },
+  },
+  buildInfo: {
+    type: 'gauge',
+    name: 'kubelet_gateway_build_info',
+    help: 'Always 1.',
+    labels: { version: "the gateway's version" },
+  },
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+export type MetricKey = keyof typeof CATALOG;
+export type LabelsOf<Key extends MetricKey> = Readonly<
+  Record<keyof (typeof CATALOG)[Key]['labels'], string | number>
+>;

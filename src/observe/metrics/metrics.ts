@@ -1,0 +1,104 @@
+// The gateway's metrics as plain calls, one for each thing that other parts count, and an observer that counts
+// exchanges. Whoever counts does not know the names or the library.
+
+import type { Decision } from '../../core/decision.ts';
+import type { Evidence, Observation, Observer } from '../../core/observation.ts';
+import { isLongRunning, toActionName } from '../long-running.ts';
+import { createRegistry } from './registry.ts';
+import type { Exposition, Registry } from './registry.ts';
+
+type Sink = 'file' | 'stdout';
+
+export interface Metrics {
+  /** Counts exchanges. */
+  readonly observer: Observer;
+  authorizationCacheHit(decision: Decision['kind']): void;
+  authorizationCacheMiss(): void;
+  subjectAccessReview(result: Decision['kind'] | 'error'): void;
+  /** `reason`: of a fixed list of the caller's, never a text that a node chose. */
+  upstreamTlsError(reason: string): void;
+  upstreamCredentialRejected(code: 401 | 403): void;
+  auditEvents(sink: Sink, count: number): void;
+  auditErrors(sink: Sink, count: number): void;
+  auditDropped(sink: Sink, count: number): void;
+  configReload(isSuccess: boolean): void;
+  /** `credential`: its name in the configuration. */
+  credentialStale(credential: string, isStale: boolean): void;
+  jwksRefresh(isSuccess: boolean): void;
+  render(): Promise<Exposition>;
+}
+
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const registry = createRegistry();
+  registry.set('buildInfo', { version }, 1);
+  registry.set('configLastReloadSuccessful', {}, 1);
+  for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
+    // A counter that begins to exist with its first error is one whose increase no alert sees.
+    for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
+  }
+  return {
+    observer: () => new ExchangeCount(registry),
+    authorizationCacheHit: (decision) => registry.add('cacheHits', { decision }, 1),
+    authorizationCacheMiss: () => registry.add('cacheMisses', {}, 1),
+    subjectAccessReview: (result) => registry.add('subjectAccessReviews', { result }, 1),
+    upstreamTlsError: (reason) => registry.add('upstreamTlsErrors', { reason }, 1),
+    upstreamCredentialRejected: (code) => registry.add('upstreamCredentialRejected', { code }, 1),
+    auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
+    auditErrors: (sink, count) => registry.add('auditErrors', { sink }, count),
+    auditDropped: (sink, count) => registry.add('auditDropped', { sink }, count),
+    configReload: (isSuccess) => {
+      registry.add('configReloads', { result: toResult(isSuccess) }, 1);
+      registry.set('configLastReloadSuccessful', {}, isSuccess ? 1 : 0);
+    },
+    credentialStale: (credential, isStale) =>
+      registry.set('credentialStale', { credential }, isStale ? 1 : 0),
+    jwksRefresh: (isSuccess) => registry.add('jwksRefreshes', { result: toResult(isSuccess) }, 1),
+    render: () => registry.render(),
+  };
+}
+
+const toResult = (isSuccess: boolean): 'success' | 'failure' => (isSuccess ? 'success' : 'failure');
+
+class ExchangeCount implements Observation {
+  readonly #registry: Registry;
+  /** Of the monotonic clock: a step of the wall clock is no duration. */
+  readonly #startedAt = performance.now();
+  #action: ReturnType<typeof toActionName> = 'unresolved';
+  #isLong = false;
+  #isActive = false;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  received(evidence: Evidence): undefined {
+    this.#action = toActionName(evidence);
+    this.#isLong = 'action' in evidence && isLongRunning(evidence.action);
+  }
+
+  found(): void {
+    // Nothing that the later stages find is a label.
+  }
+
+  started(code: number): void {
+    if (!this.#isLong || this.#isActive || code >= 300) return;
+    this.#isActive = true;
+    this.#registry.add('activeStreams', { action: this.#action }, 1);
+  }
+
+  complete({ code, bytesSent = 0, bytesReceived = 0 }: Parameters<Observation['complete']>[0]): void {
+    const action = this.#action;
+    this.#registry.add('requests', { code, action }, 1);
+    if (!this.#isLong) {
+      this.#registry.observe('requestDuration', { action }, (performance.now() - this.#startedAt) / 1000);
+      return;
+    }
+    this.#registry.add('streamBytes', { action, direction: 'toNode' }, bytesSent);
+    this.#registry.add('streamBytes', { action, direction: 'fromNode' }, bytesReceived);
+    if (this.#isActive) this.#registry.add('activeStreams', { action }, -1);
+  }
+
+  panic(_error: unknown, ending: Parameters<Observation['panic']>[1]): void {
+    this.complete(ending);
+  }
+}
