@@ -1,0 +1,146 @@
+// The API-server-shaped paths under a node's own server URL, as kubectl asks for them (pkg/registry/core/pod/rest,
+// apiserver pkg/endpoints): discovery, pods, and the four subresources of a pod that a kubelet can serve.
+
+import type { PodsView } from '../core/action.ts';
+import { Fault } from '../core/fault.ts';
+import type { ContainerName } from '../core/names.ts';
+import { negotiate, PLAIN } from '../kubectl/accept.ts';
+import type { DiscoveryPath } from '../kubectl/discovery.ts';
+import { toDiscovery } from '../kubectl/discovery.ts';
+import { parseFieldSelector } from '../kubectl/field-selector.ts';
+import { parseLabelSelector } from '../kubectl/label-selector.ts';
+import { readCommand, readKubectlStreams, readLogOptions } from './options.ts';
+import type { Parameters } from './parameters.ts';
+import { badParameter } from './parameters.ts';
+import { parseContainer, readNamespace, readPodName, readPodRef } from './path-names.ts';
+import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
+import { readPorts, readTruthy } from './values.ts';
+
+/** `timeout` comes from client-go with discovery, `pretty` from people. */
+const IGNORED = ['timeout', 'pretty'] as const;
+
+/**
+ * What a list may say about how fresh and how long it should be. The whole list of the moment is always answered,
+ * which all of them allow (a server may ignore `limit`).
+ */
+const LIST_IGNORED = [
+  ...IGNORED,
+  'limit',
+  'resourceVersion',
+  'resourceVersionMatch',
+  'allowWatchBookmarks',
+  'sendInitialEvents',
+  'timeoutSeconds',
+] as const;
+
+const POD = '/api/v1/namespaces/{namespace}/pods/{pod}';
+
+const discovery = (path: DiscoveryPath): AnswerRoute => ({
+  kind: 'answer',
+  paths: [path],
+  ignored: IGNORED,
+  methods: ['GET'],
+  answer: ({ accept, gitVersion }) => ({ kind: 'json', ...toDiscovery(path, accept, gitVersion) }),
+});
+
+const reading = (
+  kind: ActionRoute['kind'],
+  paths: ActionRoute['paths'],
+  ignored: readonly string[],
+  build: ActionRoute['build'],
+): ActionRoute => ({ kind, paths, ignored, methods: ['GET'], transport: 'http', surface: 'kubectl', build });
+
+const session = (
+  kind: ActionRoute['kind'],
+  subresource: string,
+  build: ActionRoute['build'],
+): ActionRoute => ({
+  ...reading(kind, [`${POD}/${subresource}`], IGNORED, build),
+  methods: ['GET', 'POST'],
+  transport: 'upgrade',
+});
+
+export const KUBECTL_ROUTES: readonly Route[] = [
+  discovery('/version'),
+  discovery('/api'),
+  discovery('/apis'),
+  discovery('/api/v1'),
+  reading('pods', ['/api/v1/pods', '/api/v1/namespaces/{namespace}/pods'], LIST_IGNORED, (input) => ({
+    kind: 'pods',
+    view: toListView(input),
+  })),
+  reading('pods', [POD], [...IGNORED, 'resourceVersion'], (input) => ({
+    kind: 'pods',
+    view: toPodView(input),
+  })),
+  reading('containerLogs', [`${POD}/log`], IGNORED, ({ names, parameters }) => ({
+    kind: 'containerLogs',
+    pod: readPodRef(names),
+    ...readContainerChoice(parameters),
+    options: readLogOptions(parameters),
+  })),
+  session('exec', 'exec', ({ names, parameters }) => ({
+    kind: 'exec',
+    pod: readPodRef(names),
+    ...readContainerChoice(parameters),
+    command: readCommand(parameters),
+    streams: readKubectlStreams(parameters),
+  })),
+  session('attach', 'attach', ({ names, parameters }) => ({
+    kind: 'attach',
+    pod: readPodRef(names),
+    ...readContainerChoice(parameters),
+    streams: readKubectlStreams(parameters),
+  })),
+  session('portForward', 'portforward', ({ names, parameters }) => ({
+    kind: 'portForward',
+    pod: readPodRef(names),
+    ports: readPorts(parameters, 'ports'),
+  })),
+];
+
+/** Without one, the node is asked which container there is; an empty one counts as none. */
+function readContainerChoice(parameters: Parameters): { readonly container?: ContainerName } {
+  const text = parameters.one('container') ?? '';
+  return text === '' ? {} : { container: parseContainer(text) };
+}
+
+function toListView({ names, parameters, accept }: RouteInput): PodsView {
+  if (readTruthy(parameters, 'watch')) {
+    throw new Fault('MethodNotAllowed', 'watch is not offered: ask for the list again', {
+      headers: { allow: 'GET' },
+    });
+  }
+  if ((parameters.one('continue') ?? '') !== '') {
+    throw badParameter('continue', 'is not known: lists are answered whole');
+  }
+  return {
+    ...(names.has('namespace') ? { namespace: readNamespace(names) } : {}),
+    labelSelector: parseLabelSelector(parameters.one('labelSelector') ?? ''),
+    fieldSelector: parseFieldSelector(parameters.one('fieldSelector') ?? ''),
+    ...readForm(parameters, accept),
+  };
+}
+
+const toPodView = ({ names, parameters, accept }: RouteInput): PodsView => ({
+  namespace: readNamespace(names),
+  name: readPodName(names),
+  labelSelector: [],
+  fieldSelector: [],
+  ...readForm(parameters, accept),
+});
+
+const TABLE = { as: 'Table', group: 'meta.k8s.io', version: 'v1' } as const;
+
+function readForm(parameters: Parameters, accept: readonly string[]): Pick<PodsView, 'as' | 'includeObject'> {
+  const as = negotiate(accept, [PLAIN, TABLE]) === TABLE ? 'Table' : 'Object';
+  const includeObject = parameters.one('includeObject') ?? 'Metadata';
+  switch (includeObject) {
+    case 'None':
+    case 'Metadata':
+    case 'Object':
+      return { as, includeObject };
+    default:
+      throw badParameter('includeObject', 'must be None, Metadata or Object');
+  }
+}

@@ -1,0 +1,95 @@
+// The stage resolve: what does a request mean, and what does that require? Pure and synchronous; it knows no node
+// and asks nobody, so that a stranger who probes node names learns nothing. Its refusals are 400, 404 and 405: a 403
+// always means that somebody was asked about a user, which is why an endpoint that is switched off is a 404.
+
+import type { Answered, Identified, Resolved, Transport } from '../core/exchange.ts';
+import { Fault } from '../core/fault.ts';
+import { toRequirement } from './attributes.ts';
+import { toNoRoute } from './no-route.ts';
+import type { Parameters } from './parameters.ts';
+import { createParameters } from './parameters.ts';
+import type { ActionRoute, Endpoint, Match, Route, RouteInput } from './route.ts';
+import { createMatcher } from './route.ts';
+import { NODE_ROUTES, ROOT_ROUTES, SERVER_ROUTES } from './routes.ts';
+import type { Scope } from './scope.ts';
+import { toScope } from './scope.ts';
+import { parseTarget } from './target.ts';
+import { parseUpgrade, refuseUpgrade } from './transport.ts';
+
+export type { Endpoint } from './route.ts';
+
+export interface ResolveOptions {
+  /** Those that are switched on; the others do not exist. */
+  readonly endpoints: ReadonlySet<Endpoint>;
+  /** Kubernetes' rights on pods/exec, pods/attach, pods/portforward and pods/log count. */
+  readonly podSubresources: boolean;
+  /** The gitVersion that `/version` answers. */
+  readonly version: string;
+}
+
+export type Resolve = (identified: Identified) => Resolved | Answered;
+
+/** The stage throws Faults: BadRequest, NotFound, MethodNotAllowed (with `allow`), NotAcceptable. */
+export function createResolve(options: ResolveOptions): Resolve {
+  const matchers = {
+    root: createMatcher(ROOT_ROUTES),
+    server: createMatcher(SERVER_ROUTES),
+    proxy: createMatcher(NODE_ROUTES),
+  };
+  return (identified) => {
+    const target = parseTarget(identified.target);
+    const scope = toScope(target.segments);
+    if (target.encoded && (scope.kind === 'root' || scope.segments[0] !== 'logs')) {
+      throw new Fault('BadRequest', 'percent-encoding in a path is accepted in file names below /logs/ only');
+    }
+    const match = matchers[scope.kind](scope.segments);
+    if (match === undefined) throw toNoRoute(scope);
+    const { route } = match;
+    check(route, identified.method, options.endpoints);
+    const parameters = createParameters(target.pairs, route.ignored ?? []);
+    const input = toInput(identified, match, parameters, scope, options.version);
+    if (route.kind === 'answer') {
+      refuseUpgrade(identified.headers);
+      const answer = route.answer(input);
+      parameters.finish();
+      return { ...identified, answer };
+    }
+    if (scope.kind === 'root') throw new Error('a route at the root has an action, but no node');
+    const transport = toTransport(route, identified);
+    const action = route.build(input);
+    parameters.finish();
+    const requirement = toRequirement(action, scope.node, options);
+    return { ...identified, node: scope.node, action, transport, requirement, surface: route.surface };
+  };
+}
+
+function check(route: Route, method: string, endpoints: ReadonlySet<Endpoint>): void {
+  const endpoint = route.kind === 'answer' ? undefined : route.endpoint;
+  if (endpoint !== undefined && !endpoints.has(endpoint)) {
+    throw new Fault('NotFound', `this endpoint is off: endpoints.enabled does not list ${endpoint}`);
+  }
+  if (route.methods.some((allowed) => allowed === method)) return;
+  throw new Fault('MethodNotAllowed', 'the method is not allowed on this path', {
+    headers: { allow: route.methods.join(', ') },
+  });
+}
+
+const toInput = (
+  { headers }: Identified,
+  { names }: Match,
+  parameters: Parameters,
+  scope: Scope,
+  gitVersion: string,
+): RouteInput => ({
+  names,
+  parameters,
+  accept: headers.all('accept'),
+  prefix: scope.kind === 'root' ? '' : scope.prefix,
+  gitVersion,
+});
+
+function toTransport(route: ActionRoute, { method, headers }: Identified): Transport {
+  if (route.transport === 'upgrade') return parseUpgrade(method, headers);
+  refuseUpgrade(headers);
+  return { kind: 'http' };
+}
