@@ -1,0 +1,91 @@
+// The command line: finds the command, and answers questions about itself. Exit code 2 says that it was called wrongly.
+
+import type { Command, Terminal } from './command.ts';
+import { checkConfig } from './check-config.ts';
+import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
+import { toSuggestion } from '../config/nearest.ts';
+import { serveCommand } from './serve-command.ts';
+import { VERSION } from './version.ts';
+
+const PROGRAM = 'kubelet-gateway';
+
+const COMMANDS: readonly Command[] = [serveCommand, checkConfig];
+
+/** Runs the command that `argv` names (without node and script). Resolves to the exit code. */
+export async function main(
+  argv: readonly string[],
+  terminal: Terminal,
+  commands: readonly Command[] = COMMANDS,
+): Promise<number> {
+  const [name, ...args] = argv;
+  switch (name) {
+    case undefined:
+      terminal.err(toHelp(commands));
+      return EXIT_USAGE;
+    case '--version':
+    case 'version':
+      terminal.out(`${VERSION}\n`);
+      return EXIT_OK;
+    case '--help':
+    case '-h':
+      terminal.out(toHelp(commands));
+      return EXIT_OK;
+    case 'help':
+      return help(args, terminal, commands);
+    default: {
+      const command = commands.find((known) => known.name === name);
+      if (command !== undefined) return run(command, args, terminal);
+      return wrong(`unknown command "${name}"${suggest(name, commands)}`, toHelp(commands), terminal);
+    }
+  }
+}
+
+async function run(command: Command, args: readonly string[], terminal: Terminal): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    terminal.out(toUsage(command));
+    return EXIT_OK;
+  }
+  try {
+    return await command.run(args, terminal);
+  } catch (error) {
+    if (isUsageError(error)) return wrong(error.message, toUsage(command), terminal);
+    throw error;
+  }
+}
+
+function help([name]: readonly string[], terminal: Terminal, commands: readonly Command[]): number {
+  const command = commands.find((known) => known.name === name);
+  if (name !== undefined && command === undefined) {
+    return wrong(`unknown command "${name}"${suggest(name, commands)}`, toHelp(commands), terminal);
+  }
+  terminal.out(command === undefined ? toHelp(commands) : toUsage(command));
+  return EXIT_OK;
+}
+
+function wrong(message: string, usage: string, terminal: Terminal): number {
+  terminal.err(`${PROGRAM}: ${message}\n\n${usage}`);
+  return EXIT_USAGE;
+}
+
+const isUsageError = (error: unknown): error is Error =>
+  error instanceof UsageError ||
+  (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'));
+
+const suggest = (name: string, commands: readonly Command[]): string =>
+  toSuggestion(
+    name,
+    commands.map((command) => command.name),
+  );
+
+const toUsage = ({ name, synopsis, summary }: Command): string =>
+  `Usage: ${PROGRAM} ${name} ${synopsis}\n\n${summary}\n`;
+
+const toHelp = (commands: readonly Command[]): string =>
+  [
+    `Usage: ${PROGRAM} COMMAND`,
+    '',
+    ...commands.map(({ name, synopsis, summary }) => `  ${`${name} ${synopsis}`.padEnd(22)}${summary}`),
+    `  ${'help [COMMAND]'.padEnd(22)}Explain a command.`,
+    `  ${'--version'.padEnd(22)}Print the version.`,
+    '',
+  ].join('\n');

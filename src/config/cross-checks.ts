@@ -1,0 +1,121 @@
+// Checks between parts of the configuration: names that refer to nothing, rules that can never match, and set-ups that
+// work and are less safe than they look. Every check is a small function over the sections that could be read.
+
+import { BlockList, isIP } from 'node:net';
+import type { Findings } from './problem.ts';
+import type { Sections } from './schema/gateway.ts';
+import type { Source } from './yaml.ts';
+import { checkMappings } from './mapping-checks.ts';
+
+interface Checking {
+  readonly source: Source;
+  readonly findings: Findings;
+}
+
+type Check = (sections: Sections, checking: Checking) => void;
+
+const CHECKS: readonly Check[] = [
+  checkListenerNames,
+  checkPorts,
+  checkTrustedProxies,
+  checkAdmin,
+  checkAuthorization,
+  checkNodeNames,
+  checkNodeAddresses,
+  checkMappings,
+];
+
+/** Runs all checks. A section that is absent could not be read, which has been told already. */
+export function crossCheck(sections: Sections, source: Source, findings: Findings): void {
+  for (const check of CHECKS) check(sections, { source, findings });
+}
+
+function checkListenerNames({ listeners = [] }: Sections, { source, findings }: Checking): void {
+  listeners.forEach(({ name }, index) => {
+    if (listeners.findIndex((listener) => listener.name === name) === index) return;
+    findings.problem(source, ['listeners', index, 'name'], 'another listener has this name already');
+  });
+}
+
+function checkPorts({ listeners = [], admin }: Sections, { source, findings }: Checking): void {
+  const servers = [
+    ...(admin === undefined ? [] : [{ ...admin, path: ['admin', 'port'] }]),
+    ...listeners.map(({ address, port }, index) => ({ address, port, path: ['listeners', index, 'port'] })),
+  ];
+  servers.forEach(({ address, port, path }, index) => {
+    const taken = servers
+      .slice(0, index)
+      .some((other) => port !== 0 && other.port === port && overlaps(other.address, address));
+    if (taken) findings.problem(source, path, 'another listener has this address and port already');
+  });
+}
+
+function checkTrustedProxies({ listeners = [] }: Sections, { source, findings }: Checking): void {
+  listeners.forEach(({ trustedProxies }, index) => {
+    trustedProxies.forEach((range, at) => {
+      if (!range.endsWith('/0')) return;
+      const message = 'trusts the whole world: anybody could write source addresses into the audit log';
+      findings.warning(source, ['listeners', index, 'trustedProxies', at], message);
+    });
+  });
+}
+
+function checkAdmin({ admin, listeners = [] }: Sections, { source, findings }: Checking): void {
+  if (admin === undefined || admin.tls !== undefined || isLoopback(admin.address)) return;
+  if (listeners.every(({ address }) => isLoopback(address))) return;
+  const message = 'is reachable from other hosts and speaks plain HTTP: give it tls, or listen on 127.0.0.1';
+  findings.warning(source, ['admin', 'address'], message);
+}
+
+function checkAuthorization({ authorization }: Sections, { source, findings }: Checking): void {
+  if (authorization === undefined) return;
+  const unused = authorization.mode === 'RBAC' ? 'subjectAccessReview' : 'rbac';
+  if (authorization[unused] === undefined) return;
+  findings.warning(source, ['authorization', unused], `is not used in mode ${authorization.mode}`);
+}
+
+function checkNodeNames({ nodes = [] }: Sections, { source, findings }: Checking): void {
+  nodes.forEach(({ name }, index) => {
+    if (nodes.findIndex((node) => node.name === name) === index) return;
+    findings.problem(source, ['nodes', index, 'name'], 'another node has this name already');
+  });
+}
+
+function checkNodeAddresses({ nodes = [], listeners = [] }: Sections, { source, findings }: Checking): void {
+  const never = neverANode();
+  nodes.forEach(({ address, port }, index) => {
+    const path = ['nodes', index, 'address'];
+    const version = isIP(address);
+    if (version !== 0 && never.check(address, version === 4 ? 'ipv4' : 'ipv6')) {
+      findings.problem(
+        source,
+        path,
+        'is not the address of a node: it is unspecified, link-local, multicast or mapped',
+      );
+    }
+    const own = listeners.some((listener) => isLoopback(address) && listener.port === port);
+    if (own) findings.problem(source, path, 'is a listener of the gateway itself');
+  });
+}
+
+/** Addresses that no kubelet has, and at which something else might answer (a cloud's metadata service). */
+function neverANode(): BlockList {
+  const list = new BlockList();
+  list.addSubnet('0.0.0.0', 8, 'ipv4');
+  list.addSubnet('169.254.0.0', 16, 'ipv4');
+  list.addSubnet('224.0.0.0', 4, 'ipv4');
+  list.addAddress('255.255.255.255', 'ipv4');
+  list.addAddress('::', 'ipv6');
+  list.addSubnet('fe80::', 10, 'ipv6');
+  list.addSubnet('ff00::', 8, 'ipv6');
+  // IPv4-mapped: an IPv4 address in other clothes, which a rule about IPv4 addresses would not see.
+  list.addSubnet('::ffff:0:0', 96, 'ipv6');
+  return list;
+}
+
+const isLoopback = (address: string): boolean =>
+  address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+
+const isWildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';
+
+const overlaps = (a: string, b: string): boolean => a === b || isWildcard(a) || isWildcard(b);

@@ -1,0 +1,166 @@
+// Reads the gateway's configuration: one YAML file and every fixed file that it names. All problems are reported at
+// once; a section with a problem does not hide those of the others.
+
+import { dirname, resolve } from 'node:path';
+import type { GatewayConfiguration, SessionSettings } from '../core/configuration.ts';
+import type { Files } from './files.ts';
+import type { Findings, Problem } from './problem.ts';
+import type { Reading, Variables } from './reading.ts';
+import type { GatewayFile, Sections } from './schema/gateway.ts';
+import type { Source } from './yaml.ts';
+import { crossCheck } from './cross-checks.ts';
+import { createFileReader, realFiles, resolveFile } from './files.ts';
+import { checkKubeletCredentials } from './kubelet-credentials.ts';
+import { toSuggestion } from './nearest.ts';
+import { createFindings } from './problem.ts';
+import { readAudit } from './read/audit.ts';
+import { readAuthentication } from './read/authentication.ts';
+import { readAuthorization } from './read/authorization.ts';
+import { readAdmin, readListeners } from './read/listeners.ts';
+import { readNodes } from './read/nodes.ts';
+import { check } from './schema/check.ts';
+import { SECTIONS } from './schema/gateway.ts';
+import { parseOneYaml } from './yaml.ts';
+
+export interface LoadOptions {
+  readonly files?: Files;
+  /** Milliseconds since the epoch by which certificates are judged. */
+  readonly now?: number;
+  /** Default: those of the process. */
+  readonly variables?: Variables;
+  /** Also read the files of kubelet credentials, which a running gateway reads by itself. */
+  readonly checkCredentialFiles?: boolean;
+}
+
+export type LoadResult = {
+  readonly warnings: readonly Problem[];
+  /** Every file that was looked at, readable or not: a change of any of them may change the outcome. */
+  readonly files: readonly string[];
+} & (
+  | { readonly ok: true; readonly configuration: GatewayConfiguration }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+);
+
+/** Loads a configuration file. Never rejects: what cannot be read is a problem among the others. */
+export async function loadConfiguration(name: string, options: LoadOptions = {}): Promise<LoadResult> {
+  const file = resolve(name);
+  const findings = createFindings();
+  const { files: from = realFiles, now = Date.now(), variables = process.env } = options;
+  const files = createFileReader(from, findings);
+  const text = await files.read(file, { file, lineOf: () => undefined }, []);
+  const source = text === undefined ? undefined : parseOneYaml(file, text, findings);
+  let configuration: GatewayConfiguration | undefined;
+  if (source !== undefined) {
+    const sections = checkSections(source, findings);
+    crossCheck(sections, source, findings);
+    const reading: Reading = { source, folder: dirname(file), files, findings, now, variables };
+    configuration = await readSections(sections, reading);
+    if (options.checkCredentialFiles === true) await checkKubeletCredentials(sections, reading, from);
+  }
+  const problems = inOrder(findings.problems, file);
+  const outcome = { warnings: inOrder(findings.warnings, file), files: [...files.seen] };
+  return configuration === undefined || problems.length > 0
+    ? { ok: false, problems, ...outcome }
+    : { ok: true, configuration, ...outcome };
+}
+
+/** The sections that are as they should be. */
+function checkSections(source: Source, findings: Findings): Sections {
+  const { value } = source;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    findings.problem(source, [], 'the file must hold a mapping with apiVersion, kind and the sections');
+    return {};
+  }
+  const given = new Map<string, unknown>(Object.entries(value));
+  for (const key of given.keys()) {
+    if (Object.hasOwn(SECTIONS, key)) continue;
+    findings.problem(source, [key], `unknown key${toSuggestion(key, Object.keys(SECTIONS))}`);
+  }
+  const sections: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(SECTIONS)) {
+    const section = check(schema, given.get(key), source, [key], findings);
+    if (section !== undefined) sections[key] = section;
+  }
+  return sections;
+}
+
+/** The configuration; undefined when a section could not be read. Sections are read whatever the others hold. */
+async function readSections(sections: Sections, reading: Reading): Promise<GatewayConfiguration | undefined> {
+  const [listeners, admin, authentication, authorization, nodes, audit] = await Promise.all([
+    sections.listeners && readListeners(sections.listeners, reading),
+    sections.admin && readAdmin(sections.admin, reading),
+    sections.authentication && readAuthentication(sections.authentication, reading),
+    sections.authorization && readAuthorization(sections.authorization, reading),
+    sections.nodes && readNodes(sections.nodes, reading),
+    sections.audit && readAudit(sections.audit, reading),
+  ]);
+  const { credentials, credentialMappings, endpoints, forwarding, sessions, shutdown, log } = sections;
+  if (!listeners || !admin || !authentication || !authorization || !nodes || !audit) return undefined;
+  if (!credentials || !credentialMappings || !endpoints || !forwarding || !sessions || !shutdown || !log) {
+    return undefined;
+  }
+  return {
+    listeners,
+    admin,
+    authentication,
+    authorization,
+    nodes,
+    credentials: credentials.map((credential) => toCredential(credential, reading.folder)),
+    credentialMappings,
+    endpoints,
+    forwarding: {
+      connectTimeoutMs: forwarding.connectTimeout,
+      answerTimeoutMs: forwarding.answerTimeout,
+      keepAliveTimeoutMs: forwarding.keepAliveTimeout,
+      maxConnectionsPerNode: forwarding.maxConnectionsPerNode,
+      runTimeoutMs: forwarding.runTimeout,
+      checkpointTimeoutMs: forwarding.checkpointTimeout,
+      profileTimeoutMs: forwarding.profileTimeout,
+    },
+    sessions: toSessions(sessions),
+    audit,
+    shutdown: { graceMs: shutdown.grace },
+    log,
+  };
+}
+
+function toCredential(
+  credential: GatewayFile['credentials'][number],
+  folder: string,
+): GatewayConfiguration['credentials'][number] {
+  const { name } = credential;
+  return credential.kind === 'certificate'
+    ? {
+        kind: 'certificate',
+        name,
+        certificateFile: resolveFile(folder, credential.certificateFile),
+        privateKeyFile: resolveFile(folder, credential.privateKeyFile),
+      }
+    : { kind: 'bearerToken', name, bearerTokenFile: resolveFile(folder, credential.bearerTokenFile) };
+}
+
+function toSessions(sessions: GatewayFile['sessions']): SessionSettings {
+  const { idle: idleMs, absolute: absoluteMs } = sessions.default;
+  const limits = (own: { readonly idle?: number; readonly absolute?: number }) => ({
+    idleMs: own.idle ?? idleMs,
+    absoluteMs: own.absolute ?? absoluteMs,
+  });
+  return {
+    default: { idleMs, absoluteMs },
+    exec: limits(sessions.exec),
+    attach: limits(sessions.attach),
+    portForward: limits(sessions.portForward),
+    containerLogs: limits(sessions.containerLogs),
+    credentialExpiryGraceMs: sessions.credentialExpiryGrace,
+  };
+}
+
+/** Those of the main file first, each file's by line: the order in which a reader would mend them. */
+const inOrder = (problems: readonly Problem[], main: string): readonly Problem[] =>
+  problems.toSorted(
+    (a, b) =>
+      Number(b.file === main) - Number(a.file === main) ||
+      a.file.localeCompare(b.file) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      a.path.localeCompare(b.path),
+  );

@@ -1,0 +1,45 @@
+// The authorization section: a connection to an API server, or the objects of RBAC manifests.
+
+import type { AuthorizationSettings } from '../../core/configuration.ts';
+import type { Reading } from '../reading.ts';
+import type { GatewayFile } from '../schema/gateway.ts';
+import { resolveFile } from '../files.ts';
+import { readInCluster } from './in-cluster.ts';
+import { readKubeconfig } from './kubeconfig.ts';
+import { readManifests } from './rbac.ts';
+
+export async function readAuthorization(
+  section: GatewayFile['authorization'],
+  reading: Reading,
+): Promise<AuthorizationSettings | undefined> {
+  const { mode, subjectAccessReview: review, rbac } = section;
+  const podSubresources = section.podSubresources === 'enabled';
+  if (mode === 'RBAC') {
+    const files = (rbac?.manifestFiles ?? []).map((name) => resolveFile(reading.folder, name));
+    const objects = await readManifests(files, reading, ['authorization', 'rbac', 'manifestFiles']);
+    return objects && { mode, podSubresources, rbac: objects };
+  }
+  if (review === undefined) return undefined;
+  const path = ['authorization', 'subjectAccessReview'];
+  const connection =
+    review.kubeconfigFile === undefined
+      ? await readInCluster(reading, [...path, 'inCluster'])
+      : await readKubeconfig(resolveFile(reading.folder, review.kubeconfigFile), reading, [
+          ...path,
+          'kubeconfigFile',
+        ]);
+  return (
+    connection && {
+      mode,
+      podSubresources,
+      subjectAccessReview: {
+        connection,
+        authorizedTtlMs: review.authorizedTTL,
+        unauthorizedTtlMs: review.unauthorizedTTL,
+        maxEntries: review.maxEntries,
+        timeoutMs: review.timeout,
+        maxInFlightPerUser: review.maxInFlightPerUser,
+      },
+    }
+  );
+}

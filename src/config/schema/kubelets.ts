@@ -1,0 +1,134 @@
+// The parts of GatewayConfiguration that are about the other side: nodes, credentials, forwarding, sessions.
+
+import { z } from 'zod';
+import { ACTION_KINDS } from '../../core/action.ts';
+import { OPTIONAL_ENDPOINTS } from '../../core/configuration.ts';
+import {
+  count,
+  dialPort,
+  duration,
+  fileName,
+  fileNamePerNode,
+  host,
+  label,
+  nodeName,
+  nonEmpty,
+} from './scalars.ts';
+import { distinct, someOf, strict } from './strict.ts';
+
+export const nodes = someOf(
+  strict({
+    name: nodeName.describe('Name of the Node object.'),
+    address: host.describe('Host name or IP address that is dialled.'),
+    port: dialPort.prefault(10_250).describe("Port of the kubelet's API."),
+    serverName: host
+      .exactOptional()
+      .describe(
+        "Name or IP address that the kubelet's serving certificate must be valid for. Default: the node's name.",
+      ),
+    certificateAuthorityFile: fileName.describe(
+      "PEM bundle that the kubelet's serving certificate must chain to.",
+    ),
+  }),
+  'node',
+).describe('The nodes that can be reached.');
+
+const CREDENTIAL_WORDS = 'needs either certificateFile and privateKeyFile, or bearerTokenFile';
+
+export const credentials = someOf(
+  strict({
+    name: label.describe('Name of the credential, for mappings and the audit log.'),
+    certificateFile: fileNamePerNode
+      .exactOptional()
+      .describe("PEM file of a client certificate. {node} stands for the node's name."),
+    privateKeyFile: fileNamePerNode
+      .exactOptional()
+      .describe('PEM file of its private key. {node} may stand in it.'),
+    bearerTokenFile: fileNamePerNode
+      .exactOptional()
+      .describe(
+        'File of a bearer token, instead of a certificate. A node that has seen it could use it at other nodes.',
+      ),
+  }).transform((value, ctx) => {
+    const { name, certificateFile, privateKeyFile, bearerTokenFile } = value;
+    if (bearerTokenFile !== undefined && certificateFile === undefined && privateKeyFile === undefined) {
+      return { kind: 'bearerToken' as const, name, bearerTokenFile };
+    }
+    if (bearerTokenFile === undefined && certificateFile !== undefined && privateKeyFile !== undefined) {
+      return { kind: 'certificate' as const, name, certificateFile, privateKeyFile };
+    }
+    ctx.addIssue({ code: 'custom', message: CREDENTIAL_WORDS });
+    return z.NEVER;
+  }),
+  'credential',
+).describe('What the gateway can show to kubelets. The files are read again when they change.');
+
+const anyOf = <Item extends z.ZodType>(item: Item) =>
+  z.array(item).min(1, { error: 'matches nothing when empty; leave it out to match any' }).exactOptional();
+
+export const credentialMappings = someOf(
+  strict({
+    credential: label.describe('Name of the credential that is used.'),
+    users: anyOf(nonEmpty).describe('User names. Absent: any.'),
+    groups: anyOf(nonEmpty).describe('Groups, of which the user must be in one. Absent: any.'),
+    nodes: anyOf(nodeName).describe('Node names. Absent: any.'),
+    actions: anyOf(z.enum(ACTION_KINDS)).describe('Actions. Absent: any.'),
+  }),
+  'rule',
+).describe(
+  'Which exchange is given which credential. The first rule whose lists all match decides; without one the answer is 403.',
+);
+
+export const endpoints = strict({
+  enabled: z
+    .array(z.enum(OPTIONAL_ENDPOINTS))
+    .check(distinct('endpoint'))
+    .prefault([])
+    .describe('Endpoints that are switched on. Each still needs its right.'),
+})
+  .prefault({})
+  .describe('Kubelet endpoints that are off unless they are listed.');
+
+export const forwarding = strict({
+  connectTimeout: duration('100ms', '5m')
+    .prefault('5s')
+    .describe('Until a connection to a kubelet stands, TLS included.'),
+  answerTimeout: duration('100ms', '1h').prefault('60s').describe("Until the head of a kubelet's answer."),
+  keepAliveTimeout: duration('1s', '1h').prefault('60s').describe('How long an unused connection is kept.'),
+  maxConnectionsPerNode: count(1, 10_000).prefault(100).describe('Connections for one node and credential.'),
+  runTimeout: duration('1s', '24h').prefault('5m').describe('Limit of a run.'),
+  checkpointTimeout: duration('1s', '24h').prefault('5m').describe('Limit of a checkpoint.'),
+  profileTimeout: duration('1s', '24h').prefault('5m').describe('Limit of a profile.'),
+})
+  .prefault({})
+  .describe('Time limits and connections towards the kubelets.');
+
+const idle = duration('1s', '366d');
+const absolute = duration('1s', '366d');
+const limitsOf = (what: string) =>
+  strict({
+    idle: idle
+      .exactOptional()
+      .describe('Without a byte in either direction. Default: that of sessions.default.'),
+    absolute: absolute.exactOptional().describe('In all. Default: that of sessions.default.'),
+  })
+    .prefault({})
+    .describe(`Limits of ${what}.`);
+
+export const sessions = strict({
+  default: strict({
+    idle: idle.prefault('4h').describe('Without a byte in either direction.'),
+    absolute: absolute.prefault('12h').describe('In all.'),
+  })
+    .prefault({})
+    .describe('Limits where nothing else is said.'),
+  exec: limitsOf('exec'),
+  attach: limitsOf('attach'),
+  portForward: limitsOf('port forwarding'),
+  containerLogs: limitsOf('following container logs'),
+  credentialExpiryGrace: duration('0s', '24h')
+    .prefault('5m')
+    .describe('How long a stream outlives the credential of the user who opened it.'),
+})
+  .prefault({})
+  .describe('How long streams may last. A kubelet sets no limits of its own.');
