@@ -1,0 +1,189 @@
+// Turns what Node's HTTP server hands over (a request, an upgrade, a CONNECT, a parse error) into a Received, or into
+// a refusal where there is nothing to carry through the line. Every answer has the gateway's own audit id, which is
+// never the client's.
+
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Received, Reply } from '../core/exchange.ts';
+import { Fault } from '../core/fault.ts';
+import { HeaderLines } from '../core/headers.ts';
+import { Lifetime } from '../core/lifetime.ts';
+import type { Clock } from '../core/ports.ts';
+import { declaresBody, sendRaw } from './answer.ts';
+import type { Connection } from './connection.ts';
+import { createContinueBody } from './continue-body.ts';
+import { findHeadFault, findUpgradeFault } from './head-rules.ts';
+import type { LiveExchanges } from './live.ts';
+import type { ListenerLimits } from './options.ts';
+import type { SourceIPs } from './peer.ts';
+import { refuse, toStatusAnswer } from './refuse.ts';
+
+/** Served beside the line, to anybody: exactly these targets, whatever else the request says. */
+const BESIDE = /^\/(?:livez|readyz|healthz)(?:\?.*)?$/;
+
+export interface AcceptPorts {
+  readonly clock: Clock;
+  readonly live: LiveExchanges;
+  /** A request that goes through the line. */
+  readonly onReceived: (received: Received) => void;
+  /** Answers health checks. Without it they are requests like any other. */
+  readonly beside?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  /** Told of refusals that never reach the line, for metrics. */
+  readonly onRefused?: ((fault: Fault) => void) | undefined;
+  readonly sourcesOf: (peerAddress: string, headers: HeaderLines) => SourceIPs;
+  readonly isDraining: () => boolean;
+}
+
+export interface Acceptor {
+  request(connection: Connection, request: IncomingMessage, response: ServerResponse): void;
+  upgrade(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  connect(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Bytes that are not a request, or a head that did not come in time. */
+  malformed(connection: Connection, fault: Fault): void;
+}
+
+const CONNECT_REFUSED = { allow: 'GET, POST', connection: 'close' };
+
+const draining = (): Fault =>
+  new Fault('ServiceUnavailable', 'the gateway is shutting down', {
+    headers: { connection: 'close', 'retry-after': '1' },
+  });
+
+export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acceptor {
+  const enterLine = (received: Received): void => {
+    ports.live.add(received.lifetime);
+    ports.onReceived(received);
+  };
+
+  return {
+    request: (connection, request, response) => {
+      // What follows the last answer of a connection is not read as a request (RFC 9112 §9.6).
+      if (connection.closing) return;
+      const received = toReceived(ports, connection, { kind: 'http', request, response });
+      const fault = findHeadFault(request, received.headers, limits) ?? findCrowd(connection, limits);
+      follow(connection, received, request, response, ports.clock);
+      if (fault !== undefined) turnAway(ports, connection, received, fault);
+      else if (ports.beside !== undefined && isBeside(received)) {
+        response.setHeader('Audit-Id', received.auditId);
+        if (ports.isDraining()) response.shouldKeepAlive = false;
+        ports.beside(request, response);
+      } else if (ports.isDraining()) turnAway(ports, connection, received, draining());
+      else enterLine(received);
+    },
+
+    upgrade: (connection, request, socket, head) => {
+      const received = toReceived(ports, connection, { kind: 'upgrade', request, socket, head });
+      const amid = connection.unanswered.size > 0;
+      connection.begin(received);
+      connection.stop();
+      // An earlier request of this connection still waits for its answer, into which this one would be written.
+      if (amid) {
+        ports.onRefused?.(new Fault('BadRequest', 'an upgrade must not follow an unanswered request'));
+        socket.destroy();
+        return;
+      }
+      const fault =
+        findHeadFault(request, received.headers, limits) ??
+        findUpgradeFault(request, received.headers) ??
+        (ports.isDraining() ? draining() : undefined);
+      if (fault !== undefined) turnAway(ports, connection, received, fault);
+      else enterLine(received);
+    },
+
+    connect: (connection, request, socket, head) => {
+      const received = toReceived(ports, connection, { kind: 'upgrade', request, socket, head });
+      connection.begin(received);
+      const fault = new Fault('MethodNotAllowed', 'the method CONNECT is not offered', {
+        headers: CONNECT_REFUSED,
+      });
+      turnAway(ports, connection, received, fault);
+    },
+
+    malformed: (connection, fault) => {
+      ports.onRefused?.(fault);
+      answerMalformed(connection, fault, ports.clock);
+    },
+  };
+}
+
+function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): Received {
+  const { request } = reply;
+  const headers = new HeaderLines(request.rawHeaders);
+  const waits = reply.kind === 'http' && headers.first('expect')?.trim().toLowerCase() === '100-continue';
+  return {
+    auditId: randomUUID(),
+    receivedAt: ports.clock.now(),
+    method: request.method ?? '',
+    target: request.url ?? '',
+    headers,
+    peer: {
+      sourceIPs: ports.sourcesOf(connection.peerAddress, headers),
+      certificate: connection.certificate,
+    },
+    body: waits ? createContinueBody(request, reply.response) : request,
+    reply,
+    lifetime: new Lifetime(),
+  };
+}
+
+/** Refuses a request that never reaches the line. */
+function turnAway(ports: AcceptPorts, connection: Connection, received: Received, fault: Fault): void {
+  ports.onRefused?.(fault);
+  if (fault.headers['connection'] === 'close') connection.stop();
+  refuse(received, fault, ports.clock);
+}
+
+function answerMalformed(connection: Connection, fault: Fault, clock: Clock): void {
+  const { socket } = connection;
+  connection.stop();
+  const [current, ...others] = connection.unanswered;
+  if (current === undefined) sendRaw(socket, randomUUID(), false, toStatusAnswer(fault), clock);
+  else if (others.length === 0 && isUnfinished(current)) {
+    // Its body is what is malformed, and nothing of an answer has been sent.
+    refuse(current, fault, clock);
+    current.lifetime.end('protocolError');
+  } else socket.destroy();
+}
+
+const isUnfinished = ({ reply }: Received): boolean =>
+  reply.kind === 'http' && !reply.request.complete && !reply.response.headersSent;
+
+/** No header and no upgrade leads here, only method and target (oauth2-proxy GHSA-5hvv-m4w4-gf6v). */
+const isBeside = ({ method, target }: Received): boolean =>
+  (method === 'GET' || method === 'HEAD') && BESIDE.test(target);
+
+const findCrowd = (connection: Connection, limits: ListenerLimits): Fault | undefined =>
+  connection.unanswered.size < limits.maxPipelined
+    ? undefined
+    : new Fault('TooManyRequests', 'too many requests at a time on one connection', {
+        headers: { connection: 'close', 'retry-after': '1' },
+      });
+
+/** Ties the exchange's lifetime to the answer's, and the connection's deadlines to both. */
+function follow(
+  connection: Connection,
+  received: Received,
+  request: IncomingMessage,
+  response: ServerResponse,
+  clock: Clock,
+): void {
+  const { lifetime } = received;
+  // Writing to an answer whose connection is gone is an error of nobody.
+  response.on('error', () => undefined);
+  response.once('finish', () => {
+    lifetime.end('completed');
+  });
+  response.once('close', () => {
+    lifetime.end('clientClosed');
+    connection.answered(received);
+  });
+  connection.begin(received, declaresBody(received) ? onSlowBody : undefined);
+
+  function onSlowBody(): void {
+    if (request.complete) return;
+    // First the words, then the end: whoever hears of the end may close what is left.
+    refuse(received, new Fault('RequestTimeout', 'the body of the request took too long'), clock);
+    lifetime.end('requestTimeout');
+  }
+}

@@ -1,0 +1,96 @@
+// One client connection after its TLS handshake: whose it is, the requests on it that are not answered yet, and the
+// one deadline that holds at a time. A slow client loses its own connection and nothing else.
+//
+//   handshake done ─head─► request ─body─► …  ─answered─► idle ─idle + head─► next request
+//                    │ 408            │ 408                        │ closed
+
+import type { TLSSocket } from 'node:tls';
+import type { PresentedCertificate, Received } from '../core/exchange.ts';
+import type { Clock } from '../core/ports.ts';
+import type { ListenerLimits } from './options.ts';
+
+export class Connection {
+  readonly socket: TLSSocket;
+  /** Canonical address of the TCP peer. */
+  readonly peerAddress: string;
+  /** One object for all requests of this connection. */
+  readonly certificate: PresentedCertificate | undefined;
+  readonly #clock: Clock;
+  readonly #limits: ListenerLimits;
+  readonly #onOverdue: () => void;
+  readonly #unanswered = new Set<Received>();
+  #cancelDeadline: () => void = () => undefined;
+  #used = false;
+  #closing = false;
+
+  /** `onOverdue` is called when the head of a request does not come to its end in time. */
+  constructor(
+    ports: { readonly clock: Clock; readonly onOverdue: (connection: Connection) => void },
+    limits: ListenerLimits,
+    from: Pick<Connection, 'socket' | 'peerAddress' | 'certificate'>,
+  ) {
+    this.socket = from.socket;
+    this.peerAddress = from.peerAddress;
+    this.certificate = from.certificate;
+    this.#clock = ports.clock;
+    this.#limits = limits;
+    this.#onOverdue = () => {
+      ports.onOverdue(this);
+    };
+    this.#setDeadline(limits.headMs, this.#onOverdue);
+    // Node takes its own listeners away at an upgrade; an error must not find none.
+    this.socket.on('error', () => undefined);
+    this.socket.once('close', () => {
+      this.#cancelDeadline();
+      for (const { lifetime } of [...this.#unanswered]) lifetime.end('clientClosed');
+      this.#unanswered.clear();
+    });
+  }
+
+  /** Requests whose answers are not complete. An upgraded connection has one until it closes. */
+  get unanswered(): ReadonlySet<Received> {
+    return this.#unanswered;
+  }
+
+  /** Whether no further request is to be accepted here. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** A request's head is complete. `onSlowBody` is called when a body follows and does not come to its end in time. */
+  begin(received: Received, onSlowBody?: () => void): void {
+    this.#used = true;
+    this.#unanswered.add(received);
+    this.#cancelDeadline();
+    if (onSlowBody !== undefined) this.#setDeadline(this.#limits.bodyMs, onSlowBody);
+  }
+
+  /** A request's answer is complete. */
+  answered(received: Received): void {
+    if (!this.#unanswered.delete(received) || this.#unanswered.size > 0) return;
+    if (this.#closing) this.socket.destroySoon();
+    else this.#setDeadline(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
+  }
+
+  /**
+   * Closes the connection as soon as all its answers are complete; at once when it is idle between two requests. One
+   * that has not brought a request yet is left: it is about to, and gets an answer.
+   */
+  closeWhenIdle(): void {
+    if (!this.#used) return;
+    this.#closing = true;
+    if (this.#unanswered.size === 0) this.socket.destroySoon();
+  }
+
+  /** No further request is accepted. */
+  stop(): void {
+    this.#closing = true;
+    this.#cancelDeadline();
+  }
+
+  #setDeadline(delayMs: number, callback: () => void): void {
+    this.#cancelDeadline();
+    if (this.socket.destroyed) return;
+    this.#cancelDeadline = this.#clock.after(delayMs, callback);
+  }
+}

@@ -1,0 +1,148 @@
+// A listener: TCP, then one of two TLS doors, then one HTTP/1.1 server that listens nowhere itself and is handed the
+// connections whose handshake is complete. Certificates change without a connection being dropped, and a drain refuses
+// what is new while what runs goes on.
+//
+//   net.Server ─┬─(only where some server names are exempt: peek at SNI)─┬─► asking door ─┬─► http.Server ─► accept
+//               └────────────────────────────────────────────────────────┴─► silent door ─┘
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { Received } from '../core/exchange.ts';
+import type { Fault } from '../core/fault.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import { createAcceptor } from './accept.ts';
+import type { Connection } from './connection.ts';
+import { createDoors } from './doors.ts';
+import { createHttpSide } from './http-side.ts';
+import type { LiveExchanges } from './live.ts';
+import type { ListenerLimits, ListenerOptions } from './options.ts';
+import { DEFAULT_LIMITS } from './options.ts';
+import { createSourceReader } from './peer.ts';
+import { peekServerName } from './peek.ts';
+
+export interface ListenerPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Shared by all listeners. */
+  readonly live: LiveExchanges;
+  /** Takes a request into the line. Its lifetime is in `live` until it ends. */
+  readonly onReceived: (received: Received) => void;
+  /** Answers GET and HEAD of /livez, /readyz and /healthz. It must answer. */
+  readonly beside?: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Told of every refusal that never reaches the line: malformed, oversized, too slow, draining. */
+  readonly onRefused?: (fault: Fault) => void;
+}
+
+export interface Listener {
+  /** Rejects when the address cannot be listened on. */
+  start(): Promise<{ readonly address: string; readonly port: number }>;
+  /**
+   * Certificate, key, client CA and trusted proxies for the handshakes and requests from now on. Address, port and
+   * limits stay. Throws, and changes nothing, when one of them cannot be used.
+   */
+  update(options: ListenerOptions): void;
+  /** Answers new requests with 503 and closes connections as they become idle. Health checks are still answered. */
+  drain(): void;
+  /** Stops listening, gives answers that are being written a moment, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Throws when certificate, key, client CA or trusted proxies cannot be used. */
+export function createListener(ports: ListenerPorts, options: ListenerOptions): Listener {
+  const limits: ListenerLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const tcpSockets = new Set<Socket>();
+  let draining = false;
+
+  const toCurrent = (next: ListenerOptions) => ({
+    doors: createDoors(next, limits.handshakeMs, {
+      onSecure: (socket, certificate) => {
+        http.take(socket, certificate);
+      },
+      onFailed: (error, socket) => {
+        ports.log.debug({ error: error.message, peer: socket.remoteAddress }, 'TLS handshake failed');
+      },
+    }),
+    sourcesOf: createSourceReader(next.trustedProxies),
+  });
+  let current = toCurrent(options);
+
+  const acceptor = createAcceptor(
+    {
+      ...ports,
+      sourcesOf: (peerAddress, headers) => current.sourcesOf(peerAddress, headers),
+      isDraining: () => draining,
+    },
+    limits,
+  );
+  const http = createHttpSide({ clock: ports.clock, acceptor }, limits);
+
+  const tcp = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
+    tcpSockets.add(socket);
+    socket.once('close', () => tcpSockets.delete(socket));
+    socket.on('error', () => undefined);
+    const { doors } = current;
+    if (doors.exceptServerNames.size === 0) doors.enter(socket, undefined);
+    else
+      peekServerName(ports, socket, limits.handshakeMs, (name) => {
+        doors.enter(socket, name);
+      });
+  });
+  // Without a listener, a failed accept (no file descriptors left) would end the process.
+  tcp.on('error', (error) => {
+    ports.log.error({ error: error.message }, 'listener');
+  });
+
+  return {
+    start: () => listenOn(tcp, options),
+    update: (next) => {
+      current = toCurrent(next);
+    },
+    drain: () => {
+      draining = true;
+      for (const connection of http.connections()) connection.closeWhenIdle();
+    },
+    close: async () => {
+      draining = true;
+      const closed = new Promise((resolve) => tcp.close(resolve));
+      const busy = http.connections().filter(({ unanswered }) => unanswered.size > 0);
+      for (const connection of busy) connection.closeWhenIdle();
+      await settled(busy, ports.clock, limits.closeMs);
+      // Handshakes, idle connections, and clients that did not read.
+      for (const socket of [...tcpSockets]) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function listenOn(
+  server: Server,
+  at: Pick<ListenerOptions, 'address' | 'port'>,
+): ReturnType<Listener['start']> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: at.address, port: at.port }, () => {
+      server.off('error', reject);
+      const bound = server.address();
+      if (bound === null || typeof bound === 'string') reject(new Error('not a TCP listener'));
+      else resolve({ address: bound.address, port: bound.port });
+    });
+  });
+}
+
+/** Resolves when all of `connections` are closed, and no later than after `withinMs`. */
+function settled(connections: readonly Connection[], clock: Clock, withinMs: number): Promise<void> {
+  let left = connections.length;
+  if (left === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cancel = clock.after(withinMs, resolve);
+    for (const { socket } of connections) {
+      socket.once('close', () => {
+        left -= 1;
+        if (left > 0) return;
+        cancel();
+        resolve();
+      });
+    }
+  });
+}
