@@ -2,12 +2,10 @@
 // and `msg`, then what the caller gives. Errors are printed with their causes, secrets never.
 
 import { pino } from 'pino';
+import type { LogLevel } from '../core/configuration.ts';
 import type { Log, LogFields } from '../core/ports.ts';
 import { Fault } from '../core/fault.ts';
 import { redactText } from './redact.ts';
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Where lines go: a stream, or anything that takes text. */
 export interface LogDestination {
@@ -31,6 +29,8 @@ export function createLog({ level, destination = process.stdout }: LogOptions): 
       level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      // Errors are taken apart here, whatever their field is called.
+      serializers: { err: (value: unknown) => value },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line: string) => destination.write(redactText(line)) },

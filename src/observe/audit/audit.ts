@@ -4,6 +4,7 @@
 
 import type { Writable } from 'node:stream';
 import type { AuditPolicy } from '../../core/audit-policy.ts';
+import type { AuditMode } from '../../core/configuration.ts';
 import type { Observer } from '../../core/observation.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { User } from '../../core/user.ts';
@@ -11,7 +12,7 @@ import { createFileSink } from './file-sink.ts';
 import type { FileSinkOptions } from './file-sink.ts';
 import { createEvaluator } from './policy.ts';
 import { AuditQueue } from './queue.ts';
-import type { AuditMetrics, AuditMode, AuditSink } from './queue.ts';
+import type { AuditMetrics, AuditSink } from './queue.ts';
 import { createStdoutSink } from './stdout-sink.ts';
 import { AuditTrail } from './trail.ts';
 

@@ -14,7 +14,7 @@ import type { RotationLimits } from './rotation.ts';
 export interface FileSinkOptions extends RotationLimits {
   readonly path: string;
   /** A file that would grow beyond this is rotated first; 0: never. One group of events is never divided. */
-  readonly maxSizeBytes: number;
+  readonly maxBytes: number;
   /** Wait for the disk, not only for the operating system. */
   readonly fsync: boolean;
 }
@@ -145,12 +145,12 @@ class FileSink implements AuditSink {
   }
 
   #mustRotate(bytes: number): boolean {
-    const { maxSizeBytes } = this.#options;
+    const { maxBytes } = this.#options;
     return (
-      maxSizeBytes > 0 &&
+      maxBytes > 0 &&
       this.#isRegular &&
       this.#size > 0 &&
-      this.#size + bytes > maxSizeBytes &&
+      this.#size + bytes > maxBytes &&
       this.#clock.now() >= this.#rotateAfter
     );
   }

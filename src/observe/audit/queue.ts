@@ -2,11 +2,9 @@
 // Modes as in kube-apiserver (k8s.io/apiserver pkg/server/options/audit.go): `batch` waits for nothing and drops what
 // its buffer cannot hold; `blocking` waits for the write; `blocking-strict` also fails the exchange when it fails.
 
+import type { AuditMode } from '../../core/configuration.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import { Fault } from '../../core/fault.ts';
-
-export const AUDIT_MODES = ['batch', 'blocking', 'blocking-strict'] as const;
-export type AuditMode = (typeof AUDIT_MODES)[number];
 
 /** Where events end up. */
 export interface AuditSink {

@@ -1,6 +1,8 @@
 // Every metric of the gateway, in one table. No label holds a user's or a node's name, and none takes a value that a
 // client can make up: the number of series is bounded by this table and the configuration.
 
+import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
+
 export interface MetricSpec {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly name: string;
@@ -14,6 +16,7 @@ export interface MetricSpec {
 const ACTION =
   'the action of the request (`exec`, `metrics`, `pods`, …); `gateway` for what the gateway answers by itself; `unresolved` for a request refused before its action was known';
 const SINK = '`file` or `stdout`';
+const REVIEWED = '`allow`, `deny`, `noOpinion` or `error`';
 const RESULT = '`success` or `failure`';
 
 export const CATALOG = {
@@ -51,20 +54,27 @@ export const CATALOG = {
   cacheMisses: {
     type: 'counter',
     name: 'kubelet_gateway_authorization_cache_misses_total',
-    help: 'Authorization questions that were not in the cache of SubjectAccessReviews.',
+    help: 'Authorization questions that were not in the cache of SubjectAccessReviews, those that waited for the review of an equal question included.',
     labels: {},
   },
   subjectAccessReviews: {
     type: 'counter',
     name: 'kubelet_gateway_subjectaccessreviews_total',
     help: 'SubjectAccessReviews sent to the API server.',
-    labels: { result: '`allow`, `deny`, `noOpinion` or `error`' },
+    labels: { result: REVIEWED },
+  },
+  subjectAccessReviewDuration: {
+    type: 'histogram',
+    name: 'kubelet_gateway_subjectaccessreview_duration_seconds',
+    help: 'Time that a SubjectAccessReview took, repeated attempts included.',
+    labels: { result: REVIEWED },
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
   upstreamTlsErrors: {
     type: 'counter',
     name: 'kubelet_gateway_upstream_tls_errors_total',
     help: 'Connections to a node that failed in the TLS handshake.',
-    labels: { reason: 'what was wrong with the certificate or the handshake, from a fixed list' },
+    labels: { reason: TLS_PROBLEMS.map((problem) => `\`${problem}\``).join(', ') },
   },
   upstreamCredentialRejected: {
     type: 'counter',

@@ -3,6 +3,8 @@
 
 import type { Decision } from '../../core/decision.ts';
 import type { Evidence, Observation, Observer } from '../../core/observation.ts';
+import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
+import type { TlsProblem } from '../../outbound/dial-faults.ts';
 import { isLongRunning, toActionName } from '../long-running.ts';
 import { createRegistry } from './registry.ts';
 import type { Exposition, Registry } from './registry.ts';
@@ -12,12 +14,17 @@ type Sink = 'file' | 'stdout';
 export interface Metrics {
   /** Counts exchanges. */
   readonly observer: Observer;
-  authorizationCacheHit(decision: Decision['kind']): void;
-  authorizationCacheMiss(): void;
-  subjectAccessReview(result: Decision['kind'] | 'error'): void;
-  /** `reason`: of a fixed list of the caller's, never a text that a node chose. */
-  upstreamTlsError(reason: string): void;
-  upstreamCredentialRejected(code: 401 | 403): void;
+  /** Counts authorization questions. */
+  readonly sar: {
+    hit(decision: Decision['kind']): void;
+    /** Waits for the review of an equal question. */
+    joined(): void;
+    miss(): void;
+    reviewed(result: Decision['kind'] | 'error', durationMs: number): void;
+  };
+  upstreamTlsError(reason: TlsProblem): void;
+  /** `code`: what the node answered, 401 or 403. */
+  upstreamCredentialRejected(code: number): void;
   auditEvents(sink: Sink, count: number): void;
   auditErrors(sink: Sink, count: number): void;
   auditDropped(sink: Sink, count: number): void;
@@ -32,15 +39,22 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const registry = createRegistry();
   registry.set('buildInfo', { version }, 1);
   registry.set('configLastReloadSuccessful', {}, 1);
+  // A counter that begins to exist with its first error is one whose increase no alert sees.
+  for (const reason of TLS_PROBLEMS) registry.add('upstreamTlsErrors', { reason }, 0);
   for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
-    // A counter that begins to exist with its first error is one whose increase no alert sees.
     for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
   }
   return {
     observer: () => new ExchangeCount(registry),
-    authorizationCacheHit: (decision) => registry.add('cacheHits', { decision }, 1),
-    authorizationCacheMiss: () => registry.add('cacheMisses', {}, 1),
-    subjectAccessReview: (result) => registry.add('subjectAccessReviews', { result }, 1),
+    sar: {
+      hit: (decision) => registry.add('cacheHits', { decision }, 1),
+      joined: () => registry.add('cacheMisses', {}, 1),
+      miss: () => registry.add('cacheMisses', {}, 1),
+      reviewed: (result, durationMs) => {
+        registry.add('subjectAccessReviews', { result }, 1);
+        registry.observe('subjectAccessReviewDuration', { result }, durationMs / 1000);
+      },
+    },
     upstreamTlsError: (reason) => registry.add('upstreamTlsErrors', { reason }, 1),
     upstreamCredentialRejected: (code) => registry.add('upstreamCredentialRejected', { code }, 1),
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
