@@ -36,7 +36,7 @@ const UNDERSTOOD = new Set(['2.5.29.19', '2.5.29.15', '2.5.29.37', '2.5.29.17', 
 /** Throws an Error when the bytes are not one certificate, or hold what cannot be read for certain. */
 export function parseCertificate(der: Uint8Array): CertificateFacts {
   const certificate = new x509.X509Certificate(new Uint8Array(der));
-  const { extensions } = certificate;
+  const extensions = [...certificate.extensions];
   if (new Set(extensions.map((extension) => extension.type)).size !== extensions.length) {
     throw new Error('the certificate has an extension twice');
   }
