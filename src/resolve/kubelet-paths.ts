@@ -2,7 +2,8 @@
 // so that HEAD, DELETE (which resets /metrics/slis) and a POST to a reading path never reach a node. Not here, on
 // purpose: /debug/flags/v (sets log levels), /debug/pprof/ without a profile, and what kubelets no longer have.
 
-import type { ActionRoute, AnswerRoute, Endpoint, Route, RouteInput } from './route.ts';
+import type { OptionalEndpoint } from '../core/configuration.ts';
+import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
 import { Fault } from '../core/fault.ts';
 import { readNodeLogQuery } from './node-log-query.ts';
 import { readCommand, readKubeletLogOptions, readKubeletStreams } from './options.ts';
@@ -17,7 +18,7 @@ const reading = (
   kind: ActionRoute['kind'],
   paths: Paths,
   build: Build,
-  endpoint?: Endpoint,
+  endpoint?: OptionalEndpoint,
 ): ActionRoute => ({
   kind,
   paths,
@@ -34,7 +35,12 @@ const session = (kind: ActionRoute['kind'], paths: Paths, build: Build): ActionR
   transport: 'upgrade',
 });
 
-const posting = (kind: ActionRoute['kind'], paths: Paths, build: Build, endpoint: Endpoint): ActionRoute => ({
+const posting = (
+  kind: ActionRoute['kind'],
+  paths: Paths,
+  build: Build,
+  endpoint: OptionalEndpoint,
+): ActionRoute => ({
   ...reading(kind, paths, build, endpoint),
   methods: ['POST'],
 });

@@ -2,13 +2,14 @@
 // and asks nobody, so that a stranger who probes node names learns nothing. Its refusals are 400, 404 and 405: a 403
 // always means that somebody was asked about a user, which is why an endpoint that is switched off is a 404.
 
+import type { OptionalEndpoint } from '../core/configuration.ts';
 import type { Answered, Identified, Resolved, Transport } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import { toRequirement } from './attributes.ts';
 import { toNoRoute } from './no-route.ts';
 import type { Parameters } from './parameters.ts';
 import { createParameters } from './parameters.ts';
-import type { ActionRoute, Endpoint, Match, Route, RouteInput } from './route.ts';
+import type { ActionRoute, Match, Route, RouteInput } from './route.ts';
 import { createMatcher } from './route.ts';
 import { NODE_ROUTES, ROOT_ROUTES, SERVER_ROUTES } from './routes.ts';
 import type { Scope } from './scope.ts';
@@ -16,11 +17,9 @@ import { toScope } from './scope.ts';
 import { parseTarget } from './target.ts';
 import { parseUpgrade, refuseUpgrade } from './transport.ts';
 
-export type { Endpoint } from './route.ts';
-
 export interface ResolveOptions {
   /** Those that are switched on; the others do not exist. */
-  readonly endpoints: ReadonlySet<Endpoint>;
+  readonly endpoints: ReadonlySet<OptionalEndpoint>;
   /** Kubernetes' rights on pods/exec, pods/attach, pods/portforward and pods/log count. */
   readonly podSubresources: boolean;
   /** The gitVersion that `/version` answers. */
@@ -63,7 +62,7 @@ export function createResolve(options: ResolveOptions): Resolve {
   };
 }
 
-function check(route: Route, method: string, endpoints: ReadonlySet<Endpoint>): void {
+function check(route: Route, method: string, endpoints: ReadonlySet<OptionalEndpoint>): void {
   const endpoint = route.kind === 'answer' ? undefined : route.endpoint;
   if (endpoint !== undefined && !endpoints.has(endpoint)) {
     throw new Fault('NotFound', `this endpoint is off: endpoints.enabled does not list ${endpoint}`);

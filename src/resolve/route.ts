@@ -2,12 +2,10 @@
 // one segment each; `{files...}` at the end stands for the rest. A pattern that ends in a slash means just that.
 
 import type { Action, ActionKind } from '../core/action.ts';
+import type { OptionalEndpoint } from '../core/configuration.ts';
 import type { Answer } from '../core/exchange.ts';
 import type { Parameters } from './parameters.ts';
 import type { PathNames } from './path-names.ts';
-
-/** What a configuration must list before the gateway offers it. */
-export type Endpoint = 'run' | 'checkpoint' | 'debug' | 'flagz' | 'statusz';
 
 export interface RouteInput {
   readonly names: PathNames;
@@ -32,7 +30,7 @@ export interface ActionRoute extends Row {
   readonly methods: readonly ['GET'] | readonly ['POST'] | readonly ['GET', 'POST'];
   readonly transport: 'http' | 'upgrade';
   readonly surface: 'kubelet' | 'kubectl';
-  readonly endpoint?: Endpoint;
+  readonly endpoint?: OptionalEndpoint;
   build(input: RouteInput): Action;
 }
 
