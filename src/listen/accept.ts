@@ -101,6 +101,8 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     },
 
     malformed: (connection, fault) => {
+      // The parser repeats itself with every packet that follows.
+      if (connection.closing) return;
       ports.onRefused?.(fault);
       answerMalformed(connection, fault, ports.clock);
     },
@@ -143,7 +145,7 @@ function answerMalformed(connection: Connection, fault: Fault, clock: Clock): vo
     // Its body is what is malformed, and nothing of an answer has been sent.
     refuse(current, fault, clock);
     current.lifetime.end('protocolError');
-  } else socket.destroy();
+  } else connection.closeWhenIdle(); // What came before it, well-formed, still gets its answers.
 }
 
 const isUnfinished = ({ reply }: Received): boolean =>

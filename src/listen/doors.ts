@@ -2,7 +2,7 @@
 // tls.Server in Node, so there are two, neither of which listens itself: one asks, one does not, and every TCP
 // connection is handed to one of them. New certificates make a new pair; connections of the old one live on.
 
-import { constants } from 'node:crypto';
+import { X509Certificate, constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { createServer } from 'node:tls';
@@ -44,6 +44,8 @@ export function createDoors(options: ListenerOptions, handshakeMs: number, event
   if (!options.clientCertificates.request || authority === undefined) {
     return { exceptServerNames: new Set(), enter: (socket) => void silent.emit('connection', socket) };
   }
+  // Node skips what it cannot read, and no name at all would mean that any certificate is welcome.
+  assertCertificates(authority);
   const asking = listen(
     createServer(
       secured({
@@ -67,6 +69,12 @@ export function createDoors(options: ListenerOptions, handshakeMs: number, event
       door.emit('connection', socket);
     },
   };
+}
+
+function assertCertificates(pem: string): void {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  if (blocks === null) throw new Error('the client CA holds no certificate');
+  for (const block of blocks) new X509Certificate(block);
 }
 
 const secured = (options: TlsOptions): TlsOptions => ({
