@@ -36,13 +36,15 @@ export async function createSigningKey(kid: string, alg = 'ES256'): Promise<Sign
   return { kid, alg, ...pair, jwk: { ...(await exportJWK(pair.publicKey)), kid, alg, use: 'sig' } };
 }
 
-/** A JWT with exactly these claims. */
+/** A JWT with exactly these claims; an empty `kid` is left out. */
 export const signToken = (
   key: SigningKey,
   claims: JWTPayload,
   header: Partial<JWTHeaderParameters> = {},
 ): Promise<string> =>
-  new SignJWT(claims).setProtectedHeader({ alg: key.alg, kid: key.kid, ...header }).sign(key.privateKey);
+  new SignJWT(claims)
+    .setProtectedHeader({ alg: key.alg, ...(key.kid === '' ? {} : { kid: key.kid }), ...header })
+    .sign(key.privateKey);
 
 export interface RogueIssuer {
   readonly url: string;

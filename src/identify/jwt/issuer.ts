@@ -59,6 +59,8 @@ export function createIssuer(
       throw unauthorized(`the bearer token is refused: ${toRule(error)}`, error);
     }
     const { payload, thumbprint } = signed;
+    // RFC 7800: whoever holds such a token must prove to hold a key too, which nobody checks here.
+    if (payload['cnf'] !== undefined) throw unauthorized('the bearer token is refused: it is bound to a key');
     const expiresAt = readTimes(payload, clock.now() + clockSkewMs);
     const user = toUser(payload, { issuer, allowSystemNames });
     return { authentication: { user, method: 'jwt', expiresAt }, thumbprint };
