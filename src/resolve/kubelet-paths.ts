@@ -3,12 +3,13 @@
 // purpose: /debug/flags/v (sets log levels), /debug/pprof/ without a profile, and what kubelets no longer have.
 
 import type { OptionalEndpoint } from '../core/configuration.ts';
-import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
 import { Fault } from '../core/fault.ts';
+
 import { readNodeLogQuery } from './node-log-query.ts';
 import { readCommand, readKubeletLogOptions, readKubeletStreams } from './options.ts';
 import { badParameter } from './parameters.ts';
 import { readContainer, readNamespace, readPodName, readPodRef } from './path-names.ts';
+import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
 import { readInteger, readPorts } from './values.ts';
 
 type Paths = ActionRoute['paths'];

@@ -42,4 +42,6 @@ const isService = (name: string): boolean => /^[A-Za-z0-9_][-A-Za-z0-9_.:@]{0,25
 
 /** A value with a slash is a file below the log directory to a kubelet. */
 const isFile = (name: string): boolean =>
-  name.length <= 256 && name.split('/').every((part, index) => (part === '' ? index === 0 : isService(part)));
+  name.length <= 256 &&
+  name.includes('/') &&
+  name.split('/').every((part, index) => (part === '' ? index === 0 : isService(part)));
