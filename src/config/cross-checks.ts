@@ -85,8 +85,7 @@ function checkNodeAddresses({ nodes = [], listeners = [] }: Sections, { source, 
   const never = neverANode();
   nodes.forEach(({ address, port }, index) => {
     const path = ['nodes', index, 'address'];
-    const version = isIP(address);
-    if (version !== 0 && never.check(address, version === 4 ? 'ipv4' : 'ipv6')) {
+    if (isIP(address) !== 0 && never(address)) {
       findings.problem(
         source,
         path,
@@ -98,19 +97,20 @@ function checkNodeAddresses({ nodes = [], listeners = [] }: Sections, { source, 
   });
 }
 
-/** Addresses that no kubelet has, and at which something else might answer (a cloud's metadata service). */
-function neverANode(): BlockList {
-  const list = new BlockList();
-  list.addSubnet('0.0.0.0', 8, 'ipv4');
-  list.addSubnet('169.254.0.0', 16, 'ipv4');
-  list.addSubnet('224.0.0.0', 4, 'ipv4');
-  list.addAddress('255.255.255.255', 'ipv4');
-  list.addAddress('::', 'ipv6');
-  list.addSubnet('fe80::', 10, 'ipv6');
-  list.addSubnet('ff00::', 8, 'ipv6');
-  // IPv4-mapped: an IPv4 address in other clothes, which a rule about IPv4 addresses would not see.
-  list.addSubnet('::ffff:0:0', 96, 'ipv6');
-  return list;
+/** Tells addresses that no kubelet has, and at which something else might answer (a cloud's metadata service). */
+function neverANode(): (address: string) => boolean {
+  const four = new BlockList();
+  four.addSubnet('0.0.0.0', 8, 'ipv4');
+  four.addSubnet('169.254.0.0', 16, 'ipv4');
+  four.addSubnet('224.0.0.0', 4, 'ipv4');
+  four.addAddress('255.255.255.255', 'ipv4');
+  const six = new BlockList();
+  six.addAddress('::', 'ipv6');
+  six.addSubnet('fe80::', 10, 'ipv6');
+  six.addSubnet('ff00::', 8, 'ipv6');
+  // IPv4-mapped: an IPv4 address in other clothes. A list of its own, since Node compares it with IPv4 addresses too.
+  six.addSubnet('::ffff:0:0', 96, 'ipv6');
+  return (address) => (isIP(address) === 4 ? four.check(address, 'ipv4') : six.check(address, 'ipv6'));
 }
 
 const isLoopback = (address: string): boolean =>

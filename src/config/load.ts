@@ -3,8 +3,8 @@
 
 import { dirname, resolve } from 'node:path';
 import type { GatewayConfiguration, SessionSettings } from '../core/configuration.ts';
-import type { Files } from './files.ts';
-import type { Findings, Problem } from './problem.ts';
+import type { FileReader, Files } from './files.ts';
+import type { Findings, Path, Problem } from './problem.ts';
 import type { Reading, Variables } from './reading.ts';
 import type { GatewayFile, Sections } from './schema/gateway.ts';
 import type { Source } from './yaml.ts';
@@ -51,9 +51,12 @@ export async function loadConfiguration(name: string, options: LoadOptions = {})
   const source = text === undefined ? undefined : parseOneYaml(file, text, findings);
   let configuration: GatewayConfiguration | undefined;
   if (source !== undefined) {
-    const sections = checkSections(source, findings);
+    const folder = dirname(file);
+    const sections = await checkSections(source, findings, {
+      lookFor: (value, path) => lookForFiles(value, path, source, folder, files),
+    });
     crossCheck(sections, source, findings);
-    const reading: Reading = { source, folder: dirname(file), files, findings, now, variables };
+    const reading: Reading = { source, folder, files, findings, now, variables };
     configuration = await readSections(sections, reading);
     if (options.checkCredentialFiles === true) await checkKubeletCredentials(sections, reading, from);
   }
@@ -64,8 +67,8 @@ export async function loadConfiguration(name: string, options: LoadOptions = {})
     : { ok: true, configuration, ...outcome };
 }
 
-/** The sections that are as they should be. */
-function checkSections(source: Source, findings: Findings): Sections {
+/** The sections that are as they should be, but for keys that nobody knows. */
+async function checkSections(source: Source, findings: Findings, files: SectionFiles): Promise<Sections> {
   const { value } = source;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     findings.problem(source, [], 'the file must hold a mapping with apiVersion, kind and the sections');
@@ -80,8 +83,34 @@ function checkSections(source: Source, findings: Findings): Sections {
   for (const [key, schema] of Object.entries(SECTIONS)) {
     const section = check(schema, given.get(key), source, [key], findings);
     if (section !== undefined) sections[key] = section;
+    // A section with a mistake is not read; that a file of it is missing can be said all the same.
+    else if (key !== 'credentials') await files.lookFor(given.get(key), [key]);
   }
   return sections;
+}
+
+interface SectionFiles {
+  lookFor(value: unknown, path: Path): Promise<void>;
+}
+
+/** Reads the files that a part of the document names, whatever else is wrong with it. */
+async function lookForFiles(
+  value: unknown,
+  path: Path,
+  source: Source,
+  folder: string,
+  files: FileReader,
+): Promise<void> {
+  if (typeof value !== 'object' || value === null) return;
+  const entries: readonly (readonly [string | number, unknown])[] = Array.isArray(value)
+    ? [...value.entries()]
+    : Object.entries(value);
+  for (const [key, inner] of entries) {
+    const at = [...path, key];
+    const names = /File$/.test(String(key)) || path.at(-1) === 'manifestFiles';
+    if (typeof inner !== 'string') await lookForFiles(inner, at, source, folder, files);
+    else if (names && inner !== '') await files.read(resolveFile(folder, inner), source, at);
+  }
 }
 
 /** The configuration; undefined when a section could not be read. Sections are read whatever the others hold. */

@@ -5,7 +5,10 @@ import type { Findings, Path } from '../problem.ts';
 import type { Source } from '../yaml.ts';
 import { toSuggestion } from '../nearest.ts';
 
-/** The typed value; undefined when there are problems, all of which have been told. `path` is where `value` stands. */
+/**
+ * The typed value; undefined when it is not as it should be. All problems have been told. Unknown keys are problems
+ * that need not hide others: the value is given without them. `path` is where `value` stands.
+ */
 export function check<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -15,7 +18,31 @@ export function check<Schema extends z.ZodType>(
 ): z.output<Schema> | undefined {
   const result = schema.safeParse(value, { error: toWords });
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
+  tell(result.error.issues, source, path, findings);
+  if (result.error.issues.some(({ code }) => code !== 'unrecognized_keys')) return undefined;
+  const known = schema.safeParse(withoutUnknown(value, result.error.issues), { error: toWords });
+  if (known.success) return known.data;
+  // Rules between keys are looked at only where all keys are known: here are the rest.
+  tell(known.error.issues, source, path, findings);
+  return undefined;
+}
+
+/** A copy without the keys that the issues complain of. */
+function withoutUnknown(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy: unknown = structuredClone(value);
+  for (const issue of issues) {
+    let holder = copy;
+    for (const key of issue.path) holder = isObject(holder) ? Reflect.get(holder, key) : undefined;
+    if (!isObject(holder) || issue.code !== 'unrecognized_keys') continue;
+    for (const key of issue.keys) Reflect.deleteProperty(holder, key);
+  }
+  return copy;
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+function tell(issues: readonly z.core.$ZodIssue[], source: Source, path: Path, findings: Findings): void {
+  for (const issue of issues) {
     const at = [...path, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
       const messages = issue.message.split('\n');
@@ -24,7 +51,6 @@ export function check<Schema extends z.ZodType>(
       );
     } else findings.problem(source, at, issue.message);
   }
-  return undefined;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
