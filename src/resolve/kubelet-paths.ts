@@ -1,10 +1,10 @@
 // The kubelet's own paths (pkg/kubelet/server/server.go, server/stats/handler.go). Reading is GET and nothing else,
 // so that HEAD, DELETE (which resets /metrics/slis) and a POST to a reading path never reach a node. Not here, on
-// purpose: /debug/flags/v (sets log levels), /debug/pprof/ without a profile, and what kubelets no longer have.
+// purpose: /debug/flags/v (sets log levels) and /debug/pprof/ without a profile. /spec and most of /stats are for older
+// kubelets; a newer one's 404 is relayed.
 
 import type { OptionalEndpoint } from '../core/configuration.ts';
 import { Fault } from '../core/fault.ts';
-
 import { readNodeLogQuery } from './node-log-query.ts';
 import { readCommand, readKubeletLogOptions, readKubeletStreams } from './options.ts';
 import { badParameter } from './parameters.ts';
