@@ -22,7 +22,7 @@ const statOf = (path: string): Stats | undefined => statSync(path, { throwIfNoEn
 export const nodeLogs = (directory: string, path: string): Answer => {
   const cleaned = cleanPath(path);
   if (cleaned.includes('\0')) return muxNotFound();
-  const file = join(directory, cleaned);
+  const file = join(directory, cleaned.replace(/\/$/, ''));
   const stat = statOf(file);
   if (stat === undefined) return muxNotFound();
   const modified = ['Last-Modified', stat.mtime.toUTCString()] as const;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
@@ -102,7 +103,7 @@ export const ask = async (
 ): Promise<PlainAnswer> => {
   const sent = request({ ...tlsOptions(node, as), method, path, headers, agent: false });
   sent.end();
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return {
@@ -245,10 +246,10 @@ export class SpdyClient {
     this.raw.socket.write(encodeSpdyFrame(frame));
   }
 
-  /** The new stream's id. */
-  open(headers: Readonly<Record<string, string>>): number {
-    const streamId = this.#nextId;
-    this.#nextId += 2;
+  /** The new stream's id: the next odd one unless another is given. */
+  open(headers: Readonly<Record<string, string>>, id?: number): number {
+    const streamId = id ?? this.#nextId;
+    if (id === undefined) this.#nextId += 2;
     const headerBlock = this.#encoder.encode(Object.entries(headers));
     this.send({
       kind: 'synStream',

@@ -20,9 +20,12 @@ interface Probe {
 const isProbe = (value: unknown): value is Probe =>
   typeof value === 'object' && value !== null && 'method' in value && 'path' in value && 'by' in value;
 
-const PROBES: readonly unknown[] = JSON.parse(
-  readFileSync(new URL('../fixtures/http/probe.json', import.meta.url), 'utf8'),
-);
+const readProbes = (): readonly Probe[] => {
+  const text = readFileSync(new URL('../fixtures/http/probe.json', import.meta.url), 'utf8');
+  const probes: unknown = JSON.parse(text);
+  assert.ok(Array.isArray(probes) && probes.every(isProbe));
+  return probes;
+};
 
 const IDENTITIES = ['none', 'alice', 'bob', 'carol', 'apiserver-client', 'wrong-ca'];
 
@@ -46,8 +49,7 @@ describe('the simulated kubelet against the probe table', () => {
     rmSync(logDirectory, { recursive: true });
   });
 
-  for (const probe of PROBES) {
-    assert.ok(isProbe(probe));
+  for (const probe of readProbes()) {
     const name = `${probe.method} ${probe.path}`;
     const reason = LEFT_OUT.get(name);
     it(name, { skip: reason ?? false }, async () => {
