@@ -50,6 +50,8 @@ export interface PodSandbox {
   readonly initContainers: readonly Container[];
   /** The local port that stands for a container port. */
   localPort(containerPort: number): number | undefined;
+  /** Ends the pod's processes, at once and without waiting. */
+  kill(): void;
   stop(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export const startPod = async (
     containers: spec.containers.map((container) => start(container, false)),
     initContainers,
     localPort: (containerPort) => ports.get(containerPort),
+    kill: () => processes.forEach((main) => main.stop()),
     stop: async () => {
       for (const main of processes) main.stop();
       for (const server of servers) {

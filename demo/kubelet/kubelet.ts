@@ -94,12 +94,19 @@ export const startKubelet = async (options: KubeletOptions): Promise<SimulatedKu
     socket.on('close', () => sockets.delete(socket));
     server.emit('connection', socket);
   });
+  // For a program that ends without close().
+  const onExit = (): void => {
+    for (const pod of pods) pod.kill();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('exit', onExit);
   tls.listen(options.port ?? 0, options.address ?? '127.0.0.1');
   await once(tls, 'listening');
   return {
     port: portOf(tls.address()),
     requests,
     close: async () => {
+      process.off('exit', onExit);
       const closed = once(tls, 'close');
       tls.close();
       for (const socket of sockets) socket.destroy();
