@@ -1,0 +1,163 @@
+// The example configuration: it is valid as it stands, it holds every setting, and what is switched off in it works too.
+
+import assert from 'node:assert/strict';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { loadConfiguration } from '../../src/config/load.ts';
+import { listSettings } from '../../src/config/reference.ts';
+import { createAuthority } from '../support/pki.ts';
+import { problemsOf, warningsOf } from './set-up.ts';
+
+const CONFIG = new URL('../../config/', import.meta.url);
+const SWITCHED_OFF = /^( *)#((?: {2,})?(?:- )?[A-Za-z]+:(?: .*)?)$/gm;
+
+const example = await readFile(new URL('gateway.yaml', CONFIG), 'utf8');
+/** The example with all that is switched off in it switched on. */
+const everything = example.replace(SWITCHED_OFF, '$1$2');
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gateway-example-'));
+  await cp(CONFIG, join(folder, 'config'), { recursive: true });
+  await mkdir(join(folder, 'certs'));
+  const authority = await createAuthority('example');
+  const notAfter = new Date(Date.now() + 90 * 86_400_000);
+  const write = (name: string, text: string): Promise<void> => writeFile(join(folder, 'certs', name), text);
+  for (const name of ['client-ca', 'kubelet-ca']) await write(`${name}.crt`, authority.certificate);
+  for (const name of [
+    'gateway',
+    'admin',
+    'node-1-reader',
+    'node-2-reader',
+    'node-1-operator',
+    'node-2-operator',
+  ]) {
+    const { certificate, key } = await authority.issue({ commonName: name, notAfter });
+    await write(`${name}.crt`, certificate);
+    await write(`${name}.key`, key);
+  }
+  for (const name of ['node-1', 'node-2']) await write(`${name}.token`, 'a token\n');
+  await writeFile(
+    join(folder, 'config', 'kubeconfig.yaml'),
+    stringify({
+      'current-context': 'gateway',
+      contexts: [{ name: 'gateway', context: { cluster: 'cluster', user: 'gateway' } }],
+      clusters: [
+        {
+          name: 'cluster',
+          cluster: { server: 'https://10.0.0.1:6443', 'certificate-authority': '../certs/client-ca.crt' },
+        },
+      ],
+      users: [{ name: 'gateway', user: { tokenFile: '../certs/node-1.token' } }],
+    }),
+  );
+});
+after(() => rm(folder, { recursive: true }));
+
+const load = async (text: string) => {
+  const file = join(folder, 'config', 'gateway.yaml');
+  await writeFile(file, text);
+  return loadConfiguration(file, { checkCredentialFiles: true, variables: {} });
+};
+
+/** The paths of all keys, list positions left out. */
+function pathsOf(value: unknown, path = ''): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => pathsOf(item, `${path}[]`));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = path === '' ? key : `${path}.${key}`;
+    return [at, ...pathsOf(inner, at)];
+  });
+}
+
+describe('the example configuration', () => {
+  it('is valid, and its warnings are those that its comments speak of', async () => {
+    const result = await load(example);
+    assert.deepEqual(problemsOf(result), []);
+    assert.deepEqual(warningsOf(result), [
+      'rules[1].omitStages: RequestReceived is omitted, and blocking-strict can then not see to it that nothing is dialled before it is written down',
+    ]);
+  });
+
+  it('becomes typed values with units, absolute names and defaults', async () => {
+    const result = await load(example);
+    assert.ok(result.ok);
+    const { configuration } = result;
+    assert.equal(configuration.authentication.tokenCache.ttlMs, 60_000);
+    assert.equal(configuration.audit.file?.maxBytes, 100 * 1024 * 1024);
+    assert.equal(configuration.audit.file.maxAgeMs, 366 * 86_400_000);
+    assert.equal(configuration.audit.file.path, join(folder, 'config', 'audit.log'));
+    assert.equal(configuration.audit.policy.rules.length, 4);
+    assert.deepEqual(configuration.sessions.exec, { idleMs: 3_600_000, absoluteMs: 43_200_000 });
+    assert.deepEqual(
+      configuration.nodes.map(({ name, port, serverName }) => [name, port, serverName]),
+      [
+        ['node-1', 10_250, 'node-1'],
+        ['node-2', 10_250, 'node-2'],
+      ],
+    );
+    assert.deepEqual(configuration.credentials[0], {
+      kind: 'certificate',
+      name: 'reader',
+      certificateFile: join(folder, 'certs', '{node}-reader.crt'),
+      privateKeyFile: join(folder, 'certs', '{node}-reader.key'),
+    });
+    assert.equal(
+      configuration.authentication.issuers.jwt[0]?.issuer.url,
+      'https://idp.example.org/realms/platform',
+    );
+    const { authorization } = configuration;
+    assert.ok(authorization.mode === 'RBAC' && authorization.podSubresources);
+    assert.equal(authorization.rbac.clusterRoles.length, 2);
+    assert.equal(authorization.rbac.roleBindings[0]?.namespace, 'shop');
+  });
+
+  it('prints no key', async () => {
+    const result = await load(example);
+    assert.ok(!JSON.stringify(result).includes('PRIVATE KEY'));
+  });
+
+  it('holds every setting that there is, and no other', () => {
+    const held = new Set(pathsOf(parse(everything)));
+    assert.deepEqual(
+      [...held].toSorted(),
+      listSettings()
+        .map(({ path }) => path)
+        .toSorted(),
+    );
+  });
+
+  it('is valid with a connection to an API server', async () => {
+    const review = everything
+      .replace('mode: RBAC', 'mode: SubjectAccessReview')
+      .replace('inCluster: true', '')
+      .replace(/^ {2}- name: legacy\n.*\n/m, '');
+    const result = await load(review);
+    assert.deepEqual(problemsOf(result), []);
+    assert.ok(result.ok && result.configuration.authorization.mode === 'SubjectAccessReview');
+    const { connection, authorizedTtlMs } = result.configuration.authorization.subjectAccessReview;
+    assert.equal(authorizedTtlMs, 300_000);
+    assert.equal(connection.server, 'https://10.0.0.1:6443');
+    assert.deepEqual(connection.credential, {
+      kind: 'tokenFile',
+      path: join(folder, 'certs', 'node-1.token'),
+    });
+  });
+
+  it('says which files of credentials are missing or do not fit', async () => {
+    await rm(join(folder, 'certs', 'node-2-reader.crt'));
+    await cp(join(folder, 'certs', 'admin.key'), join(folder, 'certs', 'node-1-operator.key'));
+    const result = await load(example);
+    assert.deepEqual(problemsOf(result), [
+      `credentials[0].certificateFile: cannot read ${join(folder, 'certs', 'node-2-reader.crt')}: there is no such file`,
+      'credentials[1]: the private key does not belong to the certificate (node node-1)',
+    ]);
+    // A running gateway reads them by itself: for it this is no reason not to start.
+    const running = await loadConfiguration(join(folder, 'config', 'gateway.yaml'));
+    assert.ok(running.ok);
+    assert.ok(running.files.every((file) => !file.includes('node-1-')));
+  });
+});
