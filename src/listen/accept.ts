@@ -112,6 +112,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
 function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): Received {
   const { request } = reply;
   const headers = new HeaderLines(request.rawHeaders);
+  const lifetime = new Lifetime();
   const waits = reply.kind === 'http' && headers.first('expect')?.trim().toLowerCase() === '100-continue';
   return {
     auditId: randomUUID(),
@@ -123,9 +124,9 @@ function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): R
       sourceIPs: ports.sourcesOf(connection.peerAddress, headers),
       certificate: connection.certificate,
     },
-    body: waits ? createContinueBody(request, reply.response) : request,
+    body: waits ? createContinueBody(request, reply.response, lifetime) : request,
     reply,
-    lifetime: new Lifetime(),
+    lifetime,
   };
 }
 

@@ -4,8 +4,14 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import type { Lifetime } from '../core/lifetime.ts';
 
-export function createContinueBody(request: IncomingMessage, response: ServerResponse): Readable {
+/** The body fails when the exchange ends before all of it has come. */
+export function createContinueBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  lifetime: Lifetime,
+): Readable {
   let asked = false;
   const body = new Readable({
     read: () => {
@@ -19,11 +25,12 @@ export function createContinueBody(request: IncomingMessage, response: ServerRes
         if (!body.push(chunk)) request.pause();
       });
       request.once('end', () => body.push(null));
-      request.once('error', (error) => body.destroy(error));
-      request.once('close', () => {
-        if (!request.complete) body.destroy(new Error('the client closed the connection'));
-      });
     },
+  });
+  // Whoever reads hears of it all the same; where nobody does, it is nobody's error.
+  body.on('error', () => undefined);
+  lifetime.onEnd((reason) => {
+    if (!request.complete) body.destroy(new Error(`exchange ended: ${reason}`));
   });
   return body;
 }

@@ -13,6 +13,9 @@ import { toMalformed } from './head-rules.ts';
 import type { ListenerLimits } from './options.ts';
 import { toCanonicalAddress } from './peer.ts';
 
+/** Not malformed: the client left, with or without a word, in the middle of a request. */
+const LEFT: readonly unknown[] = ['ECONNRESET', 'HPE_INVALID_EOF_STATE'];
+
 export interface HttpSide {
   /** Reads requests from a connection whose handshake is complete. */
   take(socket: TLSSocket, certificate: PresentedCertificate | undefined): void;
@@ -89,7 +92,7 @@ function createHttp(
   });
   server.on('clientError', (error, socket) => {
     const connection = connectionOf(socket);
-    const gone = !socket.writable || ('code' in error && error.code === 'ECONNRESET');
+    const gone = !socket.writable || ('code' in error && LEFT.includes(error.code));
     if (connection === undefined || gone) socket.destroy();
     else acceptor.malformed(connection, toMalformed(error));
   });
