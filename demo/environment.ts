@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Kubelet } from './kubelet/kubelet.ts';
+import type { SimulatedKubelet } from './kubelet/kubelet.ts';
 import { createAuthority } from '../src/pki/issue.ts';
 import { startIdentityProvider } from './identity-provider.ts';
 import { demoPods } from './kubelet/pods.ts';
@@ -37,7 +37,7 @@ export interface Environment {
   readonly adminPort: number;
   /** PEM of the authority that signed the gateway's serving certificate. */
   readonly certificateAuthority: string;
-  readonly kubelets: ReadonlyMap<string, Kubelet>;
+  readonly kubelets: ReadonlyMap<string, SimulatedKubelet>;
   issueToken(user: DemoUser, ttlSeconds?: number): Promise<string>;
   /** A client certificate that the gateway accepts. */
   issueClientCertificate(
@@ -104,7 +104,7 @@ export async function startEnvironment(options: {
     users: USERS,
   });
 
-  const kubelets = new Map<string, Kubelet>();
+  const kubelets = new Map<string, SimulatedKubelet>();
   for (const node of NODES) {
     const pair = await nodes.issue({
       commonName: `system:node:${node}`,

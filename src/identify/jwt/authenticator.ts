@@ -2,7 +2,6 @@
 // issuer does. One instance is one configuration; a reload makes another one, which has verified nothing yet.
 
 import type { AuthenticationSettings } from '../../core/configuration.ts';
-import type { Clock, Log } from '../../core/ports.ts';
 import type { GetJson } from '../../outbound/http-get.ts';
 import type { TokenAuthenticator } from '../identify.ts';
 import { unauthorized } from '../refusals.ts';
@@ -11,11 +10,16 @@ import type { Checked } from '../token-cache.ts';
 import { createFetchKeys } from './discovery.ts';
 import { createIssuer } from './issuer.ts';
 import { createKeySet } from './key-set.ts';
-import type { KeySet } from './key-set.ts';
+import type { KeySet, KeySetDeps } from './key-set.ts';
 import type { LoadedKeys } from './loaded-keys.ts';
 import { readUnverified } from './token.ts';
 
-export type JwtOptions = Pick<AuthenticationSettings, 'issuers' | 'jwt' | 'tokenCache'>;
+export type JwtOptions = AuthenticationSettings['jwt'] & {
+  readonly issuers: AuthenticationSettings['issuers']['jwt'];
+  readonly cache: AuthenticationSettings['tokenCache'];
+};
+
+export type JwtDeps = { readonly getJson: GetJson } & Pick<KeySetDeps, 'clock' | 'log' | 'onRefresh'>;
 
 export interface JwtAuthenticator {
   readonly authenticate: TokenAuthenticator;
@@ -32,22 +36,22 @@ export type KeySnapshot = ReadonlyMap<string, LoadedKeys>;
 
 /** Throws an Error when an issuer is there twice. `before` is a predecessor's snapshot. */
 export function createJwtAuthenticator(
-  { getJson, clock, log }: { readonly getJson: GetJson; readonly clock: Clock; readonly log: Log },
-  { issuers: { jwt }, jwt: options, tokenCache }: JwtOptions,
+  { getJson, ...ports }: JwtDeps,
+  options: JwtOptions,
   before: KeySnapshot = new Map(),
 ): JwtAuthenticator {
   const issuers = new Map<
     string,
     { fingerprint: string; keySet: KeySet; verify: (token: string) => Promise<Checked> }
   >();
-  for (const issuer of jwt) {
+  for (const issuer of options.issuers) {
     const { url, discoveryURL, certificateAuthority } = issuer.issuer;
     if (issuers.has(url)) throw new Error(`the issuer ${url} is configured twice`);
     // Keys may be taken over only where they would be fetched from the same place under the same trust.
     const fingerprint = JSON.stringify([url, discoveryURL, certificateAuthority]);
     const fetchKeys = createFetchKeys({ getJson }, issuer.issuer);
-    const keySet = createKeySet({ issuer: url, fetchKeys, clock, log }, options, before.get(fingerprint));
-    const verifyToken = createIssuer({ keySet, clock }, issuer, options);
+    const keySet = createKeySet({ issuer: url, fetchKeys, ...ports }, options, before.get(fingerprint));
+    const verifyToken = createIssuer({ keySet, clock: ports.clock }, issuer, options);
     const verify = async (token: string): Promise<Checked> => {
       const { authentication, thumbprint } = await verifyToken(token);
       return { authentication, holds: () => keySet.has(thumbprint) };
@@ -62,7 +66,7 @@ export function createJwtAuthenticator(
   };
 
   return {
-    authenticate: createTokenCache({ clock, verify }, tokenCache),
+    authenticate: createTokenCache({ clock: ports.clock, verify }, options.cache),
     issuers: [...issuers].map(([url, { keySet }]) => ({ url, ready: () => keySet.ready() })),
     async start() {
       await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()));

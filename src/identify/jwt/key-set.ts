@@ -47,6 +47,8 @@ export interface KeySetDeps {
   readonly fetchKeys: FetchKeys;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told how every fetch ended. */
+  readonly onRefresh?: ((isSuccess: boolean) => void) | undefined;
 }
 
 /** `before` is what a predecessor knew, so that a reload does not depend on the issuer being reachable just then. */
@@ -94,7 +96,7 @@ export function createKeySet(deps: KeySetDeps, options: KeySetOptions, before?: 
 }
 
 function createSource(
-  { issuer, fetchKeys, clock, log }: KeySetDeps,
+  { issuer, fetchKeys, clock, log, onRefresh }: KeySetDeps,
   { jwksCooldownMs, jwksMaxStaleMs }: KeySetOptions,
   before: LoadedKeys | undefined,
 ): Source {
@@ -112,8 +114,12 @@ function createSource(
     try {
       loaded = await toLoadedKeys(await fetchKeys(), clock.now());
       failure = undefined;
+      onRefresh?.(true);
+      onRefresh?.(true);
     } catch (error) {
       failure = error;
+      onRefresh?.(false);
+      onRefresh?.(false);
       log.warn(
         { issuer, err: error, keysKept: known() !== undefined },
         'fetching the keys of an issuer failed',

@@ -1,0 +1,75 @@
+// kubelet-gateway serve: load, start, reload on SIGHUP or when a file changes, drain on SIGTERM or SIGINT.
+
+import type { Gateway } from '../run.ts';
+import { createGateway } from '../run.ts';
+import { loadConfiguration } from '../config/load.ts';
+import { watchConfiguration } from '../config/reload.ts';
+import { systemClock } from '../core/ports.ts';
+import { printProblems } from './problems.ts';
+import { VERSION } from './version.ts';
+
+/** Exit code of a process that was told twice to stop. */
+const IMPATIENT = 130;
+
+/** Runs until told to stop. Resolves to the exit code: 0 after a drain, 2 for a bad configuration. */
+export async function serve(configurationFile: string): Promise<number> {
+  const loaded = await loadConfiguration(configurationFile);
+  if (!loaded.ok) {
+    printProblems(loaded);
+    return 2;
+  }
+  const gateway = await createGateway(loaded.configuration, { clock: systemClock, version: VERSION });
+  for (const warning of loaded.warnings) gateway.log.warn({ ...warning }, 'configuration warning');
+  await gateway.start();
+  const stopWatching = keepUpToDate(gateway, configurationFile);
+  await toldToStop();
+  stopWatching();
+  await gateway.stop();
+  return 0;
+}
+
+/** Reloads on SIGHUP and on file changes, one at a time. A bad configuration is logged, and the last good one stays. */
+function keepUpToDate(gateway: Gateway, file: string): () => void {
+  let turn = Promise.resolve();
+  const reload = (): void => {
+    turn = turn.then(() => reloadOnce(gateway, file));
+  };
+  const onHangup = (): void => {
+    // What logrotate means by it, too.
+    turn = turn.then(() => gateway.reopenAuditLog());
+    reload();
+  };
+  process.on('SIGHUP', onHangup);
+  const watch = watchConfiguration(file, reload, {
+    clock: systemClock,
+    log: gateway.log,
+  });
+  return () => {
+    process.off('SIGHUP', onHangup);
+    watch.close();
+  };
+}
+
+async function reloadOnce(gateway: Gateway, file: string): Promise<void> {
+  const loaded = await loadConfiguration(file);
+  if (!loaded.ok) {
+    gateway.reloadFailed(loaded.problems);
+    return;
+  }
+  for (const warning of loaded.warnings) gateway.log.warn({ ...warning }, 'configuration warning');
+  await gateway.reload(loaded.configuration);
+}
+
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    let told = false;
+    const stop = (): void => {
+      // The second signal means now: somebody is waiting at a terminal.
+      if (told) process.exit(IMPATIENT);
+      told = true;
+      resolve();
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+}

@@ -1,0 +1,221 @@
+// A running gateway: its listeners and its admin server, the line of the moment, reloads, and an orderly end.
+
+import type { GatewayConfiguration, ListenerConfiguration } from './core/configuration.ts';
+import type { Clock } from './core/ports.ts';
+import type { Listener } from './listen/server.ts';
+import type { Audit } from './observe/audit/audit.ts';
+import type { GatewayLog } from './observe/log.ts';
+import type { Metrics } from './observe/metrics/metrics.ts';
+import type { ComposedLine, Foundation } from './compose.ts';
+import { createAdminApp, createAdminServer } from './admin/admin.ts';
+import { composeLine } from './compose.ts';
+import { createPools } from './forward/pools.ts';
+import { handle } from './gateway/handle.ts';
+import { createLiveExchanges } from './listen/live.ts';
+import { createListener } from './listen/server.ts';
+import { createAccessLog } from './observe/access-log.ts';
+import { createAudit } from './observe/audit/audit.ts';
+import { createLog } from './observe/log.ts';
+import { createMetrics } from './observe/metrics/metrics.ts';
+import { createObserver } from './observe/observe.ts';
+
+/** After the grace period, how long streams that were told to end may take to do so, in milliseconds. */
+const LAST_WORDS_MS = 2_000;
+
+export interface Gateway {
+  readonly log: GatewayLog;
+  /** Rejects when an address cannot be listened on. */
+  start(): Promise<void>;
+  /** Puts another configuration in force, or logs why it cannot be and keeps the last one. */
+  reload(configuration: GatewayConfiguration): Promise<void>;
+  /** A configuration that could not even be loaded. The last one stays in force. */
+  reloadFailed(problems: readonly object[]): void;
+  /** Opens the audit log's file anew, after a logrotate. */
+  reopenAuditLog(): Promise<void>;
+  /** Drains: not ready, new requests refused, running ones given the grace period, the audit log written out. */
+  stop(): Promise<void>;
+}
+
+/** Rejects when the audit log cannot be opened, and throws when a part of the configuration cannot be used. */
+export async function createGateway(
+  configuration: GatewayConfiguration,
+  { clock, version }: { readonly clock: Clock; readonly version: string },
+): Promise<Gateway> {
+  const log = createLog(configuration.log);
+  const metrics = createMetrics({ version });
+  const audit = await createAudit({ clock, log, metrics }, configuration.audit);
+  const foundation: Foundation = {
+    clock,
+    log,
+    metrics,
+    version,
+    observer: createObserver([audit.observer, metrics.observer, createAccessLog({ log })]),
+    pools: createPools(
+      { clock, log, upstreamTlsError: (problem) => metrics.upstreamTlsError(problem) },
+      configuration.forwarding,
+    ),
+  };
+  return new RunningGateway(foundation, audit, configuration);
+}
+
+class RunningGateway implements Gateway {
+  readonly log: GatewayLog;
+  readonly #foundation: Foundation;
+  readonly #audit: Audit;
+  readonly #live = createLiveExchanges();
+  readonly #listeners: ReadonlyMap<string, Listener>;
+  readonly #admin: ReturnType<typeof createAdminServer>;
+  #configuration: GatewayConfiguration;
+  #composed: ComposedLine;
+  #isServing = false;
+
+  constructor(foundation: Foundation, audit: Audit, configuration: GatewayConfiguration) {
+    this.log = foundation.log;
+    this.#foundation = foundation;
+    this.#audit = audit;
+    this.#configuration = configuration;
+    this.#composed = composeLine(foundation, configuration);
+    const app = this.#createApp(foundation.metrics);
+    this.#admin = createAdminServer({ app, log: foundation.log }, configuration.admin);
+    const ports = {
+      clock: foundation.clock,
+      log: foundation.log,
+      live: this.#live,
+      beside: app,
+      onReceived: (received: Parameters<typeof handle>[1]) => {
+        handle(this.#composed.line, received).catch((error: unknown) => {
+          this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
+          received.lifetime.end('protocolError');
+        });
+      },
+    };
+    this.#listeners = new Map(
+      configuration.listeners.map((listener) => [
+        listener.name,
+        createListener(ports, toListenerOptions(configuration, listener)),
+      ]),
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.#admin.start();
+    await this.#composed.start();
+    for (const [name, listener] of this.#listeners) {
+      const { address, port } = await listener.start();
+      this.log.info({ listener: name, address, port }, 'listening');
+    }
+    this.#isServing = true;
+  }
+
+  async reload(next: GatewayConfiguration): Promise<void> {
+    const before = this.#composed;
+    try {
+      const composed = composeLine(this.#foundation, next, before.keys());
+      this.#updateListeners(next);
+      await composed.start();
+      this.#composed = composed;
+    } catch (error) {
+      this.#foundation.metrics.configReload(false);
+      this.log.error({ error }, 'the new configuration cannot be used; the last good one stays in force');
+      return;
+    }
+    before.retire();
+    this.#audit.reconfigure(next.audit.policy);
+    this.log.setLevel(next.log.level);
+    for (const part of needsRestart(this.#configuration, next)) {
+      this.log.warn({ part }, 'this part of the configuration takes effect at the next start');
+    }
+    this.#configuration = next;
+    this.#foundation.metrics.configReload(true);
+    this.log.info({}, 'configuration reloaded');
+  }
+
+  reloadFailed(problems: readonly object[]): void {
+    this.#foundation.metrics.configReload(false);
+    this.log.error({ problems }, 'the new configuration cannot be used; the last good one stays in force');
+  }
+
+  reopenAuditLog(): Promise<void> {
+    return this.#audit.reopen();
+  }
+
+  async stop(): Promise<void> {
+    const { clock, pools } = this.#foundation;
+    this.#isServing = false;
+    this.log.info({ running: this.#live.count }, 'draining');
+    for (const listener of this.#listeners.values()) listener.drain();
+    await within(clock, this.#configuration.shutdown.graceMs, this.#live.empty());
+    this.#live.endAll('draining');
+    await within(clock, LAST_WORDS_MS, this.#live.empty());
+    await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
+    this.#composed.retire();
+    await pools.close();
+    await this.#audit.close();
+    await this.#admin.close();
+    this.log.info({}, 'stopped');
+  }
+
+  #createApp(metrics: Metrics) {
+    return createAdminApp({
+      metrics: () => metrics.render(),
+      log: this.log,
+      checks: [
+        { name: 'audit', check: () => this.#audit.problem() },
+        { name: 'identity-providers', check: () => this.#composed.problem(), readyOnly: true },
+        { name: 'serving', check: () => (this.#isServing ? undefined : 'not serving'), readyOnly: true },
+      ],
+    });
+  }
+
+  #updateListeners(next: GatewayConfiguration): void {
+    for (const listener of next.listeners) {
+      this.#listeners.get(listener.name)?.update(toListenerOptions(next, listener));
+    }
+  }
+}
+
+const toListenerOptions = (configuration: GatewayConfiguration, listener: ListenerConfiguration) => ({
+  ...listener,
+  clientCertificateAuthority: configuration.authentication.clientCertificateAuthority,
+});
+
+/** Which parts differ that only a start puts into force. */
+function needsRestart(now: GatewayConfiguration, next: GatewayConfiguration): string[] {
+  const addresses = ({ listeners }: GatewayConfiguration): unknown =>
+    listeners.map(({ name, address, port }) => [name, address, port]);
+  const audit = ({ audit: { mode, fsync, file, stdout } }: GatewayConfiguration): unknown => [
+    mode,
+    fsync,
+    file,
+    stdout,
+  ];
+  const connections = ({ forwarding }: GatewayConfiguration): unknown => [
+    forwarding.connectTimeoutMs,
+    forwarding.keepAliveTimeoutMs,
+    forwarding.maxConnectionsPerNode,
+  ];
+  const parts = {
+    listeners: addresses,
+    admin: ({ admin }: GatewayConfiguration): unknown => [admin.address, admin.port],
+    audit,
+    'forwarding (connections)': connections,
+  };
+  return Object.entries(parts)
+    .filter(([, read]) => JSON.stringify(read(now)) !== JSON.stringify(read(next)))
+    .map(([part]) => part);
+}
+
+/** Waits for `done`, and no longer than `limitMs`. */
+async function within(clock: Clock, limitMs: number, done: Promise<void>): Promise<void> {
+  let cancel = (): void => undefined;
+  // Held open on purpose: a clock's timers do not keep the process alive, and this wait must be.
+  const hold = setInterval(() => undefined, limitMs + 1);
+  await Promise.race([
+    done,
+    new Promise<void>((resolve) => {
+      cancel = clock.after(limitMs, resolve);
+    }),
+  ]);
+  clearInterval(hold);
+  cancel();
+}
