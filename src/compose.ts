@@ -63,16 +63,8 @@ export function composeLine(
   const inventory = createStaticInventory(configuration.nodes);
   const tokens = composeTokens(foundation, configuration, before);
   const { authorizer, release } = composeAuthorizer(foundation, configuration);
-  const credential = createCredentialStage(
-    {
-      credentials: createCredentialStore(
-        { clock, log, onState: createStaleness(metrics) },
-        configuration.credentials,
-      ),
-    },
-    configuration.credentialMappings,
-  );
-  const { forward, fetchPods } = createForward(
+  const credential = composeCredential(foundation, configuration);
+  const forward = createForward(
     { clock, log, pools, credentialRejected: (code) => metrics.upstreamCredentialRejected(code) },
     { ...configuration.forwarding, sessions: configuration.sessions },
   );
@@ -96,10 +88,13 @@ export function composeLine(
     locate: createLocate({
       inventory: () => inventory,
       pods: (located, signal) =>
-        fetchPods(credential({ ...located, action: { kind: 'pods' }, transport: { kind: 'http' } }), signal),
+        forward.fetchPods(
+          credential({ ...located, action: { kind: 'pods' }, transport: { kind: 'http' } }),
+          signal,
+        ),
     }),
     credential,
-    forward,
+    forward: (credentialed, observation) => forward.forward(credentialed, observation),
     answer: createAnswer(createScrapeTargets({ inventory: () => inventory, authorizer }), clock),
     refuse: (received, fault) => {
       refuse(received, fault, clock);
@@ -116,6 +111,17 @@ export function composeLine(
     },
   };
 }
+
+const composeCredential = ({ clock, log, metrics }: Foundation, configuration: GatewayConfiguration) =>
+  createCredentialStage(
+    {
+      credentials: createCredentialStore(
+        { clock, log, onState: createStaleness(metrics) },
+        configuration.credentials,
+      ),
+    },
+    configuration.credentialMappings,
+  );
 
 function composeTokens(
   { clock, log, metrics }: Foundation,

@@ -1,6 +1,7 @@
 // A running gateway: its listeners and its admin server, the line of the moment, reloads, and an orderly end.
 
 import type { GatewayConfiguration, ListenerConfiguration } from './core/configuration.ts';
+import type { Fault } from './core/fault.ts';
 import type { Clock } from './core/ports.ts';
 import type { Listener } from './listen/server.ts';
 import type { Audit } from './observe/audit/audit.ts';
@@ -82,6 +83,10 @@ class RunningGateway implements Gateway {
       log: foundation.log,
       live: this.#live,
       beside: app,
+      onRefused: (fault: Fault) => {
+        foundation.metrics.refused(fault.code);
+        foundation.log.info({ code: fault.code, fault: fault.message }, 'refused before it was a request');
+      },
       onReceived: (received: Parameters<typeof handle>[1]) => {
         handle(this.#composed.line, received).catch((error: unknown) => {
           this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
@@ -171,6 +176,7 @@ class RunningGateway implements Gateway {
     for (const listener of next.listeners) {
       this.#listeners.get(listener.name)?.update(toListenerOptions(next, listener));
     }
+    this.#admin.update(next.admin.tls);
   }
 }
 

@@ -198,21 +198,44 @@ for (const protocol of PROTOCOLS) {
       assert.equal(await exited, 5);
     });
 
-    it('attach sees the output and its input arrives', async () => {
-      const child = spawn(kubectlPath(), ['--context', 'alice', 'attach', '-i', 'shell'], {
+    it('attach passes input on and keeps the two outputs apart', async () => {
+      const child = spawn(kubectlPath(), ['--context', 'alice', 'attach', '-i', 'multi', '-c', 'main'], {
         env: { ...process.env, ...scenario.kubectlEnv, ...protocol.env },
       });
-      let text = '';
-      child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      const word = `word-${protocol.name}-${process.pid}`;
-      await eventually('the typed word in the output', () => {
-        child.stdin.write(`echo got-${word}\n`);
-        return new Promise<true | undefined>((resolve) =>
-          setTimeout(() => resolve(text.includes(`got-${word}`) ? true : undefined), 200),
-        );
-      });
+      let stdout = '';
+      let stderr = '';
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      const word = `word-${protocol.name}`;
+      child.stdin.write(`${word}\n`);
+      await eventually('the word on standard output', () =>
+        stdout.includes(`out:${word}`) ? true : undefined,
+      );
+      await eventually('the word on standard error', () =>
+        stderr.includes(`err:${word}`) ? true : undefined,
+      );
+      assert.doesNotMatch(stdout, /err:/);
       child.kill('SIGKILL');
       await new Promise((resolve) => child.once('close', resolve));
+    });
+
+    it('attach with a terminal reaches the shell that is there', async () => {
+      const terminal = spawnTerminal(kubectlPath(), ['--context', 'alice', 'attach', '-it', 'shell'], {
+        cols: 90,
+        rows: 30,
+        env: { ...process.env, ...scenario.kubectlEnv, ...protocol.env, TERM: 'xterm' },
+      });
+      let screen = '';
+      terminal.onData((text) => (screen += text));
+      const exited = new Promise<void>((resolve) => terminal.onExit(() => resolve()));
+      await eventually('what the shell was told to say', () => {
+        terminal.write(`echo here-$((20+1))-${protocol.name}\r`);
+        return new Promise<true | undefined>((resolve) =>
+          setTimeout(() => resolve(screen.includes(`here-21-${protocol.name}`) ? true : undefined), 200),
+        );
+      });
+      terminal.kill('SIGKILL');
+      await exited;
     });
 
     it('cp carries a file there and back', async () => {
@@ -291,14 +314,15 @@ describe('the audit log', () => {
       { resource: 'pods', apiVersion: 'v1', subresource: 'exec', namespace: 'default', name: 'shell' },
     );
     assert.equal(last.responseStatus?.code, 101);
-    assert.equal(last.annotations?.['kubelet-gateway.io/node'], 'node-1');
-    assert.equal(last.annotations?.['kubelet-gateway.io/credential'], 'operator');
-    assert.deepEqual(JSON.parse(last.annotations?.['kubelet-gateway.io/command'] ?? ''), [
+    const annotations = last.annotations ?? {};
+    assert.equal(annotations['kubelet-gateway.io/node'], 'node-1');
+    assert.equal(annotations['kubelet-gateway.io/credential'], 'operator');
+    assert.deepEqual(JSON.parse(annotations['kubelet-gateway.io/command'] ?? ''), [
       'echo',
       'two words',
       '"quoted"',
     ]);
-    assert.equal(last.annotations?.['authorization.k8s.io/decision'], 'allow');
+    assert.equal(annotations['authorization.k8s.io/decision'], 'allow');
   });
 
   it('holds no token, and neither does the log', async () => {

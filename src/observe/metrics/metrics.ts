@@ -22,6 +22,8 @@ export interface Metrics {
     miss(): void;
     reviewed(result: Decision['kind'] | 'error', durationMs: number): void;
   };
+  /** A request refused before it was an exchange: malformed, oversized, too slow, or while draining. */
+  refused(code: number): void;
   upstreamTlsError(reason: TlsProblem): void;
   /** `code`: what the node answered, 401 or 403. */
   upstreamCredentialRejected(code: number): void;
@@ -55,6 +57,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
         registry.observe('subjectAccessReviewDuration', { result }, durationMs / 1000);
       },
     },
+    refused: (code) => registry.add('requests', { code, action: 'unresolved' }, 1),
     upstreamTlsError: (reason) => registry.add('upstreamTlsErrors', { reason }, 1),
     upstreamCredentialRejected: (code) => registry.add('upstreamCredentialRejected', { code }, 1),
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
