@@ -21,8 +21,8 @@ export interface ForwardDeps {
   readonly log: Log;
   /** Outlives this stage: a reload makes a new Forward on the same pools. */
   readonly pools: Pools;
-  /** Told when a node answers 401 or 403: it is the gateway's own credential that it refuses. */
-  readonly credentialRejected?: (() => void) | undefined;
+  /** Told the code when a node answers 401 or 403: it is the gateway's own credential that it refuses. */
+  readonly credentialRejected?: ((code: number) => void) | undefined;
   /** Sees both directions of an upgraded connection. */
   readonly tap?: ((exchange: Credentialed) => Tap | undefined) | undefined;
 }
@@ -47,7 +47,7 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
   const { clock, log, pools, tap } = deps;
   const onRejected = ({ entry, credential }: NodeAccess, code: number): void => {
     log.warn({ node: entry.name, credential: credential.name, code }, 'the node rejected the credential');
-    deps.credentialRejected?.();
+    deps.credentialRejected?.(code);
   };
   const http = { clock, onRejected };
   const pods = { clock, timeoutMs: options.answerTimeoutMs, onRejected };

@@ -89,6 +89,8 @@ class PlainForward implements AnswerReader {
     const { action, transport, headers, credential, lifetime } = this.#exchange;
     const { method, target } = toKubeletTarget(action, transport);
     const outgoing = { method, target, headers: toRequestHeaders(action, headers, credential) };
+    const body = this.#toBody(method);
+    if (body?.length !== undefined) outgoing.headers.push('content-length', body.length);
     // Nothing is held before this line, so that what throws above leaves nothing behind.
     this.#nodeTarget = target;
     this.#response.once('close', this.#onClose);
@@ -97,7 +99,7 @@ class PlainForward implements AnswerReader {
       if (this.#code === 0) this.#onEndOfLife(reason);
       else lifetime.end(reason);
     });
-    this.#request = new NodeRequest(upstream, { ...outgoing, body: this.#toBody(method) }, this);
+    this.#request = new NodeRequest(upstream, { ...outgoing, body: body?.stream }, this);
     this.#withdraw = lifetime.onEnd((reason) => this.#onEndOfLife(reason));
     if (this.#response.closed) this.#onClose();
     else if (!lifetime.ended) this.#request.send();
@@ -170,7 +172,7 @@ class PlainForward implements AnswerReader {
 
   readonly #onClose = (): void => {
     const whole = this.#response.writableFinished;
-    const reason = this.#reason ?? (whole ? 'completed' : this.#fault ? 'nodeClosed' : 'clientClosed');
+    const reason = this.#reason ?? (whole ? 'completed' : 'clientClosed');
     this.#release();
     if (!whole) this.#exchange.lifetime.end(reason);
     this.#resolve({
@@ -202,6 +204,7 @@ class PlainForward implements AnswerReader {
     this.#fault ??= fault;
     this.#request?.abort();
     if (this.#code !== 0) {
+      this.#reason ??= 'nodeClosed';
       this.#response.destroy();
       return;
     }
@@ -235,7 +238,7 @@ class PlainForward implements AnswerReader {
   }
 
   /** The client's body. Only POST has one, and a kubelet reads none: it goes without a type, and thus as no form. */
-  #toBody(method: string): Readable | undefined {
+  #toBody(method: string): { readonly stream: Readable; readonly length: string | undefined } | undefined {
     const { body, headers } = this.#exchange;
     const length = headers.first('content-length');
     const has = headers.first('transfer-encoding') !== undefined || (length !== undefined && length !== '0');
@@ -248,7 +251,7 @@ class PlainForward implements AnswerReader {
       },
     });
     // The body's own failure is the client's leaving, which is heard as the end of the response.
-    return body.pipe(counted.on('error', () => body.resume()));
+    return { stream: body.pipe(counted.on('error', () => body.resume())), length };
   }
 
   #release(): void {

@@ -2,28 +2,14 @@
 // what runs something on the node (run, checkpoint, a profile) has one of its own from beginning to end.
 
 import type { Action, ActionKind } from '../core/action.ts';
+import type { ForwardingSettings, SessionLimits, SessionSettings } from '../core/configuration.ts';
 import type { Limits } from './watch.ts';
 
-export interface SessionLimits {
-  readonly idleMs: number;
-  readonly absoluteMs: number;
-}
-
-export interface LimitOptions {
-  /** Until the head of the answer, for everything that has no limit of its own. */
-  readonly answerTimeoutMs: number;
-  readonly runTimeoutMs: number;
-  readonly checkpointTimeoutMs: number;
-  readonly profileTimeoutMs: number;
-  readonly sessions: {
-    readonly default: SessionLimits;
-    readonly exec?: SessionLimits | undefined;
-    readonly attach?: SessionLimits | undefined;
-    readonly portForward?: SessionLimits | undefined;
-    readonly containerLogs?: SessionLimits | undefined;
-  };
-  /** How long a stream outlives the credential that opened it. */
-  readonly credentialExpiryGraceMs: number;
+export interface LimitOptions extends Pick<
+  ForwardingSettings,
+  'answerTimeoutMs' | 'runTimeoutMs' | 'checkpointTimeoutMs' | 'profileTimeoutMs'
+> {
+  readonly sessions: SessionSettings;
 }
 
 /** `credentialExpiresAt` in milliseconds since the epoch. */
@@ -34,7 +20,7 @@ export function toLimits(options: LimitOptions, action: Action, credentialExpire
     answerMs: total ?? (isFollowing(action) ? Infinity : options.answerTimeoutMs),
     idleMs: total ?? session.idleMs,
     absoluteMs: total ?? session.absoluteMs,
-    expiresAt: credentialExpiresAt + options.credentialExpiryGraceMs,
+    expiresAt: credentialExpiresAt + options.sessions.credentialExpiryGraceMs,
   };
 }
 
@@ -49,9 +35,9 @@ function toTotal(options: LimitOptions, kind: ActionKind): number | undefined {
   return undefined;
 }
 
-function toSession(sessions: LimitOptions['sessions'], kind: ActionKind): SessionLimits {
+function toSession(sessions: SessionSettings, kind: ActionKind): SessionLimits {
   if (kind === 'exec' || kind === 'attach' || kind === 'portForward' || kind === 'containerLogs') {
-    return sessions[kind] ?? sessions.default;
+    return sessions[kind];
   }
   return sessions.default;
 }

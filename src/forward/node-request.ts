@@ -32,6 +32,9 @@ export interface OutgoingRequest {
 /** Errors of a connection that the node had closed while it was idle. */
 const STALE = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
+/** Errors of an answer that is not HTTP/1.1, beside the parser's own. */
+const INVALID = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH']);
+
 export class NodeRequest implements Dispatcher.DispatchHandler {
   readonly #upstream: Upstream;
   readonly #outgoing: OutgoingRequest;
@@ -109,7 +112,7 @@ function toRequestFault(error: Error): Fault {
   if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') {
     return new Fault('ServiceUnavailable', 'the gateway is shutting down', { cause: error });
   }
-  const valid = code !== 'UND_ERR_HEADERS_OVERFLOW' && !code.startsWith('HPE_');
+  const valid = error.name !== 'HTTPParserError' && !INVALID.has(code);
   const message = valid ? 'the node closed the connection' : "the node's answer is not valid HTTP";
   return new Fault('BadGateway', message, { cause: error });
 }

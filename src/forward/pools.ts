@@ -3,6 +3,7 @@
 // that nobody asks for are closed; an inventory of 10,000 nodes costs nothing until it is used.
 
 import type { TLSSocket } from 'node:tls';
+import type { ForwardingSettings } from '../core/configuration.ts';
 import type { KubeletCredential, NodeEntry } from '../core/node.ts';
 import type { DialDeps } from '../outbound/dial.ts';
 import { isIPv6 } from 'node:net';
@@ -14,12 +15,14 @@ const MAX_POOLS = 4096;
 /** A head of an answer beyond this is no kubelet's. */
 const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
 
-export interface PoolOptions {
-  readonly connectTimeoutMs: number;
-  /** How long an idle connection is kept. Below the kubelet's own 90 s, lest a request meet a closing connection. */
-  readonly keepAliveTimeoutMs: number;
-  /** Plain requests at once to one node with one credential; more wait. Upgraded connections do not count. */
-  readonly maxConnectionsPerNode: number;
+export interface PoolOptions extends Pick<
+  ForwardingSettings,
+  /** Below the kubelet's own 90 s, lest a request meet a connection that is being closed. */
+  | 'keepAliveTimeoutMs'
+  | 'connectTimeoutMs'
+  /** Plain requests at once; more wait. Upgraded connections do not count. */
+  | 'maxConnectionsPerNode'
+> {
   readonly maxPools?: number;
 }
 
