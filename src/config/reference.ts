@@ -16,7 +16,7 @@ export interface Setting {
 /** The parts of JSON Schema that the schemas here turn into. */
 interface Schema {
   readonly type?: string;
-  readonly const?: unknown;
+  readonly const?: string | boolean;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];

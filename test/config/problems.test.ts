@@ -15,14 +15,11 @@ before(async () => {
 /** Sets `value` at `path`, making what is missing on the way; undefined removes it. */
 function withValue(configuration: JsonObject, path: string, value: Json | undefined): JsonObject {
   const keys = path.split('.');
-  let at: Json = configuration;
-  for (const [index, key] of keys.entries()) {
-    if (typeof at !== 'object' || at === null) throw new Error(`${path} does not lead anywhere`);
-    const holder = at as JsonObject;
-    if (index < keys.length - 1) at = holder[key] ??= {};
-    else if (value === undefined) Reflect.deleteProperty(holder, key);
-    else holder[key] = value;
-  }
+  const last = keys.pop() ?? '';
+  // Lists are reached into by position, as mappings are by key.
+  const holder = keys.reduce<JsonObject>((at, key) => (at[key] ??= {}) as JsonObject, configuration);
+  if (value === undefined) Reflect.deleteProperty(holder, last);
+  else holder[last] = value;
   return configuration;
 }
 

@@ -112,6 +112,12 @@ function readRole(
   const { name, namespace } = file.metadata;
   const rules: PolicyRule[] = [];
   (file.rules ?? []).forEach(({ nonResourceURLs, ...rule }, index) => {
+    rule.resources.forEach((resource, position) => {
+      if (!/^[^*]+\/\*$/.test(resource)) return;
+      const message =
+        'matches nothing: RBAC knows "*", "resource/subresource" and "*/subresource", and no other patterns';
+      findings.warning(source, [...path, 'rules', index, 'resources', position], message);
+    });
     if (nonResourceURLs === undefined || nonResourceURLs.length === 0) rules.push(rule);
     else {
       const message = 'is passed over: the gateway asks for no rights on nonResourceURLs';
