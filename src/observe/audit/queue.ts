@@ -121,11 +121,10 @@ export class AuditQueue {
     await reopened;
   }
 
-  /** Writes what there is, tries a second time what fails, and closes the sink. */
+  /** Writes what there is, also what has failed before, and closes the sink. */
   async close(): Promise<void> {
-    await this.flush();
-    while (this.#pending.length > 0 && this.#failedAt === undefined) await this.flush();
-    if (this.#pending.length > 0) await this.flush();
+    do await this.flush();
+    while (this.#pending.length > 0 && this.#failedAt === undefined);
     this.#isClosed = true;
     this.#cancelTimer?.();
     if (this.#pending.length > 0) this.#drop(this.#pending.length);
