@@ -19,8 +19,8 @@ interface Entry extends Checked {
 }
 
 /**
- * A token is kept for `ttlMs` milliseconds and never past its expiry; 0 keeps none. `verify` rejects, or throws, with a Fault; so does what is returned. Answers a known token
- * without a promise.
+ * A token is kept for `ttlMs` milliseconds and never past its expiry; 0 keeps none. `verify` rejects with a Fault, and
+ * so does what is returned. Answers a known token without a promise.
  */
 export function createTokenCache(
   { clock, verify }: { readonly clock: Clock; readonly verify: (token: string) => Promise<Checked> },

@@ -115,10 +115,8 @@ function createSource(
       loaded = await toLoadedKeys(await fetchKeys(), clock.now());
       failure = undefined;
       onRefresh?.(true);
-      onRefresh?.(true);
     } catch (error) {
       failure = error;
-      onRefresh?.(false);
       onRefresh?.(false);
       log.warn(
         { issuer, err: error, keysKept: known() !== undefined },

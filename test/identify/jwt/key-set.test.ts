@@ -17,6 +17,7 @@ interface Setup {
   readonly clock: FakeClock;
   readonly log: KeptLog;
   readonly keySet: KeySet;
+  readonly refreshes: readonly boolean[];
   fetches: number;
   document: unknown;
 }
@@ -30,8 +31,17 @@ function setUp(document: unknown, previous?: LoadedKeys): Setup {
     if (setup.document instanceof Error) throw setup.document;
     return setup.document;
   };
-  const deps = { issuer: 'https://issuer.example', fetchKeys, clock, log };
-  const setup: Setup = { clock, log, keySet: createKeySet(deps, OPTIONS, previous), fetches: 0, document };
+  const refreshes: boolean[] = [];
+  const onRefresh = (isSuccess: boolean): void => void refreshes.push(isSuccess);
+  const deps = { issuer: 'https://issuer.example', fetchKeys, clock, log, onRefresh };
+  const setup: Setup = {
+    clock,
+    log,
+    keySet: createKeySet(deps, OPTIONS, previous),
+    refreshes,
+    fetches: 0,
+    document,
+  };
   return setup;
 }
 
@@ -116,6 +126,7 @@ describe('the key set', () => {
     assert.equal(setup.fetches, 3);
     setup.keySet.stop();
     assert.equal(setup.clock.pending, 0);
+    assert.deepEqual(setup.refreshes, [true, false, true]);
   });
 
   it('starts even when the issuer is down, and says so in the log', async () => {

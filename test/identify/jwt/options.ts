@@ -6,23 +6,21 @@ import type { AuthenticationSettings } from '../../../src/core/configuration.ts'
 import type { JwtOptions } from '../../../src/identify/jwt/authenticator.ts';
 
 export interface PartialOptions {
-  readonly issuers: JwtOptions['issuers'];
+  readonly issuers: AuthenticationSettings['issuers'];
   readonly jwt?: Partial<AuthenticationSettings['jwt']>;
   readonly tokenCache?: Partial<AuthenticationSettings['tokenCache']>;
 }
 
 export const createJwtOptions = ({ issuers, jwt, tokenCache }: PartialOptions): JwtOptions => ({
-  issuers,
-  jwt: {
-    algorithms: JWT_ALGORITHMS,
-    clockSkewMs: 30_000,
-    jwksMaxAgeMs: 600_000,
-    jwksCooldownMs: 30_000,
-    jwksMaxStaleMs: 3_600_000,
-    allowSystemNames: false,
-    ...jwt,
-  },
-  tokenCache: { ttlMs: 60_000, maxEntries: 100, ...tokenCache },
+  algorithms: JWT_ALGORITHMS,
+  clockSkewMs: 30_000,
+  jwksMaxAgeMs: 600_000,
+  jwksCooldownMs: 30_000,
+  jwksMaxStaleMs: 3_600_000,
+  allowSystemNames: false,
+  ...jwt,
+  issuers: issuers.jwt,
+  cache: { ttlMs: 60_000, maxEntries: 100, ...tokenCache },
 });
 
 export const issuerOf = (server: {
