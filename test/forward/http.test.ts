@@ -168,7 +168,7 @@ describe('a plain request', () => {
       entry,
       credential: credentials[index] ?? pki.reader,
     }));
-    for (const _ of credentials) await ask(front);
+    for (let i = 0; i < credentials.length; i++) await ask(front);
     assert.deepEqual(
       kubelet.connections.map(({ clientName }) => clientName),
       ['reader', 'operator'],

@@ -1,0 +1,141 @@
+// The pods of a node: as `locate` reads them, and as kubectl is shown them.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { before, describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { Fault } from '../../src/core/fault.ts';
+import { collect } from '../../src/forward/collect.ts';
+import { systemClock } from '../../src/core/ports.ts';
+import { createTestPki, startFront, toEntry } from './support/front.ts';
+import type { FrontOptions, TestPki } from './support/front.ts';
+import { HEAD_END, startKubelet } from './support/kubelet.ts';
+
+let pki: TestPki;
+before(async () => {
+  pki = await createTestPki();
+});
+
+const PODS = readFileSync(new URL('../fixtures/http/pods.json', import.meta.url), 'utf8');
+const never = new AbortController().signal;
+const toAnswer = (body: string, code = 200): string =>
+  `HTTP/1.1 ${code} X\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+
+async function set(t: TestContext, answer: string | undefined, options: FrontOptions = {}) {
+  const kubelet = await startKubelet(t, {
+    tls: pki.kubelet,
+    clientCa: pki.clientCa.certificate,
+    onConnection: async (connection) => {
+      await connection.saw(HEAD_END).then(
+        () => (answer === undefined ? undefined : connection.write(answer)),
+        () => undefined,
+      );
+    },
+  });
+  const access = { entry: toEntry(pki, kubelet.port), credential: pki.reader };
+  const view = { labelSelector: [], fieldSelector: [], as: 'Table', includeObject: 'Metadata' } as const;
+  const front = await startFront(
+    t,
+    pki,
+    () => ({ action: { kind: 'pods', view }, surface: 'kubectl', ...access }),
+    options,
+  );
+  return { kubelet, front, access };
+}
+
+describe('the pods of a node', () => {
+  it('are read whole and parsed', async (t) => {
+    const { kubelet, front, access } = await set(t, toAnswer(PODS));
+    assert.deepEqual(await front.forward.fetchPods(access, never), JSON.parse(PODS));
+    const asked = await (await kubelet.connection(0)).saw(HEAD_END);
+    assert.match(asked, /^GET \/pods HTTP\/1.1\r\n[^]*\r\naccept: application\/json\r\n/);
+  });
+
+  const refusals: readonly [string, string, RegExp][] = [
+    ['the credential is rejected', toAnswer('Unauthorized', 401), /rejected the gateway's credential/],
+    ['the credential is denied', toAnswer('Forbidden (user=x)', 403), /rejected the gateway's credential/],
+    ['the node fails', toAnswer('boom', 500), /^the node did not list its pods$/],
+    ['the answer is not JSON', toAnswer('<html>'), /^the node's list of pods cannot be read$/],
+    [
+      'the answer is cut',
+      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n',
+      /did not answer in time/,
+    ],
+  ];
+  for (const [what, answer, message] of refusals) {
+    it(`are a Fault when ${what}`, async (t) => {
+      const { front, access } = await set(t, answer, { answerTimeoutMs: 100 });
+      await assert.rejects(front.forward.fetchPods(access, never), (fault) => {
+        assert.ok(fault instanceof Fault);
+        assert.match(fault.message, message);
+        return true;
+      });
+    });
+  }
+
+  it('are not read past a size', async (t) => {
+    const { front, access } = await set(t, toAnswer('x'.repeat(2_000)));
+    const upstream = front.pools.get(access.entry, access.credential);
+    const outgoing = { method: 'GET', target: '/pods', headers: [] } as const;
+    const limits = { maxBytes: 1_000, timeoutMs: 5_000 };
+    await assert.rejects(collect(systemClock, upstream, { ...outgoing, headers: [] }, limits, never), {
+      message: "the node's answer is too large",
+    });
+  });
+
+  it('are given up on a signal', async (t) => {
+    const { kubelet, front, access } = await set(t, undefined);
+    const given = new AbortController();
+    const fetched = front.forward.fetchPods(access, given.signal);
+    const connection = await kubelet.connection(0);
+    await connection.saw(HEAD_END);
+    given.abort();
+    await assert.rejects(fetched, { message: 'the request was given up' });
+    await connection.ended;
+    await assert.rejects(front.forward.fetchPods(access, given.signal), {
+      message: 'the request was given up',
+    });
+  });
+});
+
+describe('kubectl’s view of the pods', () => {
+  const ask = async (
+    front: Awaited<ReturnType<typeof set>>['front'],
+  ): Promise<readonly [string, unknown]> => {
+    const client = await front.connect();
+    client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await client.ended;
+    client.socket.end();
+    const [head = '', body = ''] = client.received.toString().split('\r\n\r\n');
+    return [head, JSON.parse(body)];
+  };
+
+  it('is a table, sandboxed like every answer', async (t) => {
+    const { front } = await set(t, toAnswer(PODS));
+    const [head, body] = await ask(front);
+    assert.match(head, /^HTTP\/1.1 200 OK\r\n/);
+    assert.match(head, /\r\nContent-Type: application\/json\r\n/);
+    assert.match(head, /\r\nX-Content-Type-Options: nosniff\r\n/);
+    assert.equal((body as { kind: string }).kind, 'Table');
+    assert.deepEqual(front.started, [200]);
+    assert.equal((await front.ending(0)).reason, 'completed');
+  });
+
+  it('is a Status when the node fails', async (t) => {
+    const { front } = await set(t, toAnswer('boom', 500));
+    const [head, body] = await ask(front);
+    assert.match(head, /^HTTP\/1.1 502 /);
+    assert.equal((body as { kind: string }).kind, 'Status');
+  });
+
+  it('is not made for a client that left', async (t) => {
+    const { kubelet, front } = await set(t, undefined);
+    const client = await front.connect();
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const connection = await kubelet.connection(0);
+    await connection.saw(HEAD_END);
+    client.socket.destroy();
+    await connection.ended;
+    assert.deepEqual(await front.ending(0), { code: 0, reason: 'clientClosed' });
+  });
+});

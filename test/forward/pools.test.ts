@@ -1,0 +1,169 @@
+// Which connections are kept, for whom, and how long; and that a new authority means a new connection (S17, S29, S37).
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { before, describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { systemClock } from '../../src/core/ports.ts';
+import { createPools, toAuthority } from '../../src/forward/pools.ts';
+import type { NodeEntry } from '../../src/core/node.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { createKeptLog } from '../support/kept-log.ts';
+import { createAuthority } from '../support/pki.ts';
+import { createTestPki, startFront, toEntry } from './support/front.ts';
+import type { TestPki } from './support/front.ts';
+import { startKubelet } from './support/kubelet.ts';
+import type { FakeKubelet } from './support/kubelet.ts';
+
+let pki: TestPki;
+before(async () => {
+  pki = await createTestPki();
+});
+
+const options = { connectTimeoutMs: 5_000, keepAliveTimeoutMs: 1_000, maxConnectionsPerNode: 2 };
+
+const answering = (t: TestContext): Promise<FakeKubelet> =>
+  startKubelet(t, {
+    tls: pki.kubelet,
+    clientCa: pki.clientCa.certificate,
+    onConnection: ({ socket }) =>
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')),
+  });
+
+describe('the pools', () => {
+  const entry = (n: number): NodeEntry => toEntry(pki, 1, { fingerprint: `node-${n}` });
+
+  it('are one for each node and credential', () => {
+    const clock = createFakeClock();
+    const pools = createPools({ clock, log: createKeptLog() }, options);
+    const first = pools.get(entry(1), pki.reader);
+    assert.equal(pools.get(entry(1), pki.reader), first);
+    assert.notEqual(pools.get(entry(1), pki.operator), first);
+    assert.notEqual(pools.get(entry(2), pki.reader), first);
+    assert.equal(pools.size, 3);
+  });
+
+  it('do not confuse fingerprints that join to the same text', () => {
+    const pools = createPools({ clock: createFakeClock(), log: createKeptLog() }, options);
+    const one = pools.get(toEntry(pki, 1, { fingerprint: 'a","b' }), { ...pki.reader, fingerprint: 'c' });
+    const other = pools.get(toEntry(pki, 1, { fingerprint: 'a' }), { ...pki.reader, fingerprint: 'b","c' });
+    assert.notEqual(one, other);
+  });
+
+  it('are closed when nobody asks for them', async () => {
+    const clock = createFakeClock();
+    const pools = createPools({ clock, log: createKeptLog() }, options);
+    const { pool } = pools.get(entry(1), pki.reader);
+    clock.advance(1_500);
+    pools.get(entry(2), pki.reader);
+    clock.advance(500);
+    assert.equal(pools.size, 1);
+    assert.equal(pool.closed, true);
+    clock.advance(10_000);
+    assert.equal(pools.size, 0);
+    assert.equal(clock.pending, 0);
+    await pools.close();
+  });
+
+  it('are so many and not more, least recently used first', () => {
+    const pools = createPools(
+      { clock: createFakeClock(), log: createKeptLog() },
+      { ...options, maxPools: 2 },
+    );
+    const first = pools.get(entry(1), pki.reader);
+    const second = pools.get(entry(2), pki.reader);
+    pools.get(entry(1), pki.reader);
+    pools.get(entry(3), pki.reader);
+    assert.equal(pools.size, 2);
+    assert.equal(second.pool.closed, true);
+    assert.equal(first.pool.closed, false);
+  });
+});
+
+describe('a kept connection', () => {
+  const ask = async (front: Awaited<ReturnType<typeof startFront>>): Promise<string> => {
+    const client = await front.connect();
+    client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await client.ended;
+    client.socket.end();
+    return client.received.toString();
+  };
+
+  it('is not used for an entry with another authority', async (t) => {
+    const kubelet = await answering(t);
+    const stranger = await createAuthority('stranger');
+    const trusted = toEntry(pki, kubelet.port);
+    const other = toEntry(pki, kubelet.port, {
+      certificateAuthority: stranger.certificate,
+      fingerprint: 'other',
+    });
+    const entries = [trusted, trusted, other, trusted];
+    const front = await startFront(t, pki, (_received, index) => ({
+      action: { kind: 'configz' },
+      entry: entries[index] ?? trusted,
+      credential: pki.reader,
+    }));
+    assert.match(await ask(front), /^HTTP\/1.1 200 /);
+    assert.match(await ask(front), /^HTTP\/1.1 200 /);
+    assert.equal(kubelet.connections.length, 1);
+    assert.match(await ask(front), /^HTTP\/1.1 502 [^]*certificate is not trusted/);
+    assert.deepEqual(front.tlsProblems, ['untrusted']);
+    assert.match(await ask(front), /^HTTP\/1.1 200 /);
+  });
+
+  it('is closed by the gateway before the kubelet closes it', async (t) => {
+    const kubelet = await answering(t);
+    const front = await startFront(
+      t,
+      pki,
+      () => ({ action: { kind: 'configz' }, entry: toEntry(pki, kubelet.port), credential: pki.reader }),
+      { keepAliveTimeoutMs: 50 },
+    );
+    await ask(front);
+    await (
+      await kubelet.connection(0)
+    ).ended;
+  });
+
+  it('is not closed under a request by the eviction of its pool', async (t) => {
+    const kubelet = await startKubelet(t, { tls: pki.kubelet, clientCa: pki.clientCa.certificate });
+    const front = await startFront(
+      t,
+      pki,
+      (_received, index) => ({
+        action: { kind: 'configz' },
+        entry: toEntry(pki, kubelet.port, { fingerprint: `${index}` }),
+        credential: pki.reader,
+      }),
+      { maxPools: 1 },
+    );
+    const first = ask(front);
+    const connection = await kubelet.connection(0);
+    await connection.saw(/\r\n\r\n/);
+    void ask(front);
+    await kubelet.connection(1);
+    assert.equal(front.pools.size, 1);
+    connection.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    assert.match(await first, /ok$/);
+  });
+
+  it('is cut when the gateway ends', async (t) => {
+    const kubelet = await answering(t);
+    const pools = createPools({ clock: systemClock, log: createKeptLog() }, options);
+    const upstream = pools.get(toEntry(pki, kubelet.port), pki.reader);
+    const socket = await upstream.dial(new AbortController().signal);
+    assert.equal((await kubelet.connection(0)).clientName, 'reader');
+    const closed = once(socket, 'close');
+    socket.destroy();
+    await closed;
+    await pools.close();
+    assert.equal(upstream.pool.destroyed, true);
+    assert.equal(pools.size, 0);
+  });
+});
+
+it('Host is an address in brackets where it must be', () => {
+  const entry = { ...({} as NodeEntry), address: 'fd00::1', port: 10250 };
+  assert.equal(toAuthority(entry), '[fd00::1]:10250');
+  assert.equal(toAuthority({ ...entry, address: '10.0.0.1' }), '10.0.0.1:10250');
+});
