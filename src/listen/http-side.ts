@@ -93,6 +93,8 @@ function createHttp(
   server.on('clientError', (error, socket) => {
     const connection = connectionOf(socket);
     const gone = !socket.writable || ('code' in error && LEFT.includes(error.code));
+    // The rest of a refused request: the refusal is on its way, and its deadline runs.
+    if (connection?.closing === true && !socket.writable) return;
     if (connection === undefined || gone) socket.destroy();
     else acceptor.malformed(connection, toMalformed(error));
   });
