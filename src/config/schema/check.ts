@@ -75,7 +75,7 @@ function toWords(issue: z.core.$ZodRawIssue): string {
       return toChoice(issue.values.map(String), input);
     case 'invalid_union':
       return 'discriminator' in issue && Array.isArray(issue['options'])
-        ? toChoice(issue['options'].map(String), undefined)
+        ? toChoice(issue['options'].map(String), discriminatorOf(issue['discriminator'], input))
         : 'has the wrong type';
     case 'too_small':
       if (issue.origin === 'string') return 'must not be empty';
@@ -95,8 +95,11 @@ function toChoice(values: readonly string[], input: unknown): string {
   const choice = values.length === 1 ? `must be ${values[0] ?? ''}` : `must be one of ${values.join(', ')}`;
   if (input === undefined)
     return values.length === 1 ? `is required, and ${choice}` : `is required: ${choice}`;
-  return typeof input === 'string' ? choice + toSuggestion(input, values) : choice;
+  return typeof input === 'string' && values.length > 1 ? choice + toSuggestion(input, values) : choice;
 }
+
+const discriminatorOf = (key: unknown, value: unknown): unknown =>
+  isObject(value) && typeof key === 'string' ? Reflect.get(value, key) : undefined;
 
 function toKind(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
