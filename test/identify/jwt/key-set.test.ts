@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { before, describe, it } from 'node:test';
 import { createKeySet } from '../../../src/identify/jwt/key-set.ts';
 import type { KeySet } from '../../../src/identify/jwt/key-set.ts';
@@ -17,7 +18,10 @@ interface Setup {
   readonly clock: FakeClock;
   readonly log: KeptLog;
   readonly keySet: KeySet;
+  /** How the fetches ended. */
   readonly refreshes: readonly boolean[];
+  /** Resolves when so many fetches have ended, and what follows from the last has happened. */
+  refreshed(count: number): Promise<void>;
   fetches: number;
   document: unknown;
 }
@@ -32,21 +36,26 @@ function setUp(document: unknown, previous?: LoadedKeys): Setup {
     return setup.document;
   };
   const refreshes: boolean[] = [];
-  const onRefresh = (isSuccess: boolean): void => void refreshes.push(isSuccess);
+  const ended = new EventEmitter();
+  const onRefresh = (isSuccess: boolean): void => {
+    refreshes.push(isSuccess);
+    ended.emit('ended');
+  };
   const deps = { issuer: 'https://issuer.example', fetchKeys, clock, log, onRefresh };
   const setup: Setup = {
     clock,
     log,
     keySet: createKeySet(deps, OPTIONS, previous),
     refreshes,
+    async refreshed(count) {
+      while (refreshes.length < count) await once(ended, 'ended');
+      await new Promise((resolve) => setImmediate(resolve));
+    },
     fetches: 0,
     document,
   };
   return setup;
 }
-
-/** Lets the fetch that a timer began come to its end. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('the key set', () => {
   let one: SigningKey;
@@ -100,7 +109,7 @@ describe('the key set', () => {
     setup.document = down;
     setup.clock.advance(OPTIONS.jwksMaxStaleMs - 1);
     assert.equal(await setup.keySet.current(), keys);
-    await settled();
+    await setup.refreshed(2);
     assert.equal(setup.fetches, 2);
     assert.equal(setup.keySet.has(thumbprint), true);
     setup.clock.advance(1);
@@ -115,14 +124,14 @@ describe('the key set', () => {
     assert.equal(setup.fetches, 1);
     setup.document = down;
     setup.clock.advance(OPTIONS.jwksMaxAgeMs);
-    await settled();
+    await setup.refreshed(2);
     assert.equal(setup.fetches, 2);
     setup.document = { keys: [two.jwk] };
     setup.clock.advance(OPTIONS.jwksCooldownMs);
-    await settled();
+    await setup.refreshed(3);
     assert.equal(setup.fetches, 3);
     setup.clock.advance(OPTIONS.jwksCooldownMs);
-    await settled();
+    await setup.refreshed(3);
     assert.equal(setup.fetches, 3);
     setup.keySet.stop();
     assert.equal(setup.clock.pending, 0);
