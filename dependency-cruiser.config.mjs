@@ -1,6 +1,6 @@
 // Who may import whom. The table is docs/architecture.md's; this file enforces it.
 
-const STAGES = ['identify', 'resolve', 'authorize', 'locate', 'credential', 'observe'];
+const STAGES = ['identify', 'resolve', 'authorize', 'locate', 'credential', 'observe', 'answer'];
 const EDGES = ['listen', 'forward'];
 const LEAVES = ['wire', 'inventory', 'kube', 'kubectl', 'pki', 'outbound'];
 const SURFACES = ['admin'];
