@@ -5,6 +5,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse, stringify } from 'yaml';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { listSettings } from '../../src/config/reference.ts';
@@ -128,6 +129,17 @@ describe('the example configuration', () => {
         .map(({ path }) => path)
         .toSorted(),
     );
+  });
+
+  it('is valid by the JSON Schema that editors are given, and mistakes are not', async () => {
+    const schema = JSON.parse(await readFile(new URL('schema.json', CONFIG), 'utf8')) as object;
+    const validate = new Ajv2020({ strict: false }).compile(schema);
+    for (const text of [example, everything]) {
+      validate(parse(text));
+      assert.deepEqual(validate.errors ?? [], []);
+    }
+    assert.equal(validate({ ...(parse(example) as object), nodse: [] }), false);
+    assert.equal(validate(parse(example.replace('idle: 4h', 'idle: 4'))), false);
   });
 
   it('is valid with a connection to an API server', async () => {
