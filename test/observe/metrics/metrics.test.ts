@@ -63,6 +63,12 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       series: 'requests_total{code="500",action="gateway"}',
       value: 1,
     },
+    {
+      what: 'what was refused before it was an exchange',
+      run: (metrics) => metrics.refused(431),
+      series: 'requests_total{code="431",action="unresolved"}',
+      value: 1,
+    },
   ],
   requestDuration: [
     {
