@@ -48,6 +48,7 @@ class Connection implements NodeConnection {
 
   constructor(socket: TLSSocket, script: () => Script) {
     this.socket = socket;
+    socket.setNoDelay(true);
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       socket.once('end', () => resolve()).once('close', () => resolve());

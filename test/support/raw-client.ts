@@ -26,6 +26,7 @@ export class RawClient {
 
   private constructor(socket: TLSSocket) {
     this.socket = socket;
+    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       this.#received = Buffer.concat([this.#received, chunk]);
       this.#wake();
