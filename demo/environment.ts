@@ -27,6 +27,9 @@ export type DemoUser = keyof typeof USERS;
 
 const NODES = ['node-1', 'node-2', 'node-3'] as const;
 
+/** How long the tokens in the folder are good for. */
+const TOKEN_SECONDS = 12 * 3600;
+
 /** What the reader's certificate may do at a kubelet; the operator's may do everything. */
 const READER = new Set(['metrics', 'stats', 'pods', 'healthz', 'log']);
 
@@ -84,7 +87,10 @@ export async function startEnvironment(options: {
     createAuthority('demo kubelet client CA'),
     createAuthority('demo people CA'),
   ]);
+  // Long enough for a demo that somebody forgets to end.
+  const notAfter = new Date(Date.now() + 30 * 24 * 3_600_000);
   const localhost = {
+    notAfter,
     dnsNames: ['localhost'],
     ipAddresses: ['127.0.0.1'],
     usages: ['server'] as ('client' | 'server')[],
@@ -110,6 +116,7 @@ export async function startEnvironment(options: {
       commonName: `system:node:${node}`,
       dnsNames: [node],
       usages: ['server'],
+      notAfter,
     });
     const kubelet = await startKubelet({
       nodeName: node,
@@ -128,7 +135,7 @@ export async function startEnvironment(options: {
       const name = `gateway-${role}:${node}`;
       await writePair(
         `${node}-${role}`,
-        await kubeletClients.issue({ commonName: name, usages: ['client'] }),
+        await kubeletClients.issue({ commonName: name, usages: ['client'], notAfter }),
       );
     }
   }
@@ -155,7 +162,7 @@ export async function startEnvironment(options: {
   );
   const tokens: Record<string, string> = {};
   for (const user of Object.keys(USERS) as DemoUser[]) {
-    const token = await provider.issueToken(user);
+    const token = await provider.issueToken(user, TOKEN_SECONDS);
     tokens[user] = token;
     await write(`tokens/${user}.jwt`, token);
   }
