@@ -22,7 +22,7 @@ export interface ForwardDeps {
   /** Outlives this stage: a reload makes a new Forward on the same pools. */
   readonly pools: Pools;
   /** Told the code when a node answers 401 or 403: it is the gateway's own credential that it refuses. */
-  readonly credentialRejected?: ((code: number) => void) | undefined;
+  readonly credentialRejected?: ((code: 401 | 403) => void) | undefined;
   /** Sees both directions of an upgraded connection. */
   readonly tap?: ((exchange: Credentialed) => Tap | undefined) | undefined;
 }
@@ -45,7 +45,7 @@ export interface Forward {
 
 export function createForward(deps: ForwardDeps, options: ForwardOptions): Forward {
   const { clock, log, pools, tap } = deps;
-  const onRejected = ({ entry, credential }: NodeAccess, code: number): void => {
+  const onRejected = ({ entry, credential }: NodeAccess, code: 401 | 403): void => {
     log.warn({ node: entry.name, credential: credential.name, code }, 'the node rejected the credential');
     deps.credentialRejected?.(code);
   };

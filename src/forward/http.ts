@@ -30,7 +30,7 @@ import { Watch } from './watch.ts';
 export interface HttpDeps {
   readonly clock: Clock;
   /** Told when the node refuses the gateway's own credential. */
-  readonly onRejected: (exchange: Credentialed, code: number) => void;
+  readonly onRejected: (exchange: Credentialed, code: 401 | 403) => void;
 }
 
 /** Resolves when the client has the whole answer or is gone; rejects with a Fault while nothing was sent. */

@@ -23,7 +23,7 @@ const NO_HEADERS = new HeaderLines([]);
 export interface PodsDeps {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  readonly onRejected: (access: NodeAccess, code: number) => void;
+  readonly onRejected: (access: NodeAccess, code: 401 | 403) => void;
 }
 
 /** The kubelet's PodList, parsed and otherwise unchecked. Rejects with a Fault. */

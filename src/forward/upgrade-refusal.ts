@@ -14,7 +14,7 @@ import { readErrorBody } from './upgrade-answer.ts';
 export interface RefusalDeps {
   readonly clock: Clock;
   /** Told when the node refuses the gateway's own credential. */
-  readonly onRejected: (exchange: Credentialed, code: number) => void;
+  readonly onRejected: (exchange: Credentialed, code: 401 | 403) => void;
   /** How long a refusal may take: to be read from the node, and to be taken by the client. */
   readonly refusalTimeoutMs: number;
 }

@@ -67,7 +67,8 @@ const LIVES: readonly Life[] = [
 ];
 
 const countSockets = (): number =>
-  process.getActiveResourcesInfo().filter((resource) => /TCPSocketWrap|TLSWrap|TCPWRAP/.test(resource)).length;
+  process.getActiveResourcesInfo().filter((resource) => /TCPSocketWrap|TLSWrap|TCPWRAP/.test(resource))
+    .length;
 
 it('sessions leave nothing behind', async (t) => {
   const kubelet = await startKubelet(t, { tls: pki.kubelet, clientCa: pki.clientCa.certificate });
