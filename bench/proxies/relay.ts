@@ -1,0 +1,18 @@
+// Starts the bare Node relay in front of the stand-in, or of another node with the same certificates.
+
+import { fileURLToPath } from 'node:url';
+import type { Ground } from './ground.ts';
+import { freePort, startProgram } from './process.ts';
+import type { Proxy } from './proxy.ts';
+
+const PROGRAM = fileURLToPath(new URL('relay-process.ts', import.meta.url));
+
+export async function startRelay(
+  { directory, pki, nodePort: standInPort }: Ground,
+  nodePort = standInPort,
+): Promise<Proxy> {
+  const port = await freePort();
+  const command = [process.execPath, PROGRAM, String(port), String(nodePort), pki] as const;
+  const running = await startProgram('relay', command, { directory, port });
+  return { ...running, name: 'relay', url: `https://127.0.0.1:${port}` };
+}
