@@ -18,6 +18,8 @@ export async function serve(configurationFile: string): Promise<number> {
     printProblems(loaded);
     return 2;
   }
+  // A reader of the log that goes away must not end the gateway.
+  process.stdout.on('error', () => undefined);
   const gateway = await createGateway(loaded.configuration, { clock: systemClock, version: VERSION });
   for (const warning of loaded.warnings) gateway.log.warn({ ...warning }, 'configuration warning');
   await gateway.start();
@@ -31,12 +33,14 @@ export async function serve(configurationFile: string): Promise<number> {
 /** Reloads on SIGHUP and on file changes, one at a time. A bad configuration is logged, and the last good one stays. */
 function keepUpToDate(gateway: Gateway, file: string): () => void {
   let turn = Promise.resolve();
-  const reload = (): void => {
-    turn = turn.then(() => reloadOnce(gateway, file));
+  /** A task that fails is logged: it neither ends the process nor keeps the next one from its turn. */
+  const enqueue = (task: () => Promise<void>, failure: string): void => {
+    turn = turn.then(task).catch((error: unknown) => gateway.log.error({ error }, failure));
   };
+  const reload = (): void => enqueue(() => reloadOnce(gateway, file), 'the configuration was not reloaded');
   const onHangup = (): void => {
     // What logrotate means by it, too.
-    turn = turn.then(() => gateway.reopenAuditLog());
+    enqueue(() => gateway.reopenAuditLog(), 'the audit log could not be opened anew; the old file stays');
     reload();
   };
   process.on('SIGHUP', onHangup);
