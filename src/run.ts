@@ -165,7 +165,8 @@ class RunningGateway implements Gateway {
       metrics: () => metrics.render(),
       log: this.log,
       checks: [
-        { name: 'audit', check: () => this.#audit.problem() },
+        // Not a reason to be restarted, which would end every running stream.
+        { name: 'audit', check: () => this.#audit.problem(), readyOnly: true },
         { name: 'identity-providers', check: () => this.#composed.problem(), readyOnly: true },
         { name: 'serving', check: () => (this.#isServing ? undefined : 'not serving'), readyOnly: true },
       ],

@@ -9,7 +9,7 @@ import type { LimitOptions } from './limits.ts';
 import type { Pools } from './pools.ts';
 import type { Tap } from './splice.ts';
 import { forwardHttp } from './http.ts';
-import { toLimits } from './limits.ts';
+import { isLasting, toLimits } from './limits.ts';
 import { forwardPodsView, readPods } from './pods.ts';
 import { forwardUpgrade } from './upgrade.ts';
 
@@ -56,7 +56,11 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
   return {
     async forward(exchange, observation) {
       const { action, reply, authentication } = exchange;
-      const upstream = pools.get(exchange.entry, exchange.credential);
+      const upstream = pools.get(
+        exchange.entry,
+        exchange.credential,
+        isLasting(action) ? 'lasting' : 'short',
+      );
       const limits = toLimits(options, action, authentication.expiresAt);
       if (reply.kind === 'upgrade') {
         return forwardUpgrade(upgrade, upstream, limits, exchange, reply, observation);

@@ -28,6 +28,10 @@ export function toLimits(options: LimitOptions, action: Action, credentialExpire
 const isFollowing = (action: Action): boolean =>
   action.kind === 'containerLogs' && action.options.follow === true;
 
+/** Whether a plain request may hold its connection for longer than a read does. */
+export const isLasting = (action: Action): boolean =>
+  isFollowing(action) || action.kind === 'run' || action.kind === 'checkpoint' || action.kind === 'pprof';
+
 function toTotal(options: LimitOptions, kind: ActionKind): number | undefined {
   if (kind === 'run') return options.runTimeoutMs;
   if (kind === 'checkpoint') return options.checkpointTimeoutMs;

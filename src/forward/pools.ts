@@ -20,11 +20,17 @@ export interface PoolOptions extends Pick<
   /** Below the kubelet's own 90 s, lest a request meet a connection that is being closed. */
   | 'keepAliveTimeoutMs'
   | 'connectTimeoutMs'
-  /** Plain requests at once; more wait. Upgraded connections do not count. */
+  /** Short requests at once; more wait. */
   | 'maxConnectionsPerNode'
 > {
   readonly maxPools?: number;
 }
+
+/**
+ * What a pool is for. Requests that last (a followed log, a profile, run) have connections of their own and without a
+ * bound: a hundred people who follow logs must not keep Prometheus waiting.
+ */
+export type PoolUse = 'short' | 'lasting';
 
 /** One node, reached with one credential. */
 export interface Upstream {
@@ -37,7 +43,8 @@ export interface Upstream {
 
 /** Lives as long as the process: a reload brings other fingerprints and thereby other pools. */
 export interface Pools {
-  get(entry: NodeEntry, credential: KubeletCredential): Upstream;
+  /** `use` defaults to short. */
+  get(entry: NodeEntry, credential: KubeletCredential, use?: PoolUse): Upstream;
   /** Number of open pools. */
   readonly size: number;
   /** Cuts whatever still runs. */
@@ -71,10 +78,10 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
     if (kept.size > 0) cancelSweep = clock.after(idleMs, sweep);
   };
   return {
-    get(entry, credential) {
-      const key = JSON.stringify([entry.fingerprint, credential.fingerprint]);
+    get(entry, credential, use = 'short') {
+      const key = JSON.stringify([entry.fingerprint, credential.fingerprint, use]);
       const known = kept.get(key);
-      const upstream = known ?? { ...createUpstream(deps, options, entry, credential), usedAt: 0 };
+      const upstream = known ?? { ...createUpstream(deps, options, entry, credential, use), usedAt: 0 };
       if (known !== undefined) kept.delete(key);
       kept.set(key, upstream);
       upstream.usedAt = clock.now();
@@ -103,6 +110,7 @@ function createUpstream(
   options: PoolOptions,
   entry: NodeEntry,
   credential: KubeletCredential,
+  use: PoolUse,
 ): Upstream {
   const dial = createDial(deps, options, entry, credential);
   const pool = new Pool(`https://${toAuthority(entry)}`, {
@@ -113,7 +121,7 @@ function createUpstream(
         (error: unknown) => callback(error instanceof Error ? error : new Error('dial failed'), null),
       );
     },
-    connections: options.maxConnectionsPerNode,
+    connections: use === 'lasting' ? null : options.maxConnectionsPerNode,
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: options.keepAliveTimeoutMs,

@@ -6,10 +6,12 @@ import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/core/ports.ts';
 import { createPools, toAuthority } from '../../src/forward/pools.ts';
+import type { Action } from '../../src/core/action.ts';
 import type { NodeEntry } from '../../src/core/node.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createKeptLog } from '../support/kept-log.ts';
 import { createAuthority } from '../support/pki.ts';
+import { containerName, namespaceName, podName } from '../support/resolved.ts';
 import { createTestPki, startFront, toEntry } from './support/front.ts';
 import type { TestPki } from './support/front.ts';
 import { startKubelet } from './support/kubelet.ts';
@@ -166,4 +168,41 @@ it('Host is an address in brackets where it must be', () => {
   const entry = { ...({} as NodeEntry), address: 'fd00::1', port: 10250 };
   assert.equal(toAuthority(entry), '[fd00::1]:10250');
   assert.equal(toAuthority({ ...entry, address: '10.0.0.1' }), '10.0.0.1:10250');
+});
+
+describe('followed logs', () => {
+  it('leave the connections of short requests alone', async (t) => {
+    const kubelet = await startKubelet(t, {
+      tls: pki.kubelet,
+      clientCa: pki.clientCa.certificate,
+      onConnection: async (connection) => {
+        const head = await connection.saw(/\r\n\r\n/);
+        if (head.includes('/healthz')) connection.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      },
+    });
+    const follow: Action = {
+      kind: 'containerLogs',
+      pod: { namespace: namespaceName('default'), name: podName('logger') },
+      container: containerName('logger'),
+      options: { follow: true },
+    };
+    const base = { entry: toEntry(pki, kubelet.port), credential: pki.reader };
+    const front = await startFront(
+      t,
+      pki,
+      (_received, index) => ({
+        ...base,
+        action: index < 2 ? follow : { kind: 'healthz', verbose: false, exclude: [] },
+      }),
+      { maxConnectionsPerNode: 1 },
+    );
+    for (const index of [0, 1]) {
+      const follower = await front.connect();
+      follower.write('GET / HTTP/1.1\r\nHost: gateway\r\n\r\n');
+      await kubelet.connection(index);
+    }
+    const client = await front.connect();
+    client.write('GET / HTTP/1.1\r\nHost: gateway\r\n\r\n');
+    assert.match(await client.saw(/ok$/), /^HTTP\/1\.1 200 OK\r\n/);
+  });
 });
