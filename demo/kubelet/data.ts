@@ -20,11 +20,20 @@ export interface NodeData {
   statusz(): string;
 }
 
-export const createNodeData = (nodeName: string, pods: readonly PodSandbox[]): NodeData => ({
+export const createNodeData = (
+  nodeName: string,
+  pods: readonly PodSandbox[],
+  now: () => number,
+): NodeData => ({
   metrics: (endpoint) => {
     const file = endpoint === '' ? 'metrics.txt' : `metrics-${endpoint}.txt`;
     const lines = read(file).replaceAll('node="node-1"', `node="${nodeName}"`).split('\n');
-    return lines.flatMap((line) => adaptLine(line, pods)).join('\n');
+    // Samples as old as the capture would be dropped by whoever scrapes them.
+    const sampledAt = ` ${now()}`;
+    return lines
+      .flatMap((line) => adaptLine(line, pods))
+      .map((line) => line.replace(/ \d{13}$/, sampledAt))
+      .join('\n');
   },
   summary: (onlyCpuAndMemory) => summaryJson(nodeName, pods, onlyCpuAndMemory),
   configz: () => `${JSON.stringify(JSON.parse(read('configz.json')))}\n`,

@@ -143,7 +143,7 @@ const createKubelet = (
   const node: SimulatedNode = {
     nodeName: options.nodeName,
     pods,
-    data: createNodeData(options.nodeName, pods),
+    data: createNodeData(options.nodeName, pods, now),
     logDirectory: options.logDirectory ?? logDirectory,
     startedAt: now(),
     now,

@@ -131,6 +131,16 @@ describe('data', () => {
     assert.equal(running.items.length, list.items.length);
   });
 
+  it('samples its metrics now, so that Prometheus takes them', async () => {
+    const before = Date.now();
+    for (const endpoint of ['cadvisor', 'resource']) {
+      const { body } = await ask(node, 'alice', 'GET', `/metrics/${endpoint}`);
+      const stamps = [...body.matchAll(/ (\d{13})$/gm)].map(([, stamp]) => Number(stamp));
+      assert.ok(stamps.length > 20);
+      assert.ok(stamps.every((stamp) => stamp >= before && stamp <= Date.now()));
+    }
+  });
+
   it('speaks of its own node and pods, and of no other', async () => {
     const summary = (await ask(node, 'alice', 'GET', '/stats/summary')).body;
     assert.match(summary, /"nodeName": "node-1"/);
