@@ -8,6 +8,7 @@ import type { CredentialMapping, CredentialSource } from './credential-source.ts
 import type { KubeConnection } from './kube-connection.ts';
 import type { NodeEntry } from './node.ts';
 import type { RbacObjects } from './rbac.ts';
+import type { RecordingSettings } from './recording.ts';
 import type { Secret } from './secret.ts';
 
 export const TLS_VERSIONS = ['VersionTLS12', 'VersionTLS13'] as const;
@@ -166,6 +167,8 @@ export interface GatewayConfiguration {
   readonly forwarding: ForwardingSettings;
   readonly sessions: SessionSettings;
   readonly audit: AuditSettings;
+  /** Absent: no session is recorded. */
+  readonly recording?: RecordingSettings;
   readonly shutdown: { readonly graceMs: number };
   readonly log: { readonly level: LogLevel };
 }

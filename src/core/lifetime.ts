@@ -11,6 +11,7 @@ export type EndReason =
   | 'sessionTimeout'
   | 'requestTimeout'
   | 'auditFailed'
+  | 'recordingFailed'
   | 'protocolError';
 
 export class Lifetime {

@@ -11,6 +11,7 @@ import type {
 } from './exchange.ts';
 import type { Fault } from './fault.ts';
 import type { EndReason } from './lifetime.ts';
+import type { RecordingOutcome } from './recording.ts';
 
 export type Evidence = Received | Identified | Resolved | Answered | Authorized | Located | Credentialed;
 
@@ -24,6 +25,8 @@ export interface Ending {
   /** Bytes of payload from the client to the node and back. */
   readonly bytesSent?: number;
   readonly bytesReceived?: number;
+  /** Present when the session was to be recorded. */
+  readonly recording?: RecordingOutcome;
 }
 
 /** One exchange, seen from beside the line. Calls come in this order; `complete` or `panic` comes exactly once. */

@@ -84,6 +84,8 @@ export function toEndFault(reason: EndReason): Fault {
       return new Fault('Unauthorized', 'the credential of this request has expired');
     case 'auditFailed':
       return new Fault('InternalError', 'failed to store audit event');
+    case 'recordingFailed':
+      return new Fault('InternalError', 'this session must be recorded, and its recording failed');
     case 'clientClosed':
     case 'nodeClosed':
     case 'completed':

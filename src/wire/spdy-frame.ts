@@ -122,6 +122,11 @@ export class SpdyDecoder {
     return this.#queue.length;
   }
 
+  /** All that was pushed is whole frames: another frame could be put here. */
+  get atBoundary(): boolean {
+    return this.#state.kind === 'head' && this.#queue.length === 0;
+  }
+
   /**
    * Delivers what these bytes complete, in order. Throws a Fault on a malformed, unknown or oversized frame, after what
    * came before it, and from then on always: where the next frame begins is no longer known. As in moby/spdystream, the

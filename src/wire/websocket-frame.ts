@@ -84,6 +84,11 @@ export class WebSocketDecoder {
     return this.#queue.length;
   }
 
+  /** All that was pushed is whole frames: another frame could be put here. */
+  get atBoundary(): boolean {
+    return this.#state.kind === 'head' && this.#queue.length === 0;
+  }
+
   /**
    * Delivers what these bytes complete, in order. Throws a Fault on a violation, after what came before it, and from
    * then on always. toCloseCode says how to tell the peer.

@@ -102,10 +102,14 @@ export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undef
 }
 
 /** How it ended. */
-export function toEndingAnnotations({ reason, bytesSent, bytesReceived }: Ending): string {
+export function toEndingAnnotations({ reason, bytesSent, bytesReceived, recording }: Ending): string {
   const parts = new Parts();
   if (reason !== undefined) parts.own('end-reason', reason);
   if (bytesSent !== undefined) parts.own('bytes-sent', String(bytesSent));
   if (bytesReceived !== undefined) parts.own('bytes-received', String(bytesReceived));
+  if (recording !== undefined) {
+    parts.own('recording', `${recording.id} ${recording.state}`);
+    if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
+  }
   return parts.text;
 }

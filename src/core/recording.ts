@@ -1,0 +1,51 @@
+// Recording of sessions: who says that a session is recorded, and what became of it. `config/` reads the rules,
+// `record/` follows them, the audit event tells the outcome.
+
+import type { ActionKind } from './action.ts';
+
+/** Actions in which something is done that an audit event does not show. */
+export const RECORDED_ACTIONS = [
+  'exec',
+  'attach',
+  'run',
+  'portForward',
+] as const satisfies readonly ActionKind[];
+export type RecordedAction = (typeof RECORDED_ACTIONS)[number];
+
+/** `required`: no recording, no session. `best-effort`: a recording that fails is given up, the session goes on. */
+export const RECORDING_MODES = ['required', 'best-effort', 'off'] as const;
+export type RecordingMode = (typeof RECORDING_MODES)[number];
+
+/** One rule: it matches when every list that is present holds a match. The first rule that matches decides. */
+export interface RecordingRule {
+  readonly users?: readonly string[];
+  readonly groups?: readonly string[];
+  readonly nodes?: readonly string[];
+  readonly namespaces?: readonly string[];
+  readonly actions?: readonly RecordedAction[];
+  readonly mode: RecordingMode;
+  /** Whether what the client types or sends is recorded, passwords included. */
+  readonly stdin: boolean;
+}
+
+export interface RecordingSettings {
+  /** Absolute path. */
+  readonly directory: string;
+  /** A segment is closed, and named in the manifest, when it is so old or so large. */
+  readonly segment: { readonly maxAgeMs: number; readonly maxBytes: number };
+  /** Wait for the disk, not only for the operating system. */
+  readonly fsync: boolean;
+  readonly rules: readonly RecordingRule[];
+}
+
+/** `incomplete`: something that passed is not in it. `failed`: there is none. */
+export const RECORDING_STATES = ['complete', 'incomplete', 'failed'] as const;
+export type RecordingState = (typeof RECORDING_STATES)[number];
+
+export interface RecordingOutcome {
+  /** The name of its folder, which is the exchange's audit id. */
+  readonly id: string;
+  readonly state: RecordingState;
+  /** Why it is not complete, or what the session was ended for. */
+  readonly problem?: string;
+}
