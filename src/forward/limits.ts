@@ -1,5 +1,6 @@
-// Which time limits an action has. Reading has a limit until the answer begins; a stream has those of its session;
-// what runs something on the node (run, checkpoint, a profile) has one of its own from beginning to end.
+// Which time limits an action has. Reading has a limit until the answer begins, and no longer a pause after that; a log
+// and a stream have those of their session; what runs something on the node (run, checkpoint, a profile) has one of its
+// own from beginning to end.
 
 import type { Action, ActionKind } from '../core/action.ts';
 import type { ForwardingSettings, SessionLimits, SessionSettings } from '../core/configuration.ts';
@@ -18,7 +19,7 @@ export function toLimits(options: LimitOptions, action: Action, credentialExpire
   const session = toSession(options.sessions, action.kind);
   return {
     answerMs: total ?? (isFollowing(action) ? Infinity : options.answerTimeoutMs),
-    idleMs: total ?? session.idleMs,
+    idleMs: total ?? (isBrief(action) ? Math.min(options.answerTimeoutMs, session.idleMs) : session.idleMs),
     absoluteMs: total ?? session.absoluteMs,
     expiresAt: credentialExpiresAt + options.sessions.credentialExpiryGraceMs,
   };
@@ -28,9 +29,22 @@ export function toLimits(options: LimitOptions, action: Action, credentialExpire
 const isFollowing = (action: Action): boolean =>
   action.kind === 'containerLogs' && action.options.follow === true;
 
-/** Whether a plain request may hold its connection for longer than a read does. */
-export const isLasting = (action: Action): boolean =>
-  isFollowing(action) || action.kind === 'run' || action.kind === 'checkpoint' || action.kind === 'pprof';
+/**
+ * Whether a plain request may hold its connection for longer than a read does: until something has run, or until
+ * somebody has read a log of any length in a pager.
+ */
+export const isLasting = ({ kind }: Action): boolean =>
+  kind === 'containerLogs' ||
+  kind === 'nodeLogs' ||
+  kind === 'run' ||
+  kind === 'checkpoint' ||
+  kind === 'pprof';
+
+const isStreaming = ({ kind }: Action): boolean =>
+  kind === 'exec' || kind === 'attach' || kind === 'portForward';
+
+/** Others wait for its connection: a client that stops reading must not keep it. */
+const isBrief = (action: Action): boolean => !isLasting(action) && !isStreaming(action);
 
 function toTotal(options: LimitOptions, kind: ActionKind): number | undefined {
   if (kind === 'run') return options.runTimeoutMs;

@@ -97,7 +97,12 @@ describe('the limits of an action', () => {
   const streams = { stdin: false, stdout: true, stderr: false, tty: false };
   const expiresAt = 1005;
   const rows: readonly [Parameters<typeof toLimits>[1], Omit<Limits, 'expiresAt'>][] = [
-    [{ kind: 'configz' }, { answerMs: 1, idleMs: 10, absoluteMs: 100 }],
+    // Not 10: a client that stops reading must not keep a connection that others wait for.
+    [{ kind: 'configz' }, { answerMs: 1, idleMs: 1, absoluteMs: 100 }],
+    [
+      { kind: 'nodeLogs', path: ['syslog'], directory: false },
+      { answerMs: 1, idleMs: 10, absoluteMs: 100 },
+    ],
     [
       { kind: 'exec', pod, container, command: [], streams },
       { answerMs: 1, idleMs: 11, absoluteMs: 110 },

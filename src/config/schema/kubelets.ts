@@ -93,9 +93,15 @@ export const forwarding = strict({
   connectTimeout: duration('100ms', '5m')
     .prefault('5s')
     .describe('Until a connection to a kubelet stands, TLS included.'),
-  answerTimeout: duration('100ms', '1h').prefault('60s').describe("Until the head of a kubelet's answer."),
+  answerTimeout: duration('100ms', '1h')
+    .prefault('60s')
+    .describe(
+      "Until the head of a kubelet's answer, and without a byte of it after that; logs and sessions excepted.",
+    ),
   keepAliveTimeout: duration('1s', '1h').prefault('60s').describe('How long an unused connection is kept.'),
-  maxConnectionsPerNode: count(1, 10_000).prefault(100).describe('Connections for one node and credential.'),
+  maxConnectionsPerNode: count(1, 10_000)
+    .prefault(100)
+    .describe('Connections for one node and credential; logs, run, checkpoint and profiles have others.'),
   runTimeout: duration('1s', '24h').prefault('5m').describe('Limit of a run.'),
   checkpointTimeout: duration('1s', '24h').prefault('5m').describe('Limit of a checkpoint.'),
   profileTimeout: duration('1s', '24h').prefault('5m').describe('Limit of a profile.'),
