@@ -311,7 +311,7 @@ describe('a followed log', () => {
         await connection.saw(HEAD_END);
         connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
       },
-      { credentialExpiryGraceMs: 50 },
+      { credentialExpiryGraceMs: 1_000 },
     );
     const client = await front.connect();
     client.write(get('/'));
