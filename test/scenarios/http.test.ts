@@ -36,7 +36,7 @@ before(async () => {
     configure: (yaml) =>
       `${node.takePlaceOf(yaml, 'node-3').replace(/(- \{ name: node-2, .*port: )\d+/, `$1${deadPort}`)}forwarding: { answerTimeout: 1s }\n`,
   });
-  const { issueToken } = scenario.environment;
+  const issueToken = (user: DemoUser): Promise<string> => scenario.environment.issueToken(user);
   const [alice, bob, carol] = await Promise.all([
     issueToken('alice'),
     issueToken('bob'),

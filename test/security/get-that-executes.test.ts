@@ -22,11 +22,8 @@ const mixed = (lines: readonly string[]): readonly string[] =>
   lines.map((line) =>
     line
       .replace(/^Connection: .*/, 'cOnNeCtIoN: keep-alive, uPgRaDe')
-      .replace(
-        /^Upgrade: (.*)/,
-        (_all, protocol: string) =>
-          `UPGRADE: ${[...protocol].map((c, i) => (i % 2 === 0 ? c.toLowerCase() : c.toUpperCase())).join('')}`,
-      ),
+      .replace('Upgrade: websocket', 'UPGRADE: wEbSoCkEt')
+      .replace('Upgrade: SPDY/3.1', 'uPGRADE: sPdY/3.1'),
   );
 const WAYS: readonly (readonly [name: string, method: string, lines: readonly string[]])[] = [
   ['WebSocket GET', 'GET', WEBSOCKET],

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { DemoUser } from '../../demo/environment.ts';
 import type { SimulatedKubelet } from '../../demo/kubelet/kubelet.ts';
 import type { HostileKubelet, NodeConnection } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
@@ -23,7 +24,7 @@ before(async () => {
   const found = scenario.environment.kubelets.get('node-1');
   assert.ok(found !== undefined);
   kubelet = found;
-  const issue = scenario.environment.issueToken;
+  const issue = (user: DemoUser): Promise<string> => scenario.environment.issueToken(user);
   [alice, bob, carol] = await Promise.all([issue('alice'), issue('bob'), issue('carol')]);
 });
 after(async () => {
