@@ -35,10 +35,10 @@ export async function startProgram(
   const startedAt = performance.now();
   const child = spawn(program, args, { stdio: ['ignore', log, log], env: toolEnvironment(), cwd: directory });
   closeSync(log);
-  let over = false;
+  const state = { over: false };
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {
-      over = true;
+      state.over = true;
       resolve();
     };
     child.once('exit', end).once('error', end);
@@ -50,7 +50,7 @@ export async function startProgram(
     clearTimeout(timer);
   };
   while (!(await isOpen(port))) {
-    if (over || performance.now() - startedAt > 30_000) {
+    if (state.over || performance.now() - startedAt > 30_000) {
       await stop();
       throw new Error(`${name} did not start:\n${readFileSync(logFile, 'utf8').slice(-4000)}`);
     }

@@ -14,6 +14,8 @@ import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
 import { NODE_SERVER_NAME } from './ground.ts';
 
+// An end that lets a profiler write down what it saw.
+process.once('SIGTERM', () => process.exit(0));
 const [port, nodePort, pki = ''] = process.argv.slice(2);
 const read = (name: string): string => readFileSync(join(pki, name), 'utf8');
 
@@ -34,7 +36,7 @@ const dial = (): TLSSocket =>
 const pool = new Pool(`https://127.0.0.1:${nodePort ?? ''}`, {
   connect: (_options, callback) => {
     const socket = dial();
-    socket.once('error', (error) => callback(error, null));
+    socket.once('error', (error: Error) => callback(error, null));
     socket.once('secureConnect', () => callback(null, socket));
   },
   connections: 100,

@@ -1,0 +1,31 @@
+// The results of one run as they are kept.
+
+import type { Machine } from './machine.ts';
+import type { Scenario } from '../scenarios.ts';
+
+/** A figure that is not of plain requests: a name, a value in its unit, and what it is compared with. */
+export interface StreamFigure {
+  readonly what: string;
+  readonly way: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+export interface Bar {
+  readonly what: string;
+  readonly value: number;
+  readonly atMost: number;
+  readonly unit: string;
+}
+
+export interface Results {
+  readonly date: string;
+  readonly mode: 'full' | 'quick';
+  readonly rounds: number;
+  readonly secondsEach: number;
+  readonly machine: Machine;
+  readonly readyMs: number;
+  readonly scenarios: readonly Scenario[];
+  readonly streams: readonly StreamFigure[];
+  readonly bars: readonly Bar[];
+}

@@ -1,0 +1,102 @@
+// npm run bench: the gateway with everything on, beside haproxy, nginx and a bare relay, all on loopback and in one run.
+//
+//   --quick   about a minute: fewer and shorter rounds, no crowds, small streams
+//   --only    requests | crowds | streams
+//
+// Results go to bench/results/ as JSON, Markdown and SVG.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { needTools } from './load/tools.ts';
+import { startHaproxy, startNginx } from './proxies/established.ts';
+import { startGateway } from './proxies/gateway.ts';
+import type { Ground } from './proxies/ground.ts';
+import { startGround } from './proxies/ground.ts';
+import type { Identity } from './proxies/identity.ts';
+import { startIdentity } from './proxies/identity.ts';
+import type { Proxy } from './proxies/proxy.ts';
+import { startRelay } from './proxies/relay.ts';
+import { toBars } from './report/bars.ts';
+import { describeMachine } from './report/machine.ts';
+import { toMarkdown } from './report/markdown.ts';
+import { toPlot } from './report/plot.ts';
+import type { Results, StreamFigure } from './report/results.ts';
+import type { Scenario } from './scenarios.ts';
+import { measureCrowds, measureNewConnections, measureOneClient, measureSizes } from './scenarios.ts';
+import { measureStreams } from './streams/streams.ts';
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
+const mode = values.quick ? 'quick' : 'full';
+const options = values.quick
+  ? { rounds: 3, seconds: 1, warmUpSeconds: 3 }
+  : { rounds: 5, seconds: 2, warmUpSeconds: 15 };
+const wants = (part: string): boolean => values.only === undefined || values.only === part;
+const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+
+needTools(['wrk', 'nginx', 'haproxy']);
+const machine = describeMachine();
+const ground = await startGround();
+const identity = await startIdentity();
+try {
+  const { scenarios, readyMs } = await measureRequests(ground, identity);
+  if (mode === 'full' && wants('crowds')) {
+    console.log('crowds');
+    scenarios.push(await measureCrowds(ground, identity, options));
+  }
+  let streams: readonly StreamFigure[] = [];
+  if (wants('streams')) {
+    console.log('streams');
+    streams = await measureStreams(ground, identity, mode);
+  }
+  save({
+    date: new Date().toISOString(),
+    mode,
+    rounds: options.rounds,
+    secondsEach: options.seconds,
+    machine,
+    readyMs,
+    scenarios,
+    streams,
+    bars: toBars(scenarios, streams, readyMs),
+  });
+} finally {
+  await identity.stop();
+  await ground.stop();
+}
+
+async function measureRequests(
+  on: Ground,
+  by: Identity,
+): Promise<{ scenarios: Scenario[]; readyMs: number }> {
+  const proxies: Proxy[] = [];
+  try {
+    const gateway = await startGateway(on, by);
+    proxies.push(await startRelay(on), gateway, await startHaproxy(on), await startNginx(on));
+    const scenarios: Scenario[] = [];
+    if (wants('requests')) {
+      console.log('answers of three sizes');
+      scenarios.push(...(await measureSizes(proxies, options)));
+      const warm = { ...options, warmUpSeconds: 1 };
+      console.log('new connections, one client');
+      scenarios.push(await measureNewConnections(proxies, warm));
+      scenarios.push(await measureOneClient(on, proxies, warm));
+    }
+    return { scenarios, readyMs: gateway.readyMs };
+  } finally {
+    for (const proxy of proxies) await proxy.stop();
+  }
+}
+
+function save(results: Results): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const name = values.only === undefined ? mode : `${mode}-${values.only}`;
+  const markdown = toMarkdown(results);
+  writeFileSync(`${RESULTS}${name}.json`, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(`${RESULTS}${name}.md`, markdown);
+  const plotted = results.scenarios.filter(({ id }) => id.startsWith('keep-alive'));
+  if (plotted.length > 0) writeFileSync(`${RESULTS}${name}.svg`, toPlot(plotted));
+  console.log(markdown);
+}

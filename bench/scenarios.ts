@@ -1,0 +1,124 @@
+// What is measured of plain requests, and between whom.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Contestant, Figures, RoundOptions } from './measure.ts';
+import { measure } from './measure.ts';
+import type { BodySize, Ground } from './proxies/ground.ts';
+import { BODIES } from './proxies/ground.ts';
+import type { GatewayUnderTest } from './proxies/gateway.ts';
+import { startGateway, toNodeName } from './proxies/gateway.ts';
+import type { Identity } from './proxies/identity.ts';
+import type { Proxy } from './proxies/proxy.ts';
+
+/** One table of the report. The first contestant is what `ratio` compares with. */
+export interface Scenario {
+  readonly id: string;
+  readonly title: string;
+  readonly figures: readonly Figures[];
+}
+
+const CONNECTIONS = 16;
+/** So few that connections to nodes are reused, and so many that no two neighbours are alike. */
+const NODES_IN_TURN = 16;
+
+const contestant = (proxy: Proxy, size: BodySize, load: Partial<Contestant['load']> = {}): Contestant => ({
+  proxy,
+  load: { url: proxy.url + BODIES[size].path, connections: CONNECTIONS, token: proxy.token, ...load },
+});
+
+/** Answers of every size over kept-alive connections. */
+export async function measureSizes(
+  proxies: readonly Proxy[],
+  options: RoundOptions,
+): Promise<readonly Scenario[]> {
+  const scenarios: Scenario[] = [];
+  for (const size of ['2 B', '30 kB', '1 MB'] as const) {
+    const figures = await measure(
+      proxies.map((proxy) => contestant(proxy, size)),
+      // The code that carries a body is warm after the first size.
+      { ...options, warmUpSeconds: scenarios.length === 0 ? options.warmUpSeconds : options.seconds },
+    );
+    scenarios.push({
+      id: `keep-alive-${size}`,
+      title: `${size}, ${CONNECTIONS} kept-alive connections`,
+      figures,
+    });
+  }
+  return scenarios;
+}
+
+/** A TLS handshake for every request. */
+export async function measureNewConnections(
+  proxies: readonly Proxy[],
+  options: RoundOptions,
+): Promise<Scenario> {
+  const figures = await measure(
+    proxies.map((proxy) => contestant(proxy, '2 B', { newConnections: true })),
+    options,
+  );
+  return { id: 'new-connections', title: `2 B, a new connection for every request`, figures };
+}
+
+/** One client that asks, waits, and asks again: what the way through a proxy adds to an answer. */
+export async function measureOneClient(
+  { directPort }: Ground,
+  proxies: readonly Proxy[],
+  options: RoundOptions,
+): Promise<Scenario> {
+  // Its process is nobody's: the CPU column of this row means nothing.
+  const direct: Proxy = {
+    name: 'direct',
+    url: `https://127.0.0.1:${directPort}`,
+    pid: process.pid,
+    startMs: 0,
+    stop: () => Promise.resolve(),
+  };
+  const figures = await measure(
+    [direct, ...proxies].map((proxy) => contestant(proxy, '2 B', { connections: 1 })),
+    options,
+  );
+  return { id: 'one-client', title: '2 B, one connection, one request at a time', figures };
+}
+
+/** Inventories and users of many sizes: what a request costs must not depend on either. */
+export async function measureCrowds(
+  ground: Ground,
+  identity: Identity,
+  options: RoundOptions,
+): Promise<Scenario> {
+  const users = await Promise.all(
+    Array.from({ length: 10_000 }, (_, index) => identity.issue(`user-${index}`)),
+  );
+  const alice = await identity.issue('alice');
+  const gateways: GatewayUnderTest[] = [];
+  const crowd = async (nodes: number, tokens: readonly string[]): Promise<Contestant> => {
+    const name = `${nodes} nodes, ${tokens.length} users`;
+    const proxy = await startGateway(ground, identity, { name, nodes });
+    gateways.push(proxy);
+    const requestFile = join(proxy.directory, 'requests');
+    const inTurn = Math.min(nodes, NODES_IN_TURN);
+    const lines = Array.from({ length: Math.max(tokens.length, inTurn) }, (_, index) => {
+      const node = toNodeName(Math.floor(((index % inTurn) * nodes) / inTurn) + 1);
+      return `/nodes/${node}${BODIES['2 B'].path}\t${tokens[index % tokens.length] ?? ''}\n`;
+    });
+    writeFileSync(requestFile, lines.join(''));
+    return contestant(proxy, '2 B', { requestFile });
+  };
+  try {
+    const contestants = [
+      await crowd(1, [alice]),
+      await crowd(100, [alice]),
+      await crowd(10_000, [alice]),
+      await crowd(1, users),
+      await crowd(10_000, users),
+    ];
+    return {
+      id: 'crowds',
+      title: `2 B by size of the inventory (${NODES_IN_TURN} of its nodes asked in turn) and number of users`,
+      figures: await measure(contestants, options),
+    };
+  } finally {
+    for (const gateway of gateways) await gateway.stop();
+  }
+}
