@@ -6,11 +6,14 @@
 //   one of them, or both, fails       401
 //   both, of different users          400
 //   both, of one user                 the certificate counts
+//   a certificate alone, for a page
+//     of another origin               403
 
 import type { Identified, Received } from '../core/exchange.ts';
 import type { Authentication } from '../core/user.ts';
 import { refuseAssertedIdentity } from './asserted-identity.ts';
 import { readBearer } from './bearer.ts';
+import { refuseForeignPage } from './foreign-page.ts';
 import { badRequest, unauthorized } from './refusals.ts';
 import type { CertificateAuthenticator } from './x509.ts';
 
@@ -35,6 +38,7 @@ export function createIdentify({ certificate, token }: Authenticators): Identify
     const byCertificate = presented === undefined ? undefined : (certificate ?? refuseCertificate)(presented);
     if (bearer === undefined) {
       if (byCertificate === undefined) throw unauthorized('the request has no credential');
+      refuseForeignPage(received);
       return { ...received, authentication: byCertificate };
     }
     const byToken = (token ?? refuseToken)(bearer);
