@@ -79,12 +79,17 @@ export interface Scenario {
 export interface ScenarioOptions {
   /** Rewrites the demo's gateway.yaml before the gateway reads it. */
   readonly configure?: (yaml: string) => string;
+  /** More files in the environment's folder, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Starts everything in a folder of its own. Close it in `after`. */
 export async function startScenario(options: ScenarioOptions = {}): Promise<Scenario> {
   const directory = await mkdtemp(join(tmpdir(), 'kubelet-gateway-'));
   const environment = await startEnvironment({ directory, port: 0 });
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    await writeFile(join(directory, name), content, { mode: 0o600 });
+  }
   if (options.configure !== undefined) {
     const yaml = await readFile(environment.configurationFile, 'utf8');
     await writeFile(environment.configurationFile, options.configure(yaml));
