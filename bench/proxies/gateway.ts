@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly nodePort?: number;
   /** Rewrites the configuration, to see what a part of it costs. */
   readonly configure?: (yaml: string) => string;
+  /** The program; default this tree's. Another copy's, to compare with. */
+  readonly main?: string;
   /** Arguments for Node, such as a profiler's. */
   readonly execArgv?: readonly string[];
 }
@@ -67,7 +69,7 @@ export async function startGateway(
     [
       process.execPath,
       ...(options.execArgv ?? []),
-      MAIN,
+      options.main ?? MAIN,
       'serve',
       '--config',
       join(directory, 'gateway.yaml'),

@@ -5,16 +5,17 @@ import { pino } from 'pino';
 import type { LogLevel } from '../core/configuration.ts';
 import type { Log, LogFields } from '../core/ports.ts';
 import { Fault } from '../core/fault.ts';
+import { createGatheredLines } from './gathered-lines.ts';
 import { redactText } from './redact.ts';
 
 /** Where lines go: a stream, or anything that takes text. */
 export interface LogDestination {
-  write(text: string): unknown;
+  write(text: string, isUrgent: boolean): unknown;
 }
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Default: the process's standard output. */
+  /** Default: the process's standard output, with lines below `warn` a few milliseconds late. */
   readonly destination?: LogDestination | undefined;
 }
 
@@ -23,7 +24,9 @@ export interface GatewayLog extends Log {
   setLevel(level: LogLevel): void;
 }
 
-export function createLog({ level, destination = process.stdout }: LogOptions): GatewayLog {
+export function createLog({ level, destination }: LogOptions): GatewayLog {
+  const output = destination === undefined ? createStandardOutput() : destination;
+  let isUrgent = true;
   const logger = pino(
     {
       level,
@@ -33,10 +36,12 @@ export function createLog({ level, destination = process.stdout }: LogOptions): 
       serializers: { err: (value: unknown) => value },
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => destination.write(redactText(line)) },
+    { write: (line: string) => output.write(redactText(line), isUrgent) },
   );
   const write = (at: LogLevel) => (fields: LogFields, message: string) => {
-    if (logger.isLevelEnabled(at)) logger[at](toPrintable(fields), message);
+    if (!logger.isLevelEnabled(at)) return;
+    isUrgent = at === 'warn' || at === 'error';
+    logger[at](toPrintable(fields), message);
   };
   return {
     debug: write('debug'),
@@ -48,6 +53,11 @@ export function createLog({ level, destination = process.stdout }: LogOptions): 
     },
   };
 }
+
+const createStandardOutput = () =>
+  createGatheredLines(process.stdout, (flush) => {
+    process.once('exit', flush);
+  });
 
 /** Errors lose their text in JSON unless they are taken apart. */
 function toPrintable(fields: LogFields): Record<string, unknown> {
