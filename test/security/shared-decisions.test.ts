@@ -1,0 +1,109 @@
+// S29 and S37: one user's decision, or one credential's connection, serves another. Many users at once ask the same nodes
+// for the same things over connections that are kept alive: every answer is that of the asker's own rights, for that
+// node, and every request arrives under the credential that its mapping names.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { RBAC } from '../../demo/manifests.ts';
+import type { DemoUser } from '../../demo/environment.ts';
+import type { Scenario } from '../support/scenario.ts';
+import { RawClient, ask, bearer, head } from '../support/raw-client.ts';
+import { startScenario } from '../support/scenario.ts';
+
+/** bob may read the configuration of one node alone. */
+const ONE_NODE = `---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: configz-of-node-1 }
+rules:
+  - { apiGroups: [""], resources: ["nodes/configz"], resourceNames: ["node-1"], verbs: ["get"] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: bob-reads-configz-of-node-1 }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: configz-of-node-1 }
+subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: bob }]
+`;
+
+const ROWS: readonly (readonly [user: DemoUser, path: string, code: number, credential: string])[] = [
+  ['alice', '/nodes/node-1/configz', 200, 'operator'],
+  ['alice', '/nodes/node-2/configz', 200, 'operator'],
+  ['bob', '/nodes/node-1/configz', 200, 'operator'],
+  ['bob', '/nodes/node-2/configz', 403, ''],
+  ['carol', '/nodes/node-2/configz', 200, 'operator'],
+  ['alice', '/nodes/node-1/metrics', 200, 'reader'],
+  ['bob', '/nodes/node-2/metrics', 200, 'reader'],
+  ['carol', '/nodes/node-2/metrics', 403, ''],
+  ['bob', '/nodes/node-1/pods', 200, 'reader'],
+  ['bob', '/nodes/node-1/logs/', 403, ''],
+  ['alice', '/nodes/node-1/logs/', 200, 'reader'],
+];
+
+let scenario: Scenario;
+let tokens: Readonly<Record<DemoUser, string>>;
+before(async () => {
+  scenario = await startScenario({ files: { 'rbac.yaml': RBAC + ONE_NODE } });
+  const { environment } = scenario;
+  const [alice, bob, carol] = await Promise.all(
+    (['alice', 'bob', 'carol'] as const).map((user) => environment.issueToken(user)),
+  );
+  tokens = { alice: alice ?? '', bob: bob ?? '', carol: carol ?? '' };
+});
+after(() => scenario.close());
+
+const request = (user: DemoUser, path: string, mark: string): string =>
+  head('GET', path, bearer(tokens[user]), `X-Mark: ${mark}`);
+
+describe('users who ask at the same time', () => {
+  it('get their own rights, on connections of their own and on one that they share', async () => {
+    const shared = await RawClient.open(scenario);
+    for (let round = 0; round < 10; round += 1) {
+      const answers = await Promise.all(
+        ROWS.map(([user, path]) => ask(scenario, request(user, path, 'own'))),
+      );
+      for (const [i, [user, path, code]] of ROWS.entries()) {
+        const got = answers[i];
+        assert.ok(got !== undefined);
+        assert.equal(got.code, code, `${user} ${path}`);
+        if (code === 403) assert.match(got.body, new RegExp(`User \\\\"${user}\\\\"`));
+        if (code === 200 && path.endsWith('/configz')) assert.match(got.body, /kubeletconfig/);
+      }
+      shared.send(ROWS.map(([user, path]) => request(user, path, 'shared')).join(''));
+      for (const [user, path, code] of ROWS) {
+        assert.equal((await shared.readAnswer()).code, code, `${user} ${path}`);
+      }
+    }
+    shared.destroy();
+  });
+
+  it('reach their nodes under the credential of the mapping, and never under another', () => {
+    for (const node of ['node-1', 'node-2']) {
+      const requests = scenario.environment.kubelets.get(node)?.requests ?? [];
+      assert.ok(requests.length > 20);
+      for (const { target, user, status } of requests) {
+        const [, , , credential] =
+          ROWS.find(([, path, code]) => path === `/nodes/${node}${target}` && code === 200) ?? [];
+        assert.equal(user?.name, `gateway-${credential ?? 'nobody'}:${node}`, target);
+        assert.equal(status, 200, target);
+      }
+    }
+  });
+
+  it('with names that run together are still told apart', async () => {
+    // A user named like another one with a group, and the reverse: no key of a cache may join them.
+    for (const [name, groups] of [
+      ['alice,sre', []],
+      ['alice\u0000', []],
+      ['alic', ['e']],
+      ['bob', ['alice']],
+      ['"alice"', ['sre']],
+    ] as const) {
+      const pair = await scenario.environment.issueClientCertificate(name, groups);
+      const options = { cert: pair.certificate, key: pair.key };
+      const got = await ask(scenario, head('GET', '/nodes/node-2/configz'), options);
+      assert.ok([400, 401, 403].includes(got.code), `${name}: ${got.code}`);
+    }
+    const alice = await ask(scenario, request('alice', '/nodes/node-2/configz', 'own'));
+    assert.equal(alice.code, 200);
+  });
+});
