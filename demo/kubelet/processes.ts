@@ -72,13 +72,13 @@ const isExecutable = (path: string): boolean => {
   }
 };
 
-/** The whole process group: both kinds of process lead one of their own. */
-const killGroup = (pid: number | undefined): void => {
-  if (pid === undefined) return;
+/** The whole process group: both kinds of process lead one of their own. False: there is no such group. */
+const killGroup = (pid: number | undefined): boolean => {
+  if (pid === undefined) return false;
   try {
-    process.kill(-pid, 'SIGKILL');
+    return process.kill(-pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    return false;
   }
 };
 
@@ -105,7 +105,7 @@ const startOnPipes = (path: string, args: readonly string[], options: ProcessOpt
     stdout: child.stdout,
     stderr: child.stderr,
     resize: () => undefined,
-    kill: () => killGroup(child.pid),
+    kill: () => void killGroup(child.pid),
     exited,
   };
 };
@@ -147,7 +147,10 @@ const startOnTerminal = (path: string, args: readonly string[], options: Process
     resize: (columns, rows) => {
       if (!over && columns > 0 && rows > 0) terminal.resize(columns, rows);
     },
-    kill: () => killGroup(terminal.pid),
+    kill: () => {
+      // Between fork and setsid the child leads no group yet, and has started nobody: it is killed alone.
+      if (!killGroup(terminal.pid) && !over) terminal.kill('SIGKILL');
+    },
     exited,
   };
 };
