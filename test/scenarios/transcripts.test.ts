@@ -124,7 +124,7 @@ async function replay(
     connection = on;
     play(transcript, on);
   };
-  const client = await RawClient.open(scenario, { allowHalfOpen: true });
+  const client = await RawClient.open(scenario);
   client.send(toClientHead(transcript.head));
   const { head } = await client.readHead();
   let sent = c2sHead;

@@ -73,20 +73,20 @@ describe('identities in headers', () => {
     it(`are refused on plain requests, upgrades and for everybody: ${line}`, async () => {
       const before = kubelet.requests.length;
       const exec = '/nodes/node-1/exec/default/shell/shell?command=id&output=1';
-      const rows = [
-        [head('GET', '/nodes/node-1/pods', bearer(alice), line), 403],
-        [head('GET', '/nodes/node-1/version', bearer(alice), line), 403],
-        [head('GET', exec, bearer(alice), ...WEBSOCKET, line), 403],
+      const rows: readonly (readonly [request: string, codes: readonly number[]])[] = [
+        [head('GET', '/nodes/node-1/pods', bearer(alice), line), [403]],
+        [head('GET', '/nodes/node-1/version', bearer(alice), line), [403]],
+        [head('GET', exec, bearer(alice), ...WEBSOCKET, line), [403]],
         // Naming it in Connection makes it no less said.
         [
           head('GET', '/nodes/node-1/pods', bearer(alice), line, `Connection: ${line.split(':')[0] ?? ''}`),
-          403,
+          [403],
         ],
         [head('GET', '/nodes/node-1/pods', line), [401, 403]],
-      ] as const;
-      for (const [request, code] of rows) {
+      ];
+      for (const [request, codes] of rows) {
         const got = await ask(scenario, request);
-        assert.ok([code].flat().includes(got.code), `${got.code}: ${request}`);
+        assert.ok(codes.includes(got.code), `${got.code}: ${request}`);
       }
       assert.equal(kubelet.requests.length, before);
     });
