@@ -101,7 +101,10 @@ export const startPod = async (
         server.close();
         server.closeAllConnections();
       }
+      // A process that was caught between fork and exec may have missed its signal.
+      const again = setInterval(() => processes.forEach((main) => main.stop()), 200);
       await Promise.all(processes.map((main) => main.over));
+      clearInterval(again);
     },
   };
 };
@@ -198,7 +201,7 @@ class MainProcess implements Container {
   }
 
   stop(): void {
-    if (this.#main.kind === 'running') this.#main.kill();
+    if (this.#main.kind === 'running' && this.running) this.#main.kill();
     for (const other of this.#others) other.kill();
   }
 

@@ -5,7 +5,7 @@
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { ServerResponse, createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,7 +79,8 @@ export const startKubelet = async (options: KubeletOptions): Promise<SimulatedKu
   const pods = await Promise.all(options.pods.map((pod, index) => startPod(pod, index, runtime)));
   const requests: RecordedRequest[] = [];
   const server = createGoLikeServer(createKubelet(options, pods, join(directory, 'log'), requests, now));
-  const sockets = new Set<TLSSocket>();
+  const sockets = new Set<Socket>();
+  const secured = new Set<TLSSocket>();
   // Without ALPNProtocols no protocol is negotiated, as with a kubelet 1.36; an https.Server would set http/1.1.
   const tls = createTlsServer({
     cert: options.certificate,
@@ -89,9 +90,14 @@ export const startKubelet = async (options: KubeletOptions): Promise<SimulatedKu
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
   });
-  tls.on('secureConnection', (socket) => {
+  // The TCP connections, those in their handshake among them: close() must not wait for a client.
+  tls.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
+  });
+  tls.on('secureConnection', (socket) => {
+    secured.add(socket);
+    socket.on('close', () => secured.delete(socket));
     server.emit('connection', socket);
   });
   // For a program that ends without close().
@@ -109,7 +115,7 @@ export const startKubelet = async (options: KubeletOptions): Promise<SimulatedKu
       process.off('exit', onExit);
       const closed = once(tls, 'close');
       tls.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of [...secured, ...sockets]) socket.destroy();
       await Promise.all([closed, ...pods.map((pod) => pod.stop())]);
       rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
     },
