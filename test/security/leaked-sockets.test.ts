@@ -61,7 +61,10 @@ const ROWS: readonly (readonly [
     async (client) => {
       const asked = node.connections.length;
       client.send(head('GET', EXEC, bearer(alice), ...WEBSOCKET));
-      await eventually('the node is asked', () => (node.connections.length > asked ? true : undefined));
+      await eventually('the node is asked', () => {
+        assert.equal(client.received.toString('latin1'), '', 'no answer is due');
+        return node.connections.length > asked ? true : undefined;
+      });
       client.destroy();
     },
   ],
