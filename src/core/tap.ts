@@ -10,7 +10,9 @@ export interface Tap {
    * The node has accepted: `protocol` is what it chose (empty: none was asked for, or plain HTTP). Called before the
    * client is told; throws a Fault to refuse the session after all.
    */
-  accepted(protocol: string, control: TapControl): void;
+  accepted(protocol: string): void;
+  /** The session begins: from now on it can be held up and ended. */
+  attach(control: TapControl): void;
   /** False: these bytes must not go on, and the session ends as a protocol error. Must not throw. */
   fromClient(chunk: Buffer): boolean;
   fromNode(chunk: Buffer): boolean;

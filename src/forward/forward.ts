@@ -4,10 +4,10 @@
 import type { Credentialed } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import type { Tap, TapFactory } from '../core/tap.ts';
 import type { NodeAccess } from './collect.ts';
 import type { LimitOptions } from './limits.ts';
 import type { Pools } from './pools.ts';
-import type { Tap } from './splice.ts';
 import { forwardHttp } from './http.ts';
 import { isLasting, toLimits } from './limits.ts';
 import { forwardPodsView, readPods } from './pods.ts';
@@ -23,8 +23,8 @@ export interface ForwardDeps {
   readonly pools: Pools;
   /** Told the code when a node answers 401 or 403: it is the gateway's own credential that it refuses. */
   readonly credentialRejected?: ((code: 401 | 403) => void) | undefined;
-  /** Sees both directions of an upgraded connection. */
-  readonly tap?: ((exchange: Credentialed) => Tap | undefined) | undefined;
+  /** Asked before a node is dialled for who looks at an exchange in passing. */
+  readonly tap?: TapFactory | undefined;
 }
 
 export interface ForwardOptions extends LimitOptions {
@@ -52,24 +52,43 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
   const http = { clock, onRejected };
   const pods = { clock, timeoutMs: options.answerTimeoutMs, onRejected };
   const refusalTimeoutMs = options.refusalTimeoutMs ?? REFUSAL_TIMEOUT_MS;
-  const upgrade = { clock, onRejected, refusalTimeoutMs, tap };
+  const upgrade = { clock, onRejected, refusalTimeoutMs };
+  const send = (
+    exchange: Credentialed,
+    observation: Observation,
+    tapped: Tap | undefined,
+  ): Promise<Ending> => {
+    const { action, reply, authentication } = exchange;
+    const upstream = pools.get(exchange.entry, exchange.credential, isLasting(action) ? 'lasting' : 'short');
+    const limits = toLimits(options, action, authentication.expiresAt);
+    if (reply.kind === 'upgrade') {
+      return forwardUpgrade({ ...upgrade, tap: tapped }, upstream, limits, exchange, reply, observation);
+    }
+    if (action.kind === 'pods' && action.view !== undefined) {
+      return forwardPodsView(pods, upstream, exchange, action.view, reply.response, observation);
+    }
+    const deps = tapped === undefined ? http : { ...http, tap: tapped };
+    return forwardHttp(deps, upstream, limits, exchange, reply.response, observation);
+  };
   return {
     async forward(exchange, observation) {
-      const { action, reply, authentication } = exchange;
-      const upstream = pools.get(
-        exchange.entry,
-        exchange.credential,
-        isLasting(action) ? 'lasting' : 'short',
-      );
-      const limits = toLimits(options, action, authentication.expiresAt);
-      if (reply.kind === 'upgrade') {
-        return forwardUpgrade(upgrade, upstream, limits, exchange, reply, observation);
-      }
-      if (action.kind === 'pods' && action.view !== undefined) {
-        return forwardPodsView(pods, upstream, exchange, action.view, reply.response, observation);
-      }
-      return forwardHttp(http, upstream, limits, exchange, reply.response, observation);
+      const tapping = tap?.(exchange);
+      if (tapping === undefined) return send(exchange, observation, undefined);
+      return withTap(await tapping, (tapped) => send(exchange, observation, tapped));
     },
     fetchPods: (access, signal) => readPods(pods, pools.get(access.entry, access.credential), signal),
   };
+}
+
+/** Whatever becomes of the exchange, its tap hears of the end, and the ending tells what the tap has kept. */
+async function withTap(tap: Tap, send: (tap: Tap) => Promise<Ending>): Promise<Ending> {
+  let ending: Ending;
+  try {
+    ending = await send(tap);
+  } catch (error) {
+    await tap.end(undefined);
+    throw error;
+  }
+  const recording = await tap.end(ending.reason);
+  return recording === undefined ? ending : { ...ending, recording };
 }

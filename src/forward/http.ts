@@ -8,11 +8,12 @@ import type { Credentialed } from '../core/exchange.ts';
 import type { EndReason } from '../core/lifetime.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
+import type { Tap } from '../core/tap.ts';
 import type { AnswerHeaders, AnswerReader } from './node-request.ts';
 import type { Upstream } from './pools.ts';
 import type { Limits } from './watch.ts';
 import { Transform } from 'node:stream';
-import { Fault } from '../core/fault.ts';
+import { Fault, toFault } from '../core/fault.ts';
 import { headerOf, toAnswerHeaders, toSafetyHeaders } from './answer-headers.ts';
 import {
   MAX_ERROR_BYTES,
@@ -31,6 +32,8 @@ export interface HttpDeps {
   readonly clock: Clock;
   /** Told when the node refuses the gateway's own credential. */
   readonly onRejected: (exchange: Credentialed, code: 401 | 403) => void;
+  /** Sees the body of the answer, and can hold it up or end it. */
+  readonly tap?: Tap | undefined;
 }
 
 /** Resolves when the client has the whole answer or is gone; rejects with a Fault while nothing was sent. */
@@ -127,6 +130,7 @@ class PlainForward implements AnswerReader {
       this.#explained = { code, retryAfter, chunks: [], size: 0 };
       return;
     }
+    if (!this.#isAcceptedByTap()) return;
     this.#begin(code, toAnswerHeaders(action, code, headers, this.#exchange.auditId));
     // The head of a followed log goes out at once; with a small answer it shares a packet with the body, which the
     // parser hands over before this runs.
@@ -146,7 +150,12 @@ class PlainForward implements AnswerReader {
     }
     this.#bytesReceived += chunk.length;
     this.#flowing = true;
-    if (this.#response.write(chunk)) return true;
+    const { tap } = this.#deps;
+    if (tap?.fromNode(chunk) === false) {
+      this.#exchange.lifetime.end('protocolError');
+      return false;
+    }
+    if (this.#response.write(chunk)) return tap?.isFull !== true;
     if (!this.#draining) this.#response.once('drain', this.#onDrain);
     this.#draining = true;
     return false;
@@ -166,8 +175,7 @@ class PlainForward implements AnswerReader {
 
   readonly #onDrain = (): void => {
     this.#draining = false;
-    this.#watch?.touch();
-    this.#request?.resume();
+    this.#resume();
   };
 
   readonly #onClose = (): void => {
@@ -183,6 +191,26 @@ class PlainForward implements AnswerReader {
       ...(this.#fault === undefined ? {} : { fault: this.#fault }),
     });
   };
+
+  #resume(): void {
+    if (this.#draining || this.#deps.tap?.isFull === true) return;
+    this.#watch?.touch();
+    this.#request?.resume();
+  }
+
+  #isAcceptedByTap(): boolean {
+    const { tap } = this.#deps;
+    if (tap === undefined) return true;
+    try {
+      tap.accepted('');
+    } catch (error) {
+      this.#fail(toFault(error));
+      return false;
+    }
+    const { lifetime } = this.#exchange;
+    tap.attach({ drained: () => this.#resume(), end: (reason) => lifetime.end(reason) });
+    return !lifetime.ended;
+  }
 
   #onEndOfLife(reason: EndReason): void {
     // The whole answer is out; `close` follows.

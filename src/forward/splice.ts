@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type { EndReason, Lifetime } from '../core/lifetime.ts';
 import type { Clock } from '../core/ports.ts';
+import type { Tap, TapControl } from '../core/tap.ts';
 import type { Limits } from './watch.ts';
 import { Watch } from './watch.ts';
 
@@ -17,16 +18,11 @@ const HALF_CLOSED_MS = 30_000;
  */
 const LINGER_MS = 2_000;
 
-/** Sees every byte in passing, before it is written on. Must not throw, and must not keep the chunk. */
-export interface Tap {
-  fromClient(chunk: Buffer): void;
-  fromNode(chunk: Buffer): void;
-}
-
 export interface SpliceOptions {
   /** The answer is there already: only the limits of the session count. */
   readonly limits: Omit<Limits, 'answerMs'>;
   readonly halfClosedMs?: number;
+  /** Sees every byte before it is written on, and can hold the session up or end it. */
   readonly tap?: Tap | undefined;
 }
 
@@ -62,7 +58,20 @@ export function splice(
   });
 }
 
-class Session {
+interface Direction {
+  readonly from: Duplex;
+  readonly to: Duplex;
+  /** What it means when `from` ends first. */
+  readonly closed: EndReason;
+  readonly sees: (tap: Tap, chunk: Buffer) => boolean;
+  readonly onDrain: () => void;
+  /** Payload that came from `from`. */
+  bytes: number;
+  /** `to` has not taken what it was given. */
+  behind: boolean;
+}
+
+class Session implements TapControl {
   readonly #clock: Clock;
   readonly #client: Duplex;
   readonly #node: Duplex;
@@ -70,11 +79,15 @@ class Session {
   readonly #options: SpliceOptions;
   readonly #resolve: (spliced: Spliced) => void;
   readonly #watch: Watch;
+  readonly #toNode: Direction;
+  readonly #toClient: Direction;
   #withdraw: () => void = ignore;
   #cancelBound: () => void = ignore;
   #reason: EndReason | undefined;
-  #bytesSent = 0;
-  #bytesReceived = 0;
+  /** What passes is the tap's to wait for. */
+  #held = false;
+  /** The last words are on their way to the client. */
+  #parting = false;
   #open = 2;
   #over = false;
 
@@ -95,44 +108,50 @@ class Session {
     this.#watch = new Watch(clock, { ...options.limits, answerMs: Infinity }, (reason) =>
       lifetime.end(reason),
     );
+    const direct = (from: Duplex, to: Duplex, closed: EndReason, sees: Direction['sees']): Direction => {
+      const onDrain = (): void => {
+        direction.behind = false;
+        this.#resume(direction);
+      };
+      const direction = { from, to, closed, sees, onDrain, bytes: 0, behind: false };
+      return direction;
+    };
+    this.#toNode = direct(client, node, 'clientClosed', (tap, chunk) => tap.fromClient(chunk));
+    this.#toClient = direct(node, client, 'nodeClosed', (tap, chunk) => tap.fromNode(chunk));
   }
 
   start({ head, fromNode, fromClient }: Opening): void {
     const { tap } = this.#options;
-    this.#join(this.#client, this.#node, 'clientClosed', (chunk) => {
-      this.#bytesSent += chunk.length;
-      tap?.fromClient(chunk);
-    });
-    this.#join(this.#node, this.#client, 'nodeClosed', (chunk) => {
-      this.#bytesReceived += chunk.length;
-      tap?.fromNode(chunk);
-    });
+    this.#join(this.#toNode);
+    this.#join(this.#toClient);
     this.#withdraw = this.#lifetime.onEnd((reason) => this.#cut(reason));
     if (this.#over) return;
-    if (fromNode.length > 0) {
-      this.#bytesReceived += fromNode.length;
-      tap?.fromNode(fromNode);
-    }
-    this.#client.write(Buffer.concat([head, fromNode]));
-    if (fromClient.length > 0) {
-      this.#bytesSent += fromClient.length;
-      tap?.fromClient(fromClient);
-      this.#node.write(fromClient);
-    }
+    tap?.attach(this);
+    this.#client.cork();
+    this.#client.write(head);
+    if (fromNode.length > 0) this.#pass(this.#toClient, fromNode);
+    if (fromClient.length > 0) this.#pass(this.#toNode, fromClient);
+    this.#client.uncork();
   }
 
-  /** One direction. `closed` is what it means when `from` ends first. */
-  #join(from: Duplex, to: Duplex, closed: EndReason, seen: (chunk: Buffer) => void): void {
-    const resume = (): void => {
-      this.#watch.touch();
-      from.resume();
-    };
+  /** The tap can take more. */
+  drained(): void {
+    this.#held = false;
+    for (const direction of [this.#toNode, this.#toClient]) this.#resume(direction);
+  }
+
+  /** The tap wants no more: its reason is the one that is told, even where one side has fallen silent before. */
+  end(reason: EndReason): void {
+    if (this.#over) return;
+    this.#reason = reason;
+    this.#lifetime.end(reason);
+  }
+
+  #join(direction: Direction): void {
+    const { from, to, closed } = direction;
     from.on('data', (chunk: Buffer) => {
       this.#watch.touch();
-      seen(chunk);
-      if (!to.writable || to.write(chunk)) return;
-      from.pause();
-      to.once('drain', resume);
+      this.#pass(direction, chunk);
     });
     const onClose = (): void => this.#closed(closed, to);
     from.once('end', () => this.#halfClose(closed, to));
@@ -144,6 +163,34 @@ class Session {
     }
     from.once('close', onClose);
     from.resume();
+  }
+
+  #pass(direction: Direction, chunk: Buffer): void {
+    if (this.#over || this.#parting) return;
+    const { from, to } = direction;
+    direction.bytes += chunk.length;
+    if (!to.writable) return;
+    const { tap } = this.#options;
+    if (tap !== undefined && !direction.sees(tap, chunk)) {
+      this.end('protocolError');
+      return;
+    }
+    if (!to.write(chunk)) {
+      direction.behind = true;
+      from.pause();
+      to.once('drain', direction.onDrain);
+    }
+    if (tap?.isFull === true) {
+      this.#held = true;
+      this.#client.pause();
+      this.#node.pause();
+    }
+  }
+
+  #resume(direction: Direction): void {
+    if (direction.behind || this.#held) return;
+    this.#watch.touch();
+    direction.from.resume();
   }
 
   #halfClose(closed: EndReason, to: Duplex): void {
@@ -171,11 +218,20 @@ class Session {
     this.#cancelBound = this.#clock.after(ms, () => this.#cut('idleTimeout'));
   }
 
-  /** A limit was reached, or the exchange is over for another reason: nothing more is said. */
+  /** A limit was reached, or the exchange is over for another reason: only a tap may have words for that. */
   #cut(reason: EndReason): void {
     if (this.#over) return;
     this.#reason ??= reason;
-    this.#finish();
+    const words = this.#parting ? undefined : this.#options.tap?.lastWords(reason);
+    if (words === undefined || !this.#client.writable) {
+      this.#finish();
+      return;
+    }
+    this.#parting = true;
+    this.#node.destroy();
+    this.#client.end(words);
+    this.#client.resume();
+    this.#bound(LINGER_MS);
   }
 
   #finish(): void {
@@ -187,7 +243,7 @@ class Session {
     this.#node.destroy();
     const reason = this.#reason ?? 'completed';
     this.#lifetime.end(reason);
-    this.#resolve({ reason, bytesSent: this.#bytesSent, bytesReceived: this.#bytesReceived });
+    this.#resolve({ reason, bytesSent: this.#toNode.bytes, bytesReceived: this.#toClient.bytes });
   }
 }
 

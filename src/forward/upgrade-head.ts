@@ -79,6 +79,11 @@ export function toUpgradeAnswer(
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
+/** What the node chose, once `toUpgradeAnswer` has found nothing wrong with it; empty: none was asked for. */
+export function toChosenProtocol({ headers }: AnswerHead, { kind }: UpgradeTransport): string {
+  return headers.first(kind === 'spdy' ? 'x-stream-protocol-version' : 'sec-websocket-protocol') ?? '';
+}
+
 function toWebSocketLines(
   headers: AnswerHead['headers'],
   transport: Extract<UpgradeTransport, { kind: 'websocket' }>,

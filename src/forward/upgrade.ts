@@ -8,8 +8,8 @@ import type { Credentialed, Reply } from '../core/exchange.ts';
 import type { EndReason } from '../core/lifetime.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
+import type { Tap } from '../core/tap.ts';
 import type { Upstream } from './pools.ts';
-import type { Tap } from './splice.ts';
 import type { RefusalDeps } from './upgrade-refusal.ts';
 import type { UpgradeTransport } from './upgrade-head.ts';
 import type { Limits } from './watch.ts';
@@ -19,12 +19,12 @@ import { toEndFault } from './faults.ts';
 import { toKubeletTarget } from './kubelet-target.ts';
 import { splice } from './splice.ts';
 import { readHead } from './upgrade-answer.ts';
-import { toUpgradeAnswer, toUpgradeRequest } from './upgrade-head.ts';
+import { toChosenProtocol, toUpgradeAnswer, toUpgradeRequest } from './upgrade-head.ts';
 import { refuseUpgrade } from './upgrade-refusal.ts';
 
 export interface UpgradeDeps extends RefusalDeps {
   /** Sees both directions of the session that begins; undefined: nothing looks. */
-  readonly tap?: ((exchange: Credentialed) => Tap | undefined) | undefined;
+  readonly tap: Tap | undefined;
 }
 
 type UpgradeReply = Extract<Reply, { kind: 'upgrade' }>;
@@ -51,6 +51,7 @@ export async function forwardUpgrade(
       return await refuseUpgrade(deps, exchange, reply.socket, node, answer, observation);
     }
     const head = Buffer.from(toUpgradeAnswer(answer.head, transport, exchange.auditId), 'latin1');
+    deps.tap?.accepted(toChosenProtocol(answer.head, transport));
     waiting.release();
     return await join(deps, limits, exchange, reply, node, { head, fromNode: answer.rest }, observation);
   } catch (error) {
@@ -80,7 +81,7 @@ async function join(
   if (reply.socket instanceof Socket) reply.socket.setTimeout(0).setNoDelay(true);
   observation.started(101);
   const opening = { ...answer, fromClient: reply.head };
-  const options = { limits, tap: tap?.(exchange) };
+  const options = { limits, tap };
   const spliced = await splice(clock, reply.socket, node, opening, exchange.lifetime, options);
   return { code: 101, ...spliced };
 }

@@ -91,6 +91,7 @@ describe('an ending before anything was sent', () => {
     sessionTimeout: 504,
     requestTimeout: 504,
     auditFailed: 500,
+    recordingFailed: 500,
   };
   for (const [reason, code] of Object.entries(rows)) {
     it(`${reason} is ${code}`, () => {

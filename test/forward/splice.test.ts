@@ -10,6 +10,7 @@ import type { EndReason } from '../../src/core/lifetime.ts';
 import { Lifetime } from '../../src/core/lifetime.ts';
 import { splice } from '../../src/forward/splice.ts';
 import type { Opening, SpliceOptions, Spliced } from '../../src/forward/splice.ts';
+import type { Tap, TapControl } from '../../src/core/tap.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 
@@ -221,4 +222,92 @@ describe('a session', () => {
       assert.equal(got, sent);
     });
   }
+});
+
+describe('a session that is tapped', () => {
+  interface TestTap {
+    readonly tap: Tap;
+    readonly seen: string[];
+    full: boolean;
+    control: TapControl | undefined;
+  }
+
+  const createTap = (more: Partial<Tap> = {}): TestTap => {
+    const note = (text: string): boolean => {
+      test.seen.push(text);
+      return true;
+    };
+    const test: TestTap = {
+      seen: [],
+      full: false,
+      control: undefined,
+      tap: {
+        accepted: () => undefined,
+        attach: (control) => (test.control = control),
+        fromClient: (chunk) => note(`> ${chunk.toString()}`),
+        fromNode: (chunk) => note(`< ${chunk.toString()}`),
+        get isFull() {
+          return test.full;
+        },
+        lastWords: () => undefined,
+        end: () => Promise.resolve(undefined),
+        ...more,
+      },
+    };
+    return test;
+  };
+
+  it('waits in both directions while the tap is full, and goes on when it is not', async (t) => {
+    const tapped = createTap();
+    const joined = await join(t, { tap: tapped.tap });
+    tapped.full = true;
+    joined.client.write('one');
+    await once(joined.node, 'data');
+    for (const near of joined.near) assert.equal(near.isPaused(), true);
+    tapped.full = false;
+    tapped.control?.drained();
+    joined.node.write('two');
+    await once(joined.client, 'data');
+    assert.deepEqual(tapped.seen, ['> one', '< two']);
+    joined.client.destroy();
+    joined.node.destroy();
+    await joined.spliced;
+    assertReleased(joined);
+  });
+
+  it('ends before a byte that the tap refuses, with its last words', async (t) => {
+    const { tap } = createTap({
+      fromClient: (chunk) => !chunk.toString().includes('bad'),
+      lastWords: (reason) => Buffer.from(`words: ${reason}`),
+    });
+    const joined = await join(t, { tap });
+    const words = readAll(joined.client);
+    let reached = '';
+    joined.node.on('data', (chunk: Buffer) => (reached += chunk.toString()));
+    joined.client.write('good');
+    await once(joined.node, 'data');
+    joined.client.write('bad');
+    assert.equal(await words, 'words: protocolError');
+    joined.client.end();
+    assert.equal((await joined.spliced).reason, 'protocolError');
+    assert.equal(reached, 'good');
+    assertReleased(joined);
+  });
+
+  it('ends when the tap says so, without words where there is no place for them', async (t) => {
+    const tapped = createTap();
+    const joined = await join(t, { tap: tapped.tap });
+    tapped.control?.end('recordingFailed');
+    assert.equal((await joined.spliced).reason, 'recordingFailed');
+    assertReleased(joined);
+  });
+
+  it('does not wait for a client that does not take the last words', async (t) => {
+    const tapped = createTap({ lastWords: () => Buffer.from('words') });
+    const joined = await join(t, { tap: tapped.tap });
+    tapped.control?.end('recordingFailed');
+    joined.clock.advance(10_000);
+    assert.equal((await joined.spliced).reason, 'recordingFailed');
+    assertReleased(joined);
+  });
 });

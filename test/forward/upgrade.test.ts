@@ -221,23 +221,35 @@ describe('an upgrade', () => {
     assert.deepEqual(ending, { code: 101, reason: 'nodeClosed', bytesSent: 8, bytesReceived: 5 });
   });
 
-  it('shows both directions to a tap, and no head', async (t) => {
+  it('shows both directions to a tap, and no head, and tells what it has kept', async (t) => {
     const seen: string[] = [];
+    const note = (what: string): true => {
+      seen.push(what);
+      return true;
+    };
     const { front, kubelet } = await set(
       t,
       `${SPDY_101}from node`,
       {},
       {
-        tap: () => ({
-          fromClient: (chunk) => seen.push(`> ${chunk.toString()}`),
-          fromNode: (chunk) => seen.push(`< ${chunk.toString()}`),
-        }),
+        tap: () =>
+          Promise.resolve({
+            accepted: (protocol) => note(`accepted ${protocol}`),
+            attach: () => undefined,
+            fromClient: (chunk) => note(`> ${chunk.toString()}`),
+            fromNode: (chunk) => note(`< ${chunk.toString()}`),
+            isFull: false,
+            lastWords: () => undefined,
+            end: () => Promise.resolve({ id: 'an id', state: 'complete' }),
+          }),
       },
     );
     const client = await begin(front, `${spdyRequest}from client`);
     await (await kubelet.connection(0)).saw(/from client$/);
     await client.saw(/from node$/);
-    assert.deepEqual(seen.sort(), ['< from node', '> from client']);
+    assert.deepEqual(seen.sort(), ['< from node', '> from client', 'accepted v4.channel.k8s.io']);
+    client.socket.destroy();
+    assert.deepEqual((await front.ending(0)).recording, { id: 'an id', state: 'complete' });
   });
 });
 

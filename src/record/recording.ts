@@ -1,0 +1,285 @@
+// One session being recorded: decodes what passes, writes its transcript, and says when the session must wait or end.
+// Promises: at most HIGH_WATER bytes of lines wait for the disk, and those of one more chunk; where the rule says
+// `required`, no byte goes on that was not decoded and taken down.
+
+import type { Credentialed } from '../core/exchange.ts';
+import { toFault } from '../core/fault.ts';
+import type { EndReason } from '../core/lifetime.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import type {
+  RecordingOutcome,
+  RecordingRule,
+  RecordingSettings,
+  RecordingState,
+} from '../core/recording.ts';
+import type { Tap, TapControl } from '../core/tap.ts';
+import { CastTranscript } from './cast-transcript.ts';
+import { createDecoder } from './decode/create-decoder.ts';
+import type { SessionDecoder } from './decode/session-decoder.ts';
+import type { SessionEvent } from './decode/session-event.ts';
+import type { Disk } from './disk.ts';
+import type { Manifest } from './manifest.ts';
+import { PortForwardTranscript } from './port-forward-transcript.ts';
+import { Segments } from './segments.ts';
+import { toSubject } from './subject.ts';
+import type { Transcript } from './transcript.ts';
+
+/** Bytes of lines that wait for the disk: from here on the session waits too. */
+export const HIGH_WATER = 256 * 1024;
+/** And from here on it goes on. */
+const LOW_WATER = 64 * 1024;
+
+export interface RecordingStore {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+export interface RecordingDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly disk: Disk;
+  readonly onEnded: (state: RecordingState, bytes: number) => void;
+  /** Undefined: it could not be begun, and the session goes on without. */
+  readonly store: RecordingStore | undefined;
+}
+
+export interface RecordingSession {
+  readonly exchange: Credentialed;
+  readonly rule: RecordingRule;
+  readonly segment: RecordingSettings['segment'];
+  readonly fsync: boolean;
+  readonly patienceMs: number;
+}
+
+export class Recording implements Tap {
+  readonly #deps: RecordingDeps;
+  readonly #session: RecordingSession;
+  readonly #required: boolean;
+  #control: TapControl | undefined;
+  #accepted = false;
+  #decoder: SessionDecoder | undefined;
+  #transcript: Transcript | undefined;
+  #segments: Segments | undefined;
+  #events: SessionEvent[] = [];
+  #state: RecordingState;
+  #problem: string | undefined;
+  /** What may not go on any more, nor any byte after it. */
+  #over: EndReason | undefined;
+  #full = false;
+  /** The disk took something no more: nothing is written. */
+  #broken = false;
+  #cancelPatience: () => void = () => undefined;
+
+  constructor(deps: RecordingDeps, session: RecordingSession) {
+    this.#deps = deps;
+    this.#session = session;
+    this.#required = session.rule.mode === 'required';
+    this.#state = deps.store === undefined ? 'failed' : 'complete';
+    if (deps.store === undefined) this.#problem = 'the recording could not be begun';
+  }
+
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  accepted(protocol: string): void {
+    const { store, clock, disk } = this.#deps;
+    const { exchange, rule, segment, fsync } = this.#session;
+    if (store !== undefined) {
+      const unreadable = this.#startDecoder(protocol);
+      const transcript = (this.#transcript = toTranscript(exchange, rule, protocol));
+      this.#segments = new Segments(
+        {
+          clock,
+          disk,
+          manifest: store.manifest,
+          onWritten: () => this.#written(),
+          onFailed: (error) => this.#fail('the recording could not be stored', error),
+        },
+        { folder: store.folder, extension: transcript.extension, ...segment, fsync },
+      );
+      this.#write(transcript.header(clock.now()));
+      if (unreadable !== undefined) this.#giveUp(unreadable);
+    }
+    this.#accepted = true;
+  }
+
+  attach(control: TapControl): void {
+    this.#control = control;
+    if (this.#over !== undefined) control.end(this.#over);
+  }
+
+  fromClient(chunk: Buffer): boolean {
+    return this.#take((decoder) => decoder.fromClient(chunk));
+  }
+
+  fromNode(chunk: Buffer): boolean {
+    return this.#take((decoder) => decoder.fromNode(chunk));
+  }
+
+  lastWords(reason: EndReason): Buffer | undefined {
+    if (reason !== this.#over) return undefined;
+    return this.#decoder?.farewell(`the session was ended: ${this.#problem ?? reason}`);
+  }
+
+  async end(reason: EndReason | undefined): Promise<RecordingOutcome | undefined> {
+    const { store, disk } = this.#deps;
+    this.#cancelPatience();
+    if (!this.#accepted) {
+      // The node never accepted: there was no session, and the audit event says so.
+      if (store !== undefined) await disk.removeFolder(store.folder).catch(() => undefined);
+      return undefined;
+    }
+    this.#takeEnd(reason);
+    const { clock } = this.#deps;
+    await Promise.race([
+      this.#store(reason),
+      new Promise<void>((resolve) => {
+        this.#cancelPatience = clock.after(this.#session.patienceMs, () => {
+          this.#fail('the recording could not be ended in time');
+          resolve();
+        });
+      }),
+    ]);
+    this.#cancelPatience();
+    this.#deps.onEnded(this.#state, this.#segments?.bytes ?? 0);
+    const problem = this.#problem;
+    const id = this.#session.exchange.auditId;
+    return { id, state: this.#state, ...(problem === undefined ? {} : { problem }) };
+  }
+
+  /** Why it cannot be read, where that is no reason to refuse the session. */
+  #startDecoder(protocol: string): string | undefined {
+    const { action, transport } = this.#session.exchange;
+    const options = { action, transport: transport.kind, protocol, strict: this.#required };
+    try {
+      this.#decoder = createDecoder(options, (event) => this.#events.push(event));
+      return undefined;
+    } catch (error) {
+      const fault = toFault(error);
+      if (this.#required) throw fault;
+      return fault.message;
+    }
+  }
+
+  /** False: the bytes must not go on. */
+  #take(push: (decoder: SessionDecoder) => void): boolean {
+    if (this.#over !== undefined) return false;
+    const decoder = this.#decoder;
+    if (decoder === undefined) return true;
+    try {
+      push(decoder);
+    } catch (error) {
+      const { message } = toFault(error);
+      if (this.#required) {
+        this.#events = [];
+        this.#problem = message;
+        this.#over = 'protocolError';
+        return false;
+      }
+      this.#writeEvents();
+      this.#giveUp(message);
+      return true;
+    }
+    this.#writeEvents();
+    return true;
+  }
+
+  #writeEvents(): void {
+    const transcript = this.#transcript;
+    if (transcript === undefined || this.#events.length === 0) return;
+    const now = this.#deps.clock.now();
+    const events = this.#events;
+    this.#events = [];
+    this.#write(events.map((event) => transcript.event(event, now)).join(''));
+  }
+
+  #write(lines: string): void {
+    const segments = this.#segments;
+    if (segments === undefined) return;
+    segments.append(lines);
+    if (this.#full || segments.pending < HIGH_WATER) return;
+    this.#full = true;
+    this.#cancelPatience = this.#deps.clock.after(this.#session.patienceMs, () =>
+      this.#fail('the recording cannot keep up'),
+    );
+  }
+
+  #written(): void {
+    if (this.#full && (this.#segments?.pending ?? 0) <= LOW_WATER) this.#drain();
+  }
+
+  #drain(): void {
+    this.#full = false;
+    this.#cancelPatience();
+    this.#control?.drained();
+  }
+
+  /** What passes from here on is not understood, and goes on. */
+  #giveUp(problem: string): void {
+    this.#decoder = undefined;
+    this.#state = 'incomplete';
+    this.#problem = problem;
+    this.#write(this.#transcript?.note(`incomplete from here: ${problem}`, this.#deps.clock.now()) ?? '');
+    this.#deps.log.warn({ auditId: this.#session.exchange.auditId, problem }, 'a recording is incomplete');
+  }
+
+  /** What passes cannot be stored. */
+  #fail(problem: string, error?: unknown): void {
+    const segments = this.#segments;
+    if (this.#broken || segments === undefined) return;
+    this.#broken = true;
+    const { auditId } = this.#session.exchange;
+    const { mode } = this.#session.rule;
+    this.#deps.log.error(
+      { auditId, mode, problem, ...(error === undefined ? {} : { error }) },
+      'a recording failed',
+    );
+    this.#state = segments.bytes > 0 ? 'incomplete' : 'failed';
+    this.#problem = problem;
+    segments.abandon();
+    if (this.#required) {
+      this.#over ??= 'recordingFailed';
+      this.#control?.end('recordingFailed');
+      return;
+    }
+    this.#decoder = undefined;
+    if (this.#full) this.#drain();
+  }
+
+  #takeEnd(reason: EndReason | undefined): void {
+    const transcript = this.#transcript;
+    if (transcript === undefined) return;
+    const now = this.#deps.clock.now();
+    this.#decoder?.end();
+    this.#writeEvents();
+    const why = this.#problem === undefined ? '' : `, ${this.#problem}`;
+    this.#write(transcript.end(now) + transcript.note(`ended: ${reason ?? 'unknown'}${why}`, now));
+  }
+
+  async #store(reason: EndReason | undefined): Promise<void> {
+    const { store, clock } = this.#deps;
+    const segments = this.#segments;
+    if (store === undefined) return;
+    await segments?.close();
+    const problem = this.#problem;
+    await store.manifest
+      .append({
+        kind: 'End',
+        endedAt: new Date(clock.now()).toISOString(),
+        state: this.#state,
+        ...(reason === undefined ? {} : { reason }),
+        ...(problem === undefined ? {} : { problem }),
+        segments: segments?.count ?? 0,
+        ...this.#transcript?.summary(),
+      })
+      .catch((error: unknown) => this.#fail('the recording could not be ended', error));
+  }
+}
+
+function toTranscript(exchange: Credentialed, { stdin }: RecordingRule, protocol: string): Transcript {
+  const subject = toSubject(exchange, protocol, stdin);
+  return exchange.action.kind === 'portForward'
+    ? new PortForwardTranscript(subject)
+    : new CastTranscript({ subject, stdin });
+}

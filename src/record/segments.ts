@@ -1,0 +1,193 @@
+// Writes a transcript's lines as a row of small files. Lines go to the open segment as soon as the disk takes them; a
+// segment is closed when it is old or large enough, and then named in the manifest. What waits in memory is counted, so
+// that whoever produces lines can be slowed down.
+
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import type { Clock } from '../core/ports.ts';
+import type { Disk, OpenFile } from './disk.ts';
+import type { Manifest } from './manifest.ts';
+
+export interface SegmentOptions {
+  readonly folder: string;
+  readonly extension: string;
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+  readonly fsync: boolean;
+}
+
+export interface SegmentDeps {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly manifest: Manifest;
+  /** Called after every write, with less waiting than before. */
+  readonly onWritten: () => void;
+  /** Called once. Nothing is written after it. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+interface Segment {
+  readonly name: string;
+  readonly file: OpenFile;
+  readonly hash: Hash;
+  bytes: number;
+  due: boolean;
+  readonly cancel: () => void;
+}
+
+export class Segments {
+  readonly #deps: SegmentDeps;
+  readonly #options: SegmentOptions;
+  #queue: Buffer[] = [];
+  #pending = 0;
+  #written = 0;
+  #count = 0;
+  #segment: Segment | undefined;
+  #running: Promise<void> | undefined;
+  #closing = false;
+  #failed = false;
+
+  constructor(deps: SegmentDeps, options: SegmentOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Bytes that the disk has not taken yet. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  get bytes(): number {
+    return this.#written;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whole lines. They are never divided between segments. */
+  append(lines: string): void {
+    if (lines === '' || this.#failed || this.#closing) return;
+    const bytes = Buffer.from(lines);
+    this.#queue.push(bytes);
+    this.#pending += bytes.length;
+    this.#start();
+  }
+
+  /** Writes what waits and closes the segment. Settles in any case; onFailed has told if it could not. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#start();
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  /** Gives up: what waits is dropped. */
+  abandon(): void {
+    this.#failed = true;
+    this.#drop();
+  }
+
+  #start(): void {
+    if (this.#running !== undefined || this.#failed) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      // What came while the last step was found to be the last.
+      if (this.#hasWork()) this.#start();
+    });
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || (this.#segment !== undefined && (this.#segment.due || this.#closing));
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (await this.#step());
+    } catch (error) {
+      const isFirst = !this.#failed;
+      this.#failed = true;
+      this.#drop();
+      if (isFirst) this.#deps.onFailed(error);
+    }
+    if (this.#failed) await this.#letGo();
+  }
+
+  /** One write or one closing; false when there is nothing to do. */
+  async #step(): Promise<boolean> {
+    if (this.#failed) return false;
+    if (this.#queue.length > 0) {
+      await this.#write((this.#segment ??= await this.#open()));
+      return true;
+    }
+    const segment = this.#segment;
+    if (segment === undefined || !(segment.due || this.#closing)) return false;
+    await this.#close(segment);
+    return true;
+  }
+
+  async #open(): Promise<Segment> {
+    const { clock, disk } = this.#deps;
+    const { folder, extension, maxAgeMs } = this.#options;
+    this.#count += 1;
+    const name = `${String(this.#count).padStart(8, '0')}.${extension}`;
+    const file = await disk.create(folder, name);
+    const cancel = clock.after(maxAgeMs, () => {
+      segment.due = true;
+      this.#start();
+    });
+    const segment: Segment = { name, file, hash: createHash('sha256'), bytes: 0, due: false, cancel };
+    return segment;
+  }
+
+  async #write(segment: Segment): Promise<void> {
+    const lines = this.#take(this.#options.maxBytes - segment.bytes);
+    await segment.file.append(lines);
+    let bytes = 0;
+    for (const line of lines) {
+      segment.hash.update(line);
+      bytes += line.length;
+    }
+    segment.bytes += bytes;
+    this.#written += bytes;
+    // After abandon() nothing waits any more.
+    this.#pending = Math.max(0, this.#pending - bytes);
+    if (segment.bytes >= this.#options.maxBytes || segment.due) await this.#close(segment);
+    this.#deps.onWritten();
+  }
+
+  /** Lines for what is left of a segment: one at least, and no more than fit. */
+  #take(room: number): readonly Buffer[] {
+    let count = 0;
+    let bytes = 0;
+    for (const line of this.#queue) {
+      bytes += line.length;
+      if (count > 0 && bytes > room) break;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #close(segment: Segment): Promise<void> {
+    const { clock, disk, manifest } = this.#deps;
+    const { folder, fsync } = this.#options;
+    const { name: file, bytes, hash } = segment;
+    segment.cancel();
+    await segment.file.close(fsync);
+    this.#segment = undefined;
+    if (fsync) await disk.syncFolder(folder);
+    const closedAt = new Date(clock.now()).toISOString();
+    await manifest.append({ kind: 'Segment', file, bytes, sha256: hash.digest('hex'), closedAt });
+  }
+
+  async #letGo(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    await segment?.file.close(false).catch(() => undefined);
+  }
+
+  #drop(): void {
+    this.#segment?.cancel();
+    this.#queue = [];
+    this.#pending = 0;
+  }
+}
