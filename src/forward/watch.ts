@@ -59,8 +59,10 @@ export class Watch {
   }
 
   #arm(now: number): () => void {
-    let next = Infinity;
-    for (const [at] of this.#ends()) if (at < next) next = at;
+    // Without a list: this runs for every request, the list only for one that has reached a limit.
+    const { answerMs, idleMs, absoluteMs, expiresAt } = this.#limits;
+    const answerBy = this.#answered ? Infinity : this.#startedAt + answerMs;
+    const next = Math.min(answerBy, this.#startedAt + absoluteMs, this.#activeAt + idleMs, expiresAt);
     return this.#clock.after(Math.max(1, next - now), () => this.#look());
   }
 

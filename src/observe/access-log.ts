@@ -8,45 +8,59 @@ import { toActionName } from './long-running.ts';
 /** Refusals with a 5xx code are warnings and show their cause; an unforeseen error is an error; the rest is info. */
 export const createAccessLog =
   ({ log }: { readonly log: Log }): Observer =>
-  (received) => {
-    const startedAt = performance.now();
-    let known: Evidence = received;
-    const toLine = (ending: Ending): LogFields => ({
-      auditId: received.auditId,
-      ...toFields(known),
+  (received) =>
+    new AccessLine(log, received);
+
+/** A class, because its methods are made once and not for every exchange. */
+class AccessLine implements Observation {
+  readonly #log: Log;
+  readonly #startedAt = performance.now();
+  #known: Evidence;
+
+  constructor(log: Log, received: Evidence) {
+    this.#log = log;
+    this.#known = received;
+  }
+
+  received(evidence: Evidence): undefined {
+    this.#known = evidence;
+  }
+
+  found(evidence: Evidence): void {
+    this.#known = evidence;
+  }
+
+  started(): void {
+    // The line comes at the end.
+  }
+
+  complete(ending: Ending): void {
+    const { fault } = ending;
+    const line = this.#toLine(ending);
+    if (fault === undefined || fault.code < 500) this.#log.info(line, 'exchange');
+    else this.#log.warn({ ...line, cause: fault.cause }, 'exchange failed');
+  }
+
+  panic(error: unknown, ending: Ending): void {
+    this.#log.error({ ...this.#toLine(ending), error }, 'exchange ended by an unforeseen error');
+  }
+
+  #toLine(ending: Ending): LogFields {
+    const evidence = this.#known;
+    return {
+      auditId: evidence.auditId,
+      sourceIPs: evidence.peer.sourceIPs,
+      method: evidence.method,
+      action: toActionName(evidence),
+      user: 'authentication' in evidence ? evidence.authentication.user.name : undefined,
+      node: 'node' in evidence ? evidence.node : undefined,
+      credential: 'credential' in evidence ? evidence.credential.name : undefined,
       code: ending.code,
-      durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
+      durationMs: Math.round((performance.now() - this.#startedAt) * 100) / 100,
       bytesSent: ending.bytesSent,
       bytesReceived: ending.bytesReceived,
       endReason: ending.reason,
       fault: ending.fault?.message,
-    });
-    return {
-      received: (evidence) => {
-        known = evidence;
-        return undefined;
-      },
-      found: (evidence) => {
-        known = evidence;
-      },
-      started: () => undefined,
-      complete: (ending) => {
-        const { fault } = ending;
-        if (fault === undefined || fault.code < 500) log.info(toLine(ending), 'exchange');
-        else log.warn({ ...toLine(ending), cause: fault.cause }, 'exchange failed');
-      },
-      panic: (error, ending) =>
-        log.error({ ...toLine(ending), error }, 'exchange ended by an unforeseen error'),
-    } satisfies Observation;
-  };
-
-function toFields(evidence: Evidence): LogFields {
-  return {
-    sourceIPs: evidence.peer.sourceIPs,
-    method: evidence.method,
-    action: toActionName(evidence),
-    user: 'authentication' in evidence ? evidence.authentication.user.name : undefined,
-    node: 'node' in evidence ? evidence.node : undefined,
-    credential: 'credential' in evidence ? evidence.credential.name : undefined,
-  };
+    };
+  }
 }

@@ -59,8 +59,13 @@ const createStandardOutput = () =>
     process.once('exit', flush);
   });
 
-/** Errors lose their text in JSON unless they are taken apart. */
-function toPrintable(fields: LogFields): Record<string, unknown> {
+/** Errors lose their text in JSON unless they are taken apart. Fields without one are printed as they are. */
+function toPrintable(fields: LogFields): LogFields {
+  for (const key in fields) if (fields[key] instanceof Error) return withoutErrors(fields);
+  return fields;
+}
+
+function withoutErrors(fields: LogFields): LogFields {
   const printable: Record<string, unknown> = {};
   for (const key in fields) {
     const value = fields[key];
