@@ -3,6 +3,7 @@
 import type { GatewayConfiguration, ListenerConfiguration } from './core/configuration.ts';
 import type { Fault } from './core/fault.ts';
 import type { Clock } from './core/ports.ts';
+import type { Refused } from './listen/accept.ts';
 import type { Listener } from './listen/server.ts';
 import type { Audit } from './observe/audit/audit.ts';
 import type { GatewayLog } from './observe/log.ts';
@@ -83,9 +84,10 @@ class RunningGateway implements Gateway {
       log: foundation.log,
       live: this.#live,
       beside: app,
-      onRefused: (fault: Fault) => {
+      onRefused: (fault: Fault, refused: Refused) => {
         foundation.metrics.refused(fault.code);
-        foundation.log.info({ code: fault.code, fault: fault.message }, 'refused before it was a request');
+        const fields = { ...refused, code: fault.code, fault: fault.message };
+        foundation.log.info(fields, 'refused before it was a request');
       },
       onReceived: (received: Parameters<typeof handle>[1]) => {
         handle(this.#composed.line, received).catch((error: unknown) => {

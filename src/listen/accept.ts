@@ -29,10 +29,17 @@ export interface AcceptPorts {
   readonly onReceived: (received: Received) => void;
   /** Answers health checks. Without it they are requests like any other. */
   readonly beside?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
-  /** Told of refusals that never reach the line, for metrics. */
-  readonly onRefused?: ((fault: Fault) => void) | undefined;
+  /** Told of refusals that never reach the line, for metrics and the log. */
+  readonly onRefused?: ((fault: Fault, refused: Refused) => void) | undefined;
   readonly sourcesOf: (peerAddress: string, headers: HeaderLines) => SourceIPs;
   readonly isDraining: () => boolean;
+}
+
+/** All that is known of a request that never reaches the line. */
+export interface Refused {
+  /** What the answer says, where there is one. */
+  readonly auditId: string;
+  readonly sourceIPs: SourceIPs;
 }
 
 export interface Acceptor {
@@ -79,7 +86,8 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
       connection.stop();
       // An earlier request of this connection still waits for its answer, into which this one would be written.
       if (amid) {
-        ports.onRefused?.(new Fault('BadRequest', 'an upgrade must not follow an unanswered request'));
+        const fault = new Fault('BadRequest', 'an upgrade must not follow an unanswered request');
+        ports.onRefused?.(fault, toRefused(received));
         socket.destroy();
         return;
       }
@@ -103,8 +111,9 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     malformed: (connection, fault) => {
       // The parser repeats itself with every packet that follows.
       if (connection.closing) return;
-      ports.onRefused?.(fault);
-      answerMalformed(connection, fault, ports.clock);
+      const auditId = answerMalformed(connection, fault, ports.clock);
+      // Its head cannot be read, or not be trusted: nobody but the TCP peer is known.
+      ports.onRefused?.(fault, { auditId, sourceIPs: [connection.peerAddress] });
     },
   };
 }
@@ -132,21 +141,26 @@ function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): R
 
 /** Refuses a request that never reaches the line. */
 function turnAway(ports: AcceptPorts, connection: Connection, received: Received, fault: Fault): void {
-  ports.onRefused?.(fault);
+  ports.onRefused?.(fault, toRefused(received));
   if (fault.headers['connection'] === 'close') connection.stop();
   refuse(received, fault, ports.clock);
 }
 
-function answerMalformed(connection: Connection, fault: Fault, clock: Clock): void {
+const toRefused = ({ auditId, peer }: Received): Refused => ({ auditId, sourceIPs: peer.sourceIPs });
+
+/** Returns the audit id that the answer has. */
+function answerMalformed(connection: Connection, fault: Fault, clock: Clock): string {
   const { socket } = connection;
   connection.stop();
   const [current, ...others] = connection.unanswered;
-  if (current === undefined) sendRaw(socket, randomUUID(), false, toStatusAnswer(fault), clock);
+  const auditId = current?.auditId ?? randomUUID();
+  if (current === undefined) sendRaw(socket, auditId, false, toStatusAnswer(fault), clock);
   else if (others.length === 0 && isUnfinished(current)) {
     // Its body is what is malformed, and nothing of an answer has been sent.
     refuse(current, fault, clock);
     current.lifetime.end('protocolError');
   } else connection.closeWhenIdle(); // What came before it, well-formed, still gets its answers.
+  return auditId;
 }
 
 const isUnfinished = ({ reply }: Received): boolean =>

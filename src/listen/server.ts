@@ -11,6 +11,7 @@ import { createServer } from 'node:net';
 import type { Received } from '../core/exchange.ts';
 import type { Fault } from '../core/fault.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import type { Refused } from './accept.ts';
 import { createAcceptor } from './accept.ts';
 import type { Connection } from './connection.ts';
 import { createDoors } from './doors.ts';
@@ -31,7 +32,7 @@ export interface ListenerPorts {
   /** Answers GET and HEAD of /livez, /readyz and /healthz. It must answer. */
   readonly beside?: (request: IncomingMessage, response: ServerResponse) => void;
   /** Told of every refusal that never reaches the line: malformed, oversized, too slow, draining. */
-  readonly onRefused?: (fault: Fault) => void;
+  readonly onRefused?: (fault: Fault, refused: Refused) => void;
 }
 
 export interface Listener {

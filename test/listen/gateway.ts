@@ -6,6 +6,7 @@ import { connect } from 'node:tls';
 import type { TestContext } from 'node:test';
 import type { Received } from '../../src/core/exchange.ts';
 import type { Fault } from '../../src/core/fault.ts';
+import type { Refused } from '../../src/listen/accept.ts';
 import { systemClock } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { sendAnswer } from '../../src/listen/answer.ts';
@@ -57,6 +58,8 @@ export interface TestListener {
   readonly log: KeptLog;
   readonly received: Received[];
   readonly refused: Fault[];
+  /** What else was told of each of them. */
+  readonly refusedFrom: Refused[];
   /** Opens a TLS connection; resolves when its handshake is complete. */
   open(options?: ConnectionOptions): Promise<TLSSocket>;
   /** Sends `bytes` on a connection of its own and resolves with everything that comes until it is closed. */
@@ -75,6 +78,7 @@ export async function startListener(
 ): Promise<TestListener> {
   const received: Received[] = [];
   const refused: Fault[] = [];
+  const refusedFrom: Refused[] = [];
   const live = createLiveExchanges();
   const log = createKeptLog();
   const answer = ports.onReceived ?? sayOk;
@@ -83,7 +87,10 @@ export async function startListener(
       clock: systemClock,
       log,
       live,
-      onRefused: (fault) => refused.push(fault),
+      onRefused: (fault, from) => {
+        refused.push(fault);
+        refusedFrom.push(from);
+      },
       ...ports,
       onReceived: (exchange) => {
         received.push(exchange);
@@ -113,7 +120,7 @@ export async function startListener(
     socket.write(bytes, 'latin1');
     return answered;
   };
-  return { listener, port, live, log, received, refused, open, say };
+  return { listener, port, live, log, received, refused, refusedFrom, open, say };
 }
 
 /** Everything that comes until the connection is closed, by whichever means. */

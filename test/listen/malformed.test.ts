@@ -96,6 +96,9 @@ describe('a malformed request', () => {
       assert.deepEqual([status.kind, status.code], ['Status', code]);
       assert.deepEqual(gateway.received, []);
       assert.equal(gateway.refused[0]?.code, code);
+      // What the log needs to tell whose answer this was.
+      const from = { auditId: answer.headers.get('audit-id'), sourceIPs: ['127.0.0.1'] };
+      assert.deepEqual(gateway.refusedFrom, [from]);
       assert.equal(gateway.live.count, 0);
     });
   }
