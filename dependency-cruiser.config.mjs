@@ -2,7 +2,7 @@
 
 const STAGES = ['identify', 'resolve', 'authorize', 'locate', 'credential', 'observe', 'answer'];
 const EDGES = ['listen', 'forward'];
-const LEAVES = ['wire', 'inventory', 'kube', 'kubectl', 'pki', 'outbound'];
+const LEAVES = ['wire', 'inventory', 'kube', 'kubectl', 'pki', 'outbound', 'cel'];
 const SURFACES = ['admin'];
 const any = (folders) => `^src/(${folders.join('|')})/`;
 
@@ -67,7 +67,11 @@ export default {
       layer(surface, ['core', ...LEAVES], 'a surface is handed the rest as ports'),
     ),
     layer('gateway', ['core'], 'the line is given its stages'),
-    layer('config', ['core'], 'configuration knows no stage'),
+    layer(
+      'config',
+      ['core', 'cel'],
+      'configuration knows no stage; it compiles expressions to report their errors',
+    ),
     {
       name: 'stages-open-no-sockets',
       severity: 'error',
@@ -89,6 +93,8 @@ export default {
     onlyIn('prom-client', '^src/observe/metrics/'),
     onlyIn('pino', '^src/observe/log.ts$'),
     onlyIn('@peculiar/x509', '^src/pki/'),
+    onlyIn('@marcbachmann/cel-js', '^src/cel/compile.ts$'),
+    onlyIn('re2js', '^src/cel/regex.ts$'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
