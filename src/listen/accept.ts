@@ -66,7 +66,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
   return {
     request: (connection, request, response) => {
       // What follows the last answer of a connection is not read as a request (RFC 9112 §9.6).
-      if (connection.closing) return;
+      if (connection.closing || !connection.socket.writable) return;
       const received = toReceived(ports, connection, { kind: 'http', request, response });
       const fault = findHeadFault(request, received.headers, limits) ?? findCrowd(connection, limits);
       follow(connection, received, request, response, ports.clock);

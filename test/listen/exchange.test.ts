@@ -20,6 +20,7 @@ const GET = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n';
 const UPGRADE = 'GET /exec HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const SPDY =
   'POST /exec HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n';
+const BODY_CHUNK = 'x'.repeat(100_000);
 const FORBIDDEN = new Fault('Forbidden', 'bob & <b>alice</b> may not');
 
 const ended = (received: Received): Promise<EndReason> =>
@@ -341,6 +342,29 @@ describe('an answer of the gateway', () => {
     received.reply.response.write('some');
     refuse(received, FORBIDDEN);
     assert.ok(!(await answered).includes('Status'));
+  });
+
+  it('reaches a client that sends its body first and reads then, and what follows is no request', async (t) => {
+    const gateway = await startListener(
+      t,
+      pki,
+      {},
+      { onReceived: (received) => refuse(received, FORBIDDEN) },
+    );
+    const socket = await gateway.open();
+    const write = (bytes: string): Promise<unknown> =>
+      new Promise((resolve, reject) => socket.write(bytes, (error) => (error ? reject(error) : resolve(0))));
+    await write(`POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY_CHUNK.length * 20}\r\n\r\n`);
+    await once(socket, 'readable');
+    for (let chunk = 0; chunk < 20; chunk++) await write(BODY_CHUNK);
+    await write('GET /second HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const answer = await text(socket);
+    assert.match(answer, /^HTTP\/1\.1 403 /);
+    assert.equal(answer.split('HTTP/1.1').length, 2);
+    assert.deepEqual(
+      gateway.received.map(({ target }) => target),
+      ['/x'],
+    );
   });
 
   it('reaches curl, whose large body nobody reads', async (t) => {
