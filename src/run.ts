@@ -29,7 +29,7 @@ export interface Gateway {
   /** Rejects when an address cannot be listened on. */
   start(): Promise<void>;
   /** Puts another configuration in force, or logs why it cannot be and keeps the last one. */
-  reload(configuration: GatewayConfiguration): Promise<void>;
+  reload(configuration: GatewayConfiguration): void;
   /** A configuration that could not even be loaded. The last one stays in force. */
   reloadFailed(problems: readonly object[]): void;
   /** Opens the audit log's file anew, after a logrotate. */
@@ -114,12 +114,11 @@ class RunningGateway implements Gateway {
     this.#isServing = true;
   }
 
-  async reload(next: GatewayConfiguration): Promise<void> {
+  reload(next: GatewayConfiguration): void {
     const before = this.#composed;
     try {
       const composed = composeLine(this.#foundation, next, before.keys());
       this.#updateListeners(next);
-      await composed.start();
       this.#composed = composed;
     } catch (error) {
       this.#foundation.metrics.configReload(false);
@@ -135,6 +134,8 @@ class RunningGateway implements Gateway {
     this.#configuration = next;
     this.#foundation.metrics.configReload(true);
     this.log.info({}, 'configuration reloaded');
+    // Not waited for: neither a right that is taken away nor the next reload waits for an identity provider.
+    void this.#composed.start();
   }
 
   reloadFailed(problems: readonly object[]): void {

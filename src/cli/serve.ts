@@ -61,7 +61,7 @@ async function reloadOnce(gateway: Gateway, file: string): Promise<void> {
     return;
   }
   for (const warning of loaded.warnings) gateway.log.warn({ ...warning }, 'configuration warning');
-  await gateway.reload(loaded.configuration);
+  gateway.reload(loaded.configuration);
 }
 
 function toldToStop(): Promise<void> {
