@@ -60,7 +60,7 @@ ${issuer.certificateAuthority.trim().replace(/^/gm, '        ')}
       groups: { claim: groups, prefix: "" }
 `;
 
-/** Everything at Metadata, which is all that the gateway has to tell; reads of health are left out. */
+/** Everything at Metadata, which is all that the gateway has to tell. */
 export const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
 kind: Policy
 rules:
