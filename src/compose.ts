@@ -7,6 +7,7 @@ import type { GatewayConfiguration } from './core/configuration.ts';
 import type { Answered, Received } from './core/exchange.ts';
 import type { Ending, Observer } from './core/observation.ts';
 import type { Clock } from './core/ports.ts';
+import type { RecordingState } from './core/recording.ts';
 import type { Pools } from './forward/pools.ts';
 import type { Line } from './gateway/handle.ts';
 import type { JwtAuthenticator, KeySnapshot } from './identify/jwt/authenticator.ts';
@@ -28,6 +29,7 @@ import { sendAnswer, sendRedirect } from './listen/answer.ts';
 import { refuse } from './listen/refuse.ts';
 import { createLocate } from './locate/locate.ts';
 import { createGetJson } from './outbound/http-get.ts';
+import { createRecorder } from './record/recorder.ts';
 import { createResolve } from './resolve/resolve.ts';
 
 /** What lines are built on, and what outlives each of them. */
@@ -59,15 +61,12 @@ export function composeLine(
   configuration: GatewayConfiguration,
   before?: KeySnapshot,
 ): ComposedLine {
-  const { clock, log, metrics, observer, pools, version } = foundation;
+  const { clock, observer, version } = foundation;
   const inventory = createStaticInventory(configuration.nodes);
   const tokens = composeTokens(foundation, configuration, before);
   const { authorizer, release } = composeAuthorizer(foundation, configuration);
   const credential = composeCredential(foundation, configuration);
-  const forward = createForward(
-    { clock, log, pools, credentialRejected: (code) => metrics.upstreamCredentialRejected(code) },
-    { ...configuration.forwarding, sessions: configuration.sessions },
-  );
+  const forward = composeForward(foundation, configuration);
   const { clientCertificateAuthority } = configuration.authentication;
   const line: Line = {
     observe: observer,
@@ -122,6 +121,21 @@ const composeCredential = ({ clock, log, metrics }: Foundation, configuration: G
     },
     configuration.credentialMappings,
   );
+
+function composeForward({ clock, log, pools, metrics }: Foundation, configuration: GatewayConfiguration) {
+  const { forwarding, sessions, recording } = configuration;
+  const onEnded = (state: RecordingState, bytes: number): void => metrics.recordingEnded(state, bytes);
+  return createForward(
+    {
+      clock,
+      log,
+      pools,
+      credentialRejected: (code) => metrics.upstreamCredentialRejected(code),
+      tap: recording === undefined ? undefined : createRecorder({ clock, log, onEnded }, recording),
+    },
+    { ...forwarding, sessions },
+  );
+}
 
 function composeTokens(
   { clock, log, metrics }: Foundation,

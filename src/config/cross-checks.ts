@@ -6,6 +6,7 @@ import type { Findings } from './problem.ts';
 import type { Sections } from './schema/gateway.ts';
 import type { Source } from './yaml.ts';
 import { checkMappings } from './mapping-checks.ts';
+import { checkRecording } from './recording-checks.ts';
 
 interface Checking {
   readonly source: Source;
@@ -23,6 +24,7 @@ const CHECKS: readonly Check[] = [
   checkNodeNames,
   checkNodeAddresses,
   checkMappings,
+  checkRecording,
 ];
 
 /** Runs all checks. A section that is absent could not be read, which has been told already. */

@@ -18,6 +18,7 @@ import { readAuthentication } from './read/authentication.ts';
 import { readAuthorization } from './read/authorization.ts';
 import { readAdmin, readListeners } from './read/listeners.ts';
 import { readNodes } from './read/nodes.ts';
+import { toRecording } from './read/recording.ts';
 import { check } from './schema/check.ts';
 import { SECTIONS } from './schema/gateway.ts';
 import { parseOneYaml } from './yaml.ts';
@@ -123,7 +124,8 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     sections.nodes && readNodes(sections.nodes, reading),
     sections.audit && readAudit(sections.audit, reading),
   ]);
-  const { credentials, credentialMappings, endpoints, forwarding, sessions, shutdown, log } = sections;
+  const { credentials, credentialMappings, endpoints, forwarding, sessions, recording, shutdown, log } =
+    sections;
   if (!listeners || !admin || !authentication || !authorization || !nodes || !audit) return undefined;
   if (!credentials || !credentialMappings || !endpoints || !forwarding || !sessions || !shutdown || !log) {
     return undefined;
@@ -148,6 +150,7 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     },
     sessions: toSessions(sessions),
     audit,
+    ...(recording === undefined ? {} : { recording: toRecording(recording, reading.folder) }),
     shutdown: { graceMs: shutdown.grace },
     log,
   };

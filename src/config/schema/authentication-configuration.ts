@@ -3,10 +3,9 @@
 // is refused by name and never ignored: a rule that is written and not enforced would be a hole.
 
 import { z } from 'zod';
+import { isNodeName } from '../../core/names.ts';
 import { nonEmpty } from './scalars.ts';
 import { distinct, refused, someOf, strict } from './strict.ts';
-
-export const noCel = (instead: string) => refused(`CEL expressions are not supported yet: ${instead}`);
 
 /** https, and nothing but scheme, host, port and path. Words when it is not. */
 function checkUrl(text: string): string | undefined {
@@ -43,45 +42,127 @@ const issuer = strict({
   }
 });
 
+interface Alternatives {
+  readonly claim?: string;
+  readonly prefix?: string;
+  readonly expression?: string;
+}
+
+/** Kubernetes' rules for a mapping: claim or expression, and a prefix with the one and never with the other. */
+function checkAlternatives({ claim, prefix, expression }: Alternatives, ctx: z.RefinementCtx): void {
+  const issue = (path: PropertyKey[], message: string): void =>
+    ctx.addIssue({ code: 'custom', path, message });
+  if (claim !== undefined && expression !== undefined)
+    issue(['expression'], 'cannot be set together with claim');
+  if (claim === undefined && expression === undefined) issue([], 'needs a claim or an expression');
+  if (expression !== undefined && prefix !== undefined)
+    issue(['prefix'], 'cannot be set together with expression');
+}
+
 const prefixed = strict({
-  claim: nonEmpty,
-  prefix: z.string({
-    error: (issue) => (issue.input === undefined ? 'is required with claim; it may be ""' : undefined),
-  }),
-  expression: noCel('map a claim instead'),
+  claim: nonEmpty.exactOptional(),
+  prefix: z.string().exactOptional(),
+  expression: nonEmpty.exactOptional(),
+}).superRefine((value, ctx) => {
+  checkAlternatives(value, ctx);
+  if (value.claim !== undefined && value.expression === undefined && value.prefix === undefined) {
+    ctx.addIssue({ code: 'custom', path: ['prefix'], message: 'is required with claim; it may be ""' });
+  }
 });
 
 const claimValidationRule = strict({
-  claim: nonEmpty,
-  requiredValue: z.string().prefault(''),
-  expression: noCel('require the value of a claim instead'),
-  message: refused('is only for rules with an expression, which are not supported yet'),
+  claim: nonEmpty.exactOptional(),
+  requiredValue: z.string().exactOptional(),
+  expression: nonEmpty.exactOptional(),
+  message: z.string().exactOptional(),
+}).superRefine(({ claim, requiredValue, expression, message }, ctx) => {
+  checkAlternatives({ ...(claim && { claim }), ...(expression && { expression }) }, ctx);
+  if (claim !== undefined && message !== undefined) {
+    ctx.addIssue({ code: 'custom', path: ['message'], message: 'is only for rules with an expression' });
+  }
+  if (expression !== undefined && requiredValue !== undefined) {
+    ctx.addIssue({ code: 'custom', path: ['requiredValue'], message: 'is only for rules with a claim' });
+  }
 });
+
+/** Refuses what occurs a second time under `key`. */
+const distinctBy =
+  <Key extends string>(key: Key, message: string) =>
+  (entries: readonly { readonly [K in Key]?: string }[], ctx: z.RefinementCtx): void => {
+    entries.forEach((entry, index) => {
+      if (entry[key] === undefined || entries.findIndex((other) => other[key] === entry[key]) === index)
+        return;
+      ctx.addIssue({ code: 'custom', path: [index, key], message });
+    });
+  };
+
+const extra = strict({ key: extraKey(), valueExpression: nonEmpty });
 
 const jwt = strict({
   issuer,
   claimValidationRules: z
     .array(claimValidationRule)
-    .superRefine((rules, ctx) => {
-      rules.forEach(({ claim }, index) => {
-        if (rules.findIndex((rule) => rule.claim === claim) === index) return;
-        ctx.addIssue({
-          code: 'custom',
-          path: [index, 'claim'],
-          message: 'another rule is about this claim already',
-        });
-      });
-    })
+    .superRefine(distinctBy('claim', 'another rule is about this claim already'))
+    .superRefine(distinctBy('expression', 'another rule has this expression already'))
     .prefault([]),
   claimMappings: strict({
     username: prefixed,
     groups: prefixed.exactOptional(),
-    uid: strict({ claim: nonEmpty, expression: noCel('map a claim instead') }).exactOptional(),
-    extra: refused('CEL expressions are not supported yet: extra attributes cannot be mapped'),
+    uid: strict({ claim: nonEmpty.exactOptional(), expression: nonEmpty.exactOptional() })
+      .superRefine(checkAlternatives)
+      .exactOptional(),
+    extra: z.array(extra).superRefine(distinctBy('key', 'another entry has this key already')).prefault([]),
   }),
-  userValidationRules: refused(
-    'CEL expressions are not supported yet: user validation rules cannot be enforced',
-  ),
+  userValidationRules: z
+    .array(strict({ expression: nonEmpty, message: z.string().exactOptional() }))
+    .superRefine(distinctBy('expression', 'another rule has this expression already'))
+    .prefault([]),
+});
+
+const EXTRA_PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
+
+/** Words for a key that Kubernetes would not take: apimachinery IsDomainPrefixedPath, and reserved domains. */
+function checkExtraKey(key: string): string | undefined {
+  const slash = key.indexOf('/');
+  const domain = key.slice(0, Math.max(slash, 0));
+  const path = key.slice(slash + 1);
+  if (slash < 0 || !isNodeName(domain.toLowerCase()) || !EXTRA_PATH.test(path)) {
+    return 'must be a path below a domain, such as example.org/tenant';
+  }
+  if (key !== key.toLowerCase()) return 'must be in lower case';
+  for (const reserved of ['k8s.io', 'kubernetes.io']) {
+    if (domain === reserved || domain.endsWith(`.${reserved}`))
+      return `must not be below ${reserved}, which is reserved`;
+  }
+  return undefined;
+}
+
+function extraKey() {
+  return nonEmpty.superRefine((key, ctx) => {
+    const message = checkExtraKey(key);
+    if (message !== undefined) ctx.addIssue({ code: 'custom', message });
+  });
+}
+
+const anonymous = strict({
+  enabled: z.boolean(),
+  conditions: z
+    .array(
+      strict({
+        path: nonEmpty.regex(/^\/[^?#\s]*$/, {
+          error: 'must be a path that begins with "/", without query or fragment: it is compared as it is',
+        }),
+      }),
+    )
+    .prefault([]),
+}).superRefine(({ enabled, conditions }, ctx) => {
+  if (!enabled && conditions.length > 0) {
+    ctx.addIssue({ code: 'custom', path: ['conditions'], message: 'are only for enabled: true' });
+  }
+  if (enabled && conditions.length === 0) {
+    const message = 'is required: anonymous access to every path is not offered';
+    ctx.addIssue({ code: 'custom', path: ['conditions'], message });
+  }
 });
 
 const MAX_ISSUERS = 64;
@@ -107,10 +188,5 @@ export const authenticationConfigurationFile = strict({
       }
     })
     .prefault([]),
-  anonymous: strict({
-    enabled: z.literal(false, {
-      error: 'anonymous access is not supported: every request needs an identity',
-    }),
-    conditions: refused('anonymous access is not supported: every request needs an identity'),
-  }).exactOptional(),
+  anonymous: anonymous.exactOptional(),
 });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AUDIT_MODES, LOG_LEVELS } from '../../core/configuration.ts';
 import { authentication, authorization } from './access.ts';
 import { credentialMappings, credentials, endpoints, forwarding, nodes, sessions } from './kubelets.ts';
+import { recording } from './recording.ts';
 import { count, duration, fileName, quantity } from './scalars.ts';
 import { admin, listeners } from './serving.ts';
 import { strict } from './strict.ts';
@@ -58,6 +59,7 @@ export const SECTIONS = {
   forwarding,
   sessions,
   audit,
+  recording,
   shutdown: strict({
     grace: duration('0s', '24h')
       .prefault('30s')

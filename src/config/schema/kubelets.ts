@@ -14,7 +14,7 @@ import {
   nodeName,
   nonEmpty,
 } from './scalars.ts';
-import { distinct, someOf, strict } from './strict.ts';
+import { anyOf, distinct, someOf, strict } from './strict.ts';
 
 export const nodes = someOf(
   strict({
@@ -62,9 +62,6 @@ export const credentials = someOf(
   }),
   'credential',
 ).describe('What the gateway can show to kubelets. The files are read again when they change.');
-
-const anyOf = <Item extends z.ZodType>(item: Item) =>
-  z.array(item).min(1, { error: 'matches nothing when empty; leave it out to match any' }).exactOptional();
 
 export const credentialMappings = someOf(
   strict({

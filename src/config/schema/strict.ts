@@ -25,6 +25,10 @@ export const refused = (message: string) => z.never({ error: message }).exactOpt
 export const someOf = <Item extends z.ZodType>(item: Item, what: string) =>
   z.array(item).min(1, { error: `must name at least one ${what}` });
 
+/** A list of a rule, which matches when it holds what is asked about. Absent: any. */
+export const anyOf = <Item extends z.ZodType>(item: Item) =>
+  z.array(item).min(1, { error: 'matches nothing when empty; leave it out to match any' }).exactOptional();
+
 /** A list without repetitions. */
 export const distinct = (what: string) => (ctx: z.core.ParsePayload<readonly string[]>) => {
   ctx.value.forEach((value, index) => {

@@ -100,6 +100,21 @@ export const CATALOG = {
     help: 'Audit events lost: the buffer was full, or a write failed until the gateway stopped.',
     labels: { sink: SINK },
   },
+  recordings: {
+    type: 'counter',
+    name: 'kubelet_gateway_session_recordings_total',
+    help: 'Recordings that have ended.',
+    labels: {
+      state:
+        '`complete`; `incomplete`: something that passed is not in it; `failed`: it could not be begun or stored',
+    },
+  },
+  recordingBytes: {
+    type: 'counter',
+    name: 'kubelet_gateway_session_recording_bytes_total',
+    help: 'Bytes written to the segments of recordings, counted when they end.',
+    labels: {},
+  },
   configReloads: {
     type: 'counter',
     name: 'kubelet_gateway_config_reloads_total',

@@ -3,6 +3,8 @@
 
 import type { Decision } from '../../core/decision.ts';
 import type { Evidence, Observation, Observer } from '../../core/observation.ts';
+import { RECORDING_STATES } from '../../core/recording.ts';
+import type { RecordingState } from '../../core/recording.ts';
 import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
 import type { TlsProblem } from '../../outbound/dial-faults.ts';
 import { isLongRunning, toActionName } from '../long-running.ts';
@@ -30,6 +32,8 @@ export interface Metrics {
   auditEvents(sink: Sink, count: number): void;
   auditErrors(sink: Sink, count: number): void;
   auditDropped(sink: Sink, count: number): void;
+  /** A recording has ended, and so many bytes were written of it. */
+  recordingEnded(state: RecordingState, bytes: number): void;
   configReload(isSuccess: boolean): void;
   /** `credential`: its name in the configuration. */
   credentialStale(credential: string, isStale: boolean): void;
@@ -46,6 +50,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
     for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
   }
+  for (const state of RECORDING_STATES) registry.add('recordings', { state }, 0);
   return {
     observer: () => new ExchangeCount(registry),
     sar: {
@@ -63,6 +68,10 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
     auditErrors: (sink, count) => registry.add('auditErrors', { sink }, count),
     auditDropped: (sink, count) => registry.add('auditDropped', { sink }, count),
+    recordingEnded: (state, bytes) => {
+      registry.add('recordings', { state }, 1);
+      registry.add('recordingBytes', {}, bytes);
+    },
     configReload: (isSuccess) => {
       registry.add('configReloads', { result: toResult(isSuccess) }, 1);
       registry.set('configLastReloadSuccessful', {}, isSuccess ? 1 : 0);

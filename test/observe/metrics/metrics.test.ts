@@ -207,6 +207,22 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 1,
     },
   ],
+  recordings: [
+    {
+      what: 'a recording',
+      run: (metrics) => metrics.recordingEnded('complete', 1200),
+      series: 'session_recordings_total{state="complete"}',
+      value: 1,
+    },
+  ],
+  recordingBytes: [
+    {
+      what: 'a recording',
+      run: (metrics) => metrics.recordingEnded('complete', 1200),
+      series: 'session_recording_bytes_total',
+      value: 1200,
+    },
+  ],
   configReloads: [
     {
       what: 'a reload that failed',
@@ -274,6 +290,7 @@ describe('metrics', () => {
 
 /** All label names there are. A new one is a decision: nothing of a user, nothing that a client makes up. */
 const LABELS = [
+  'state',
   'code',
   'action',
   'direction',

@@ -1,0 +1,47 @@
+// The part of GatewayConfiguration that is about recording sessions.
+
+import { z } from 'zod';
+import { RECORDED_ACTIONS, RECORDING_MODES } from '../../core/recording.ts';
+import { duration, fileName, nodeName, nonEmpty, quantity } from './scalars.ts';
+import { anyOf, someOf, strict } from './strict.ts';
+
+const STDIN = ['off', 'on'] as const;
+
+export const recording = strict({
+  directory: fileName.describe('Folder of the recordings, made if absent; each recording is a folder in it.'),
+  segment: strict({
+    maxAge: duration('100ms', '1h')
+      .prefault('1s')
+      .describe('Age at which a segment is closed: what a gateway that dies can lose of the proof.'),
+    maxSize: quantity('4Ki', '1Gi').prefault('1Mi').describe('Size at which a segment is closed.'),
+  })
+    .prefault({})
+    .describe('The files that a recording consists of.'),
+  fsync: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Flush every segment and its entry in the manifest to the disk, so that they survive a power loss.',
+    ),
+  rules: someOf(
+    strict({
+      users: anyOf(nonEmpty).describe('User names. Absent: any.'),
+      groups: anyOf(nonEmpty).describe('Groups, of which the user must be in one. Absent: any.'),
+      nodes: anyOf(nodeName).describe('Node names. Absent: any.'),
+      namespaces: anyOf(nonEmpty).describe('Namespaces of the pod. Absent: any.'),
+      actions: anyOf(z.enum(RECORDED_ACTIONS)).describe('Actions. Absent: any of them.'),
+      mode: z
+        .enum(RECORDING_MODES)
+        .describe(
+          'required: a session that cannot be recorded is refused or ended, and so is one whose input two servers could read differently. best-effort: a recording that fails is given up, logged and counted. off: not recorded.',
+        ),
+      stdin: z
+        .enum(STDIN)
+        .prefault('off')
+        .describe('Whether what the client types and sends is recorded, passwords included.'),
+    }),
+    'rule',
+  ).describe('Who is recorded. The first rule whose lists all match decides; without one nobody is.'),
+})
+  .optional()
+  .describe('Recording of exec, attach, run and port forwarding. Without this section nothing is recorded.');
