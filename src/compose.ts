@@ -76,6 +76,7 @@ export function composeLine(
           ? undefined
           : createCertificateAuthenticator({ clock }, { clientCA: clientCertificateAuthority }),
       token: tokens.issuers.length === 0 ? undefined : tokens.authenticate,
+      anonymousPaths: new Set(configuration.authentication.issuers.anonymous?.paths),
     }),
     resolve: createResolve({
       endpoints: new Set(configuration.endpoints.enabled),

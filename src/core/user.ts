@@ -4,7 +4,7 @@ export interface User {
   readonly name: string;
   /** Empty when the authenticator knows none. */
   readonly uid: string;
-  /** Includes `system:authenticated`. */
+  /** Includes `system:authenticated`, but for the anonymous. */
   readonly groups: readonly string[];
   readonly extra: Readonly<Record<string, readonly string[]>>;
 }
@@ -12,10 +12,18 @@ export interface User {
 /** The group that every authenticated user is in. */
 export const SYSTEM_AUTHENTICATED = 'system:authenticated';
 
+/** Who comes without a credential, where that is allowed (apiserver pkg/authentication/user). */
+export const ANONYMOUS: User = {
+  name: 'system:anonymous',
+  uid: '',
+  groups: ['system:unauthenticated'],
+  extra: {},
+};
+
 /** How a user proved who they are. */
 export interface Authentication {
   readonly user: User;
-  readonly method: 'x509' | 'jwt';
+  readonly method: 'x509' | 'jwt' | 'tokenReview' | 'anonymous';
   /** When the presented credential stops being valid, in milliseconds since the epoch. */
   readonly expiresAt: number;
 }

@@ -1,8 +1,9 @@
 // The stage identify: Received → Identified. Order and meaning are the kubelet's, made strict: a client certificate
-// first, then a bearer token; what is presented and fails is 401 and never falls through; nobody is anonymous.
+// first, then a bearer token; what is presented and fails is 401 and never falls through; anonymous is
+// who has no credential at all, and only at the paths that are configured.
 //
 //   Impersonate-*, X-Remote-*         403
-//   no credential                     401
+//   no credential                     401, or anonymous
 //   one of them, or both, fails       401
 //   both, of different users          400
 //   both, of one user                 the certificate counts
@@ -11,6 +12,7 @@
 
 import type { Identified, Received } from '../core/exchange.ts';
 import type { Authentication } from '../core/user.ts';
+import { ANONYMOUS } from '../core/user.ts';
 import { refuseAssertedIdentity } from './asserted-identity.ts';
 import { readBearer } from './bearer.ts';
 import { refuseForeignPage } from './foreign-page.ts';
@@ -25,19 +27,24 @@ export interface Authenticators {
   readonly certificate: CertificateAuthenticator | undefined;
   /** Undefined: no token users; a token that is presented all the same is refused. */
   readonly token: TokenAuthenticator | undefined;
+  /** Paths, exactly as a request writes them, that need no credential. Default none. */
+  readonly anonymousPaths?: ReadonlySet<string>;
 }
 
 export type Identify = (received: Received) => Identified | Promise<Identified>;
 
 /** Throws, or rejects with, a Fault. Answers without a promise whenever nothing has to be waited for. */
-export function createIdentify({ certificate, token }: Authenticators): Identify {
+export function createIdentify({ certificate, token, anonymousPaths = new Set() }: Authenticators): Identify {
   return (received) => {
     refuseAssertedIdentity(received.headers);
     const bearer = readBearer(received.headers);
     const presented = received.peer.certificate;
     const byCertificate = presented === undefined ? undefined : (certificate ?? refuseCertificate)(presented);
     if (bearer === undefined) {
-      if (byCertificate === undefined) throw unauthorized('the request has no credential');
+      if (byCertificate === undefined) {
+        if (!anonymousPaths.has(pathOf(received.target))) throw unauthorized('the request has no credential');
+        return { ...received, authentication: { user: ANONYMOUS, method: 'anonymous', expiresAt: NEVER } };
+      }
       refuseForeignPage(received);
       return { ...received, authentication: byCertificate };
     }
@@ -50,6 +57,14 @@ export function createIdentify({ certificate, token }: Authenticators): Identify
       : { ...received, authentication: agreed(byCertificate, byToken) };
   };
 }
+
+/** What stands before the query; another spelling of a path is another path here. */
+function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query < 0 ? target : target.slice(0, query);
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER;
 
 function agreed(byCertificate: Authentication | undefined, byToken: Authentication): Authentication {
   if (byCertificate === undefined) return byToken;

@@ -5,9 +5,9 @@
 import type { ClaimMapping, JwtIssuer } from '../../core/authentication-configuration.ts';
 import type { User } from '../../core/user.ts';
 import { CREDENTIAL_ID, nameProblem, withAuthenticated } from '../names.ts';
-import { unauthorized } from '../refusals.ts';
-
-export type Claims = Readonly<Record<string, unknown>>;
+import type { Claims } from './claim.ts';
+import { own, refuseDistributed, refused } from './claim.ts';
+import { createExpressions } from './expressions.ts';
 
 export interface ClaimRules {
   readonly issuer: JwtIssuer;
@@ -15,25 +15,45 @@ export interface ClaimRules {
   readonly allowSystemNames: boolean;
 }
 
+/** Throws a Fault (Unauthorized) when the claims name no user, or one that is not accepted. */
+export type ToUser = (claims: Claims) => User;
+
 // One @, and nothing that a reader could take for another character. Addresses beyond ASCII (RFC 6531) are refused.
 const EMAIL =
   /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 
-/** Throws a Fault (Unauthorized) when the claims name no user, or one that is not accepted. */
-export function toUser(claims: Claims, { issuer, allowSystemNames }: ClaimRules): User {
-  for (const { claim, requiredValue } of issuer.claimValidationRules) {
-    if (own(claims, claim) !== requiredValue) throw refused(`its claim ${claim} has not the required value`);
-  }
+/** Throws an Error when an expression does not compile, which it does in a configuration that was read. */
+export function createToUser({ issuer, allowSystemNames }: ClaimRules): ToUser {
   const { username, groups, uid } = issuer.claimMappings;
+  const expressions = createExpressions(issuer);
   const accept = (what: string, name: string): string => accepted(what, name, allowSystemNames);
-  return {
-    name: accept('user name', toUserName(claims, username)),
-    uid: uid === undefined ? '' : toUid(claims, uid.claim),
-    groups: withAuthenticated(
-      groups === undefined ? [] : toGroups(claims, groups).map((group) => accept('group', group)),
-    ),
-    extra: toExtra(claims),
+  return (claims) => {
+    for (const rule of issuer.claimValidationRules) {
+      if ('expression' in rule || own(claims, rule.claim) === rule.requiredValue) continue;
+      throw refused(`its claim ${rule.claim} has not the required value`);
+    }
+    const values = expressions.of(claims);
+    if (expressions.nameFromEmail) checkPlainEmail(own(claims, 'email'));
+    const name = 'expression' in username ? values.name() : toUserName(claims, username);
+    const ofGroups =
+      groups === undefined ? [] : 'expression' in groups ? values.groups() : toGroups(claims, groups);
+    const user = {
+      name: accept('user name', name),
+      uid: uid === undefined ? '' : 'expression' in uid ? values.uid() : toUid(claims, uid.claim),
+      groups: ofGroups.map((group) => accept('group', group)),
+      extra: { ...values.extra(), ...toExtra(claims) },
+    };
+    values.checkClaims();
+    expressions.checkUser(user);
+    return { ...user, groups: withAuthenticated(user.groups) };
   };
+}
+
+/** What an expression makes a name of is held to the same rule as a claim that is one: no second @, no look-alikes. */
+function checkPlainEmail(email: unknown): void {
+  if (email !== undefined && (typeof email !== 'string' || !EMAIL.test(email))) {
+    throw refused('its claim email is not a plain e-mail address');
+  }
 }
 
 function toUserName(claims: Claims, { claim, prefix }: ClaimMapping): string {
@@ -52,7 +72,7 @@ function toUserName(claims: Claims, { claim, prefix }: ClaimMapping): string {
 function toGroups(claims: Claims, { claim, prefix }: ClaimMapping): readonly string[] {
   const value = own(claims, claim);
   if (value === undefined) {
-    refuseDistributed(claims, claim);
+    refuseDistributed(claims, (name) => name === claim);
     return [];
   }
   const groups: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -62,14 +82,6 @@ function toGroups(claims: Claims, { claim, prefix }: ClaimMapping): readonly str
     if (group === '') throw refused(`its claim ${claim} holds an empty name`);
     return prefix + group;
   });
-}
-
-/** OpenID Connect Core §5.6.2: the groups are elsewhere. To take them for none would be to guess. */
-function refuseDistributed(claims: Claims, claim: string): void {
-  const names = own(claims, '_claim_names');
-  if (typeof names === 'object' && names !== null && Object.hasOwn(names, claim)) {
-    throw refused(`its claim ${claim} is a distributed claim, which is not offered`);
-  }
 }
 
 function toUid(claims: Claims, claim: string): string {
@@ -96,8 +108,3 @@ function accepted(what: string, name: string, allowSystemNames: boolean): string
   }
   return name;
 }
-
-const own = (claims: Claims, claim: string): unknown =>
-  Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-
-const refused = (rule: string): Error => unauthorized(`the bearer token is refused: ${rule}`);

@@ -9,7 +9,7 @@ import { Fault } from '../../core/fault.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Authentication } from '../../core/user.ts';
 import { unauthorized } from '../refusals.ts';
-import { toUser } from './claims.ts';
+import { createToUser } from './claims.ts';
 import type { KeySet } from './key-set.ts';
 import type { LoadedKeys } from './loaded-keys.ts';
 
@@ -35,6 +35,7 @@ export function createIssuer(
   issuer: JwtIssuer,
   { algorithms, clockSkewMs, allowSystemNames }: IssuerOptions,
 ): VerifyToken {
+  const toUser = createToUser({ issuer, allowSystemNames });
   const attempt = (token: string, keys: LoadedKeys): Promise<Signed> =>
     verifySignature(token, keys, {
       algorithms: [...algorithms],
@@ -62,7 +63,7 @@ export function createIssuer(
     // RFC 7800: whoever holds such a token must prove to hold a key too, which nobody checks here.
     if (payload['cnf'] !== undefined) throw unauthorized('the bearer token is refused: it is bound to a key');
     const expiresAt = readTimes(payload, clock.now() + clockSkewMs);
-    const user = toUser(payload, { issuer, allowSystemNames });
+    const user = toUser(payload);
     return { authentication: { user, method: 'jwt', expiresAt }, thumbprint };
   };
 }

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JwtIssuer } from '../../../src/core/authentication-configuration.ts';
-import { toUser } from '../../../src/identify/jwt/claims.ts';
-import type { Claims } from '../../../src/identify/jwt/claims.ts';
+import type { Claims } from '../../../src/identify/jwt/claim.ts';
+import { createToUser } from '../../../src/identify/jwt/claims.ts';
 
 interface Rules {
   readonly username?: { readonly claim: string; readonly prefix: string };
@@ -18,9 +18,9 @@ const SUB = { claim: 'sub', prefix: '' };
 const GROUPS = { claim: 'groups', prefix: '' };
 const EMAIL = { claim: 'email', prefix: '' };
 
-const map = (claims: Claims, rules: Rules = {}): ReturnType<typeof toUser> => {
+const map = (claims: Claims, rules: Rules = {}): ReturnType<ReturnType<typeof createToUser>> => {
   const groups = 'groups' in rules ? rules.groups : GROUPS;
-  return toUser(claims, {
+  return createToUser({
     allowSystemNames: rules.allowSystemNames ?? false,
     issuer: {
       issuer: { url: 'https://issuer.example', audiences: ['gateway'] },
@@ -31,12 +31,12 @@ const map = (claims: Claims, rules: Rules = {}): ReturnType<typeof toUser> => {
         ...(rules.uid === undefined ? {} : { uid: rules.uid }),
       },
     },
-  });
+  })(claims);
 };
 
 const AUTHENTICATED = 'system:authenticated';
 
-describe('toUser', () => {
+describe('createToUser', () => {
   const users: readonly (readonly [string, Claims, Rules, string, readonly string[]])[] = [
     ['name and groups', { sub: 'alice', groups: ['a', 'b'] }, {}, 'alice', ['a', 'b', AUTHENTICATED]],
     ['one group as a string', { sub: 'alice', groups: 'a' }, {}, 'alice', ['a', AUTHENTICATED]],
