@@ -27,8 +27,8 @@ export interface Figures {
   readonly rssKb: Spread;
   /** CPU of each round divided by that of the first contestant in the same round. */
   readonly ratio: Spread;
-  /** The same of every round, in order. */
-  readonly ratios: readonly number[];
+  /** `cpuUs` of every round, in order. */
+  readonly cpuRounds: readonly number[];
 }
 
 export interface RoundOptions {
@@ -85,7 +85,6 @@ async function sample({ proxy, load }: Contestant, seconds: number): Promise<Sam
 
 function toFigures(name: string, samples: readonly Sample[], base: readonly Sample[]): Figures {
   const spread = (key: keyof Sample): Spread => toSpread(samples.map((each) => each[key]));
-  const ratios = samples.map((each, round) => each.cpuUs / (base[round]?.cpuUs ?? NaN));
   return {
     name,
     rounds: samples.length,
@@ -95,7 +94,7 @@ function toFigures(name: string, samples: readonly Sample[], base: readonly Samp
     p99Us: spread('p99Us'),
     megabytesPerSecond: spread('megabytesPerSecond'),
     rssKb: spread('rssKb'),
-    ratio: toSpread(ratios),
-    ratios,
+    ratio: toSpread(samples.map((each, round) => each.cpuUs / (base[round]?.cpuUs ?? NaN))),
+    cpuRounds: samples.map((each) => each.cpuUs),
   };
 }
