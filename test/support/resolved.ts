@@ -9,13 +9,7 @@ import type { Resolved } from '../../src/core/exchange.ts';
 import { HeaderLines } from '../../src/core/headers.ts';
 import { Lifetime } from '../../src/core/lifetime.ts';
 import type { ContainerName, Namespace, NodeName, PodName, PodUid } from '../../src/core/names.ts';
-import {
-  isContainerName,
-  isNamespace,
-  isNodeName,
-  isPodName,
-  isPodUid,
-} from '../../src/core/names.ts';
+import { isContainerName, isNamespace, isNodeName, isPodName, isPodUid } from '../../src/core/names.ts';
 import type { User } from '../../src/core/user.ts';
 
 const checked = <T extends string>(is: (text: string) => text is T, text: string): T => {
