@@ -32,7 +32,14 @@ const authentication = (...entries: readonly JsonObject[]): JsonObject => ({
 });
 
 const username = (mapping: JsonObject): JsonObject => jwt({ claimMappings: { username: mapping } });
-const NO_CEL = 'CEL expressions are not supported yet';
+const expression = (text: string): JsonObject => username({ expression: text });
+const rules = (...list: readonly JsonObject[]): JsonObject => jwt({ claimValidationRules: [...list] });
+const userRules = (...list: readonly JsonObject[]): JsonObject => jwt({ userValidationRules: [...list] });
+const mapped = (more: JsonObject): JsonObject =>
+  jwt({ claimMappings: { username: { claim: 'sub', prefix: '' }, ...more } });
+const extra = (...entries: readonly JsonObject[]): JsonObject => mapped({ extra: [...entries] });
+const USES_EMAIL =
+  'jwt[0].claimMappings.username.expression: uses claims.email: claims.email_verified must be used in it, in the valueExpression of an extra or in the expression of a claimValidationRule';
 
 type Row = readonly [what: string, file: JsonObject, ...expected: string[]];
 
@@ -111,21 +118,94 @@ describe('AuthenticationConfiguration', () => {
       authentication(username({ claim: 'sub' })),
       'jwt[0].claimMappings.username.prefix: is required with claim; it may be ""',
     ],
+    ['a username expression', authentication(expression('"oidc:" + claims.sub'))],
     [
-      'a username expression',
+      'a claim and an expression',
       authentication(username({ claim: 'sub', prefix: '', expression: 'claims.sub' })),
-      `jwt[0].claimMappings.username.expression: ${NO_CEL}: map a claim instead`,
+      'jwt[0].claimMappings.username.prefix: cannot be set together with expression',
+      'jwt[0].claimMappings.username.expression: cannot be set together with claim',
+    ],
+    [
+      'a prefix with an expression',
+      authentication(username({ prefix: 'x', expression: 'claims.sub' })),
+      'jwt[0].claimMappings.username.prefix: cannot be set together with expression',
+    ],
+    [
+      'neither claim nor expression',
+      authentication(username({})),
+      'jwt[0].claimMappings.username: needs a claim or an expression',
+    ],
+    [
+      'an expression that does not parse',
+      authentication(expression('claims.sub +')),
+      'jwt[0].claimMappings.username.expression: is not valid: Unexpected token: EOF (line 1, column 13 of the expression)',
+    ],
+    [
+      'a variable that does not exist',
+      authentication(expression('user.username')),
+      'jwt[0].claimMappings.username.expression: is not valid: Unknown variable: user (line 1, column 1 of the expression)',
+    ],
+    [
+      'a function that is not carried',
+      authentication(expression('quantity(claims.sub).asInteger()')),
+      'jwt[0].claimMappings.username.expression: calls the function asInteger, which is not carried',
+    ],
+    [
+      'a username that is no string',
+      authentication(expression('claims.sub == "a"')),
+      'jwt[0].claimMappings.username.expression: must evaluate to string, and evaluates to bool',
+    ],
+    ['an e-mail address as the name', authentication(expression('claims.email')), USES_EMAIL],
+    ['an e-mail address in other words', authentication(expression('claims["email"]')), USES_EMAIL],
+    ['an optional e-mail address', authentication(expression('claims.?email.orValue("")')), USES_EMAIL],
+    [
+      'an e-mail address that is verified in the expression',
+      authentication(expression('claims.email_verified ? claims.email : claims.sub')),
+    ],
+    [
+      'an e-mail address that is verified in a rule',
+      authentication(
+        jwt({
+          claimMappings: { username: { expression: 'claims.email' } },
+          claimValidationRules: [{ expression: 'claims.?email_verified.orValue(true) == true' }],
+        }),
+      ),
+    ],
+    [
+      'an e-mail address that is verified in an extra',
+      authentication(
+        jwt({
+          claimMappings: {
+            username: { expression: 'claims.email' },
+            extra: [{ key: 'example.org/verified', valueExpression: 'string(claims.email_verified)' }],
+          },
+        }),
+      ),
+    ],
+    [
+      'an e-mail address that is verified in a user rule, which is too late',
+      authentication(
+        jwt({
+          claimMappings: { username: { expression: 'claims.email' } },
+          userValidationRules: [{ expression: 'user.username != "email_verified"' }],
+        }),
+      ),
+      USES_EMAIL,
     ],
     [
       'a groups expression alone',
-      authentication(
-        jwt({
-          claimMappings: { username: { claim: 'sub', prefix: '' }, groups: { expression: 'claims.groups' } },
-        }),
-      ),
-      'jwt[0].claimMappings.groups.claim: is required',
-      'jwt[0].claimMappings.groups.prefix: is required with claim; it may be ""',
-      `jwt[0].claimMappings.groups.expression: ${NO_CEL}: map a claim instead`,
+      authentication(mapped({ groups: { expression: 'claims.roles.split(",")' } })),
+    ],
+    [
+      'groups that are no strings',
+      authentication(mapped({ groups: { expression: '[1, 2]' } })),
+      'jwt[0].claimMappings.groups.expression: must evaluate to string or list(string), and evaluates to list<int>',
+    ],
+    ['a uid expression', authentication(mapped({ uid: { expression: 'claims.sub' } }))],
+    [
+      'a uid of both kinds',
+      authentication(mapped({ uid: { claim: 'sub', expression: 'claims.sub' } })),
+      'jwt[0].claimMappings.uid.expression: cannot be set together with claim',
     ],
     [
       'a uid with a prefix',
@@ -138,26 +218,85 @@ describe('AuthenticationConfiguration', () => {
     ],
     [
       'extra attributes',
+      authentication(extra({ key: 'example.org/tenant', valueExpression: 'claims.tenant' })),
+    ],
+    ...(
+      [
+        ['tenant', 'must be a path below a domain, such as example.org/tenant'],
+        ['example.org/', 'must be a path below a domain, such as example.org/tenant'],
+        ['-x/tenant', 'must be a path below a domain, such as example.org/tenant'],
+        ['Example.org/tenant', 'must be in lower case'],
+        ['example.org/Tenant', 'must be in lower case'],
+        ['k8s.io/tenant', 'must not be below k8s.io, which is reserved'],
+        ['authentication.kubernetes.io/credential-id', 'must not be below kubernetes.io, which is reserved'],
+      ] as const
+    ).map(([key, message]): Row => [
+      `the extra key ${key}`,
+      authentication(extra({ key, valueExpression: 'claims.tenant' })),
+      `jwt[0].claimMappings.extra[0].key: ${message}`,
+    ]),
+    [
+      'a domain that only looks reserved',
+      authentication(extra({ key: 'notk8s.io/x', valueExpression: '"x"' })),
+    ],
+    [
+      'an extra key twice',
       authentication(
-        jwt({
-          claimMappings: {
-            username: { claim: 'sub', prefix: '' },
-            extra: [{ key: 'example.org/tenant', valueExpression: 'claims.tenant' }],
-          },
-        }),
+        extra(
+          { key: 'example.org/a', valueExpression: '"x"' },
+          { key: 'example.org/a', valueExpression: '"y"' },
+        ),
       ),
-      `jwt[0].claimMappings.extra: ${NO_CEL}: extra attributes cannot be mapped`,
+      'jwt[0].claimMappings.extra[1].key: another entry has this key already',
+    ],
+    [
+      'an extra without a value',
+      authentication(extra({ key: 'example.org/a' })),
+      'jwt[0].claimMappings.extra[0].valueExpression: is required',
     ],
     [
       'user validation rules',
-      authentication(jwt({ userValidationRules: [{ expression: 'true' }] })),
-      `jwt[0].userValidationRules: ${NO_CEL}: user validation rules cannot be enforced`,
+      authentication(userRules({ expression: 'user.username != "x"', message: 'no' })),
+    ],
+    [
+      'a user rule that is no truth value',
+      authentication(userRules({ expression: 'user.username' })),
+      'jwt[0].userValidationRules[0].expression: must evaluate to bool, and evaluates to string',
+    ],
+    [
+      'a user rule about a field that is not there',
+      authentication(userRules({ expression: 'user.name == "x"' })),
+      'jwt[0].userValidationRules[0].expression: is not valid: No such key: name (line 1, column 6 of the expression)',
+    ],
+    [
+      'a user rule twice',
+      authentication(userRules({ expression: 'user.uid == ""' }, { expression: 'user.uid == ""' })),
+      'jwt[0].userValidationRules[1].expression: another rule has this expression already',
     ],
     [
       'a claim rule with an expression',
-      authentication(jwt({ claimValidationRules: [{ claim: 'hd', expression: 'true', message: 'no' }] })),
-      `jwt[0].claimValidationRules[0].expression: ${NO_CEL}: require the value of a claim instead`,
-      'jwt[0].claimValidationRules[0].message: is only for rules with an expression, which are not supported yet',
+      authentication(rules({ expression: 'claims.exp - claims.nbf <= 86400' })),
+    ],
+    [
+      'a claim rule of both kinds',
+      authentication(rules({ claim: 'hd', expression: 'true', message: 'no' })),
+      'jwt[0].claimValidationRules[0].expression: cannot be set together with claim',
+      'jwt[0].claimValidationRules[0].message: is only for rules with an expression',
+    ],
+    [
+      'a claim rule of neither kind',
+      authentication(rules({ message: 'no' })),
+      'jwt[0].claimValidationRules[0]: needs a claim or an expression',
+    ],
+    [
+      'a required value with an expression',
+      authentication(rules({ expression: 'true', requiredValue: 'x' })),
+      'jwt[0].claimValidationRules[0].requiredValue: is only for rules with a claim',
+    ],
+    [
+      'a rule twice',
+      authentication(rules({ expression: 'claims.a == "x"' }, { expression: 'claims.a == "x"' })),
+      'jwt[0].claimValidationRules[1].expression: another rule has this expression already',
     ],
     [
       'two rules about a claim',
@@ -165,9 +304,23 @@ describe('AuthenticationConfiguration', () => {
       'jwt[0].claimValidationRules[1].claim: another rule is about this claim already',
     ],
     [
-      'anonymous access',
+      'anonymous access everywhere',
       { ...authentication(jwt()), anonymous: { enabled: true } },
-      'anonymous.enabled: anonymous access is not supported: every request needs an identity',
+      'anonymous.conditions: is required: anonymous access to every path is not offered',
+    ],
+    [
+      'anonymous access at paths',
+      { ...authentication(jwt()), anonymous: { enabled: true, conditions: [{ path: '/version' }] } },
+    ],
+    ...['version', '/version?x', '/a#b'].map((path): Row => [
+      `anonymous access at ${path}`,
+      { ...authentication(jwt()), anonymous: { enabled: true, conditions: [{ path }] } },
+      'anonymous.conditions[0].path: must be a path that begins with "/", without query or fragment: it is compared as it is',
+    ]),
+    [
+      'conditions of what is off',
+      { ...authentication(jwt()), anonymous: { enabled: false, conditions: [{ path: '/version' }] } },
+      'anonymous.conditions: are only for enabled: true',
     ],
     ['no anonymous access', { ...authentication(jwt()), anonymous: { enabled: false } }],
     [
@@ -189,7 +342,7 @@ describe('AuthenticationConfiguration', () => {
 
   it('names the file and the line of a problem', async () => {
     const result = await loadAuthentication(
-      'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous:\n  enabled: true\n',
+      'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous:\n  enabled: perhaps\n',
     );
     assert.ok(!result.ok);
     assert.equal(result.problems[0]?.file, '/etc/kubelet-gateway/authentication.yaml');

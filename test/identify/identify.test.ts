@@ -103,6 +103,38 @@ describe('identify', async () => {
     }
   }
 
+  it('takes who has no credential for anonymous, at exactly the paths that are configured', async () => {
+    const open = createIdentify({ certificate, token, anonymousPaths: new Set(['/version']) });
+    const at = (target: string, lines: string[] = [], client?: PresentedCertificate) =>
+      open({ ...createReceived(lines, client), target });
+    for (const target of ['/version', '/version?timeout=32s']) {
+      const { authentication } = await at(target);
+      assert.equal(authentication.method, 'anonymous');
+      assert.equal(authentication.user.name, 'system:anonymous');
+      assert.deepEqual(authentication.user.groups, ['system:unauthenticated']);
+    }
+    for (const target of [
+      '/',
+      '/version/',
+      '//version',
+      '/Version',
+      '/%76ersion',
+      '/version;x',
+      '/version#',
+      'https://gateway/version',
+      '/nodes/n/../../version',
+    ]) {
+      assert.throws(() => at(target), { reason: 'Unauthorized' }, target);
+    }
+    // A credential that fails does not become anonymous, and one that counts stays who it is.
+    await assert.rejects(async () => at('/version', bearer('bad')), { reason: 'Unauthorized' });
+    assert.throws(() => at('/version', [], foreign), { reason: 'Unauthorized' });
+    assert.throws(() => at('/version', ['Authorization', 'Basic x']), { reason: 'Unauthorized' });
+    assert.throws(() => at('/version', ['Impersonate-User', 'x']), { reason: 'Forbidden' });
+    assert.equal((await at('/version', bearer('bob'))).authentication.user.name, 'bob');
+    assert.equal((await at('/version', [], alice)).authentication.user.name, 'alice');
+  });
+
   it('answers without a promise when nothing has to be waited for', () => {
     assert(!(identify(createReceived(bearer('bob'))) instanceof Promise));
     assert(!(identify(createReceived([], alice)) instanceof Promise));
