@@ -103,7 +103,11 @@ export function composeLine(
   return {
     line,
     start: () => tokens.start(),
-    problem: () => tokens.issuers.map((issuer) => issuer.ready()).find((problem) => problem !== undefined),
+    // One provider that is down must not take the gateway from the users of the others.
+    problem: () => {
+      const problems = tokens.issuers.map((issuer) => issuer.ready());
+      return problems.every((problem) => problem !== undefined) ? problems[0] : undefined;
+    },
     keys: () => tokens.snapshot(),
     retire: () => {
       tokens.stop();

@@ -65,6 +65,8 @@ class RunningGateway implements Gateway {
   readonly #foundation: Foundation;
   readonly #audit: Audit;
   readonly #live = createLiveExchanges();
+  /** One for each exchange whose last audit event is still to come, whether or not its client is still there. */
+  readonly #handled = new Set<Promise<void>>();
   readonly #listeners: ReadonlyMap<string, Listener>;
   readonly #admin: ReturnType<typeof createAdminServer>;
   #configuration: GatewayConfiguration;
@@ -90,10 +92,13 @@ class RunningGateway implements Gateway {
         foundation.log.info(fields, 'refused before it was a request');
       },
       onReceived: (received: Parameters<typeof handle>[1]) => {
-        handle(this.#composed.line, received).catch((error: unknown) => {
-          this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
-          received.lifetime.end('protocolError');
-        });
+        const handled = handle(this.#composed.line, received)
+          .catch((error: unknown) => {
+            this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
+            received.lifetime.end('protocolError');
+          })
+          .finally(() => this.#handled.delete(handled));
+        this.#handled.add(handled);
       },
     };
     this.#listeners = new Map(
@@ -126,6 +131,10 @@ class RunningGateway implements Gateway {
       return;
     }
     before.retire();
+    const names = new Set(next.credentials.map(({ name }) => name));
+    for (const { name } of this.#configuration.credentials) {
+      if (!names.has(name)) this.#foundation.metrics.credentialStale(name, false);
+    }
     this.#audit.reconfigure(next.audit.policy);
     this.log.setLevel(next.log.level);
     for (const part of needsRestart(this.#configuration, next)) {
@@ -155,6 +164,7 @@ class RunningGateway implements Gateway {
     await within(clock, this.#configuration.shutdown.graceMs, this.#live.empty());
     this.#live.endAll('draining');
     await within(clock, LAST_WORDS_MS, this.#live.empty());
+    await within(clock, LAST_WORDS_MS, Promise.all(this.#handled));
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
     this.#composed.retire();
     await pools.close();
@@ -216,7 +226,7 @@ function needsRestart(now: GatewayConfiguration, next: GatewayConfiguration): st
 }
 
 /** Waits for `done`, and no longer than `limitMs`. */
-async function within(clock: Clock, limitMs: number, done: Promise<void>): Promise<void> {
+async function within(clock: Clock, limitMs: number, done: Promise<unknown>): Promise<void> {
   let cancel = (): void => undefined;
   // Held open on purpose: a clock's timers do not keep the process alive, and this wait must be.
   const hold = setInterval(() => undefined, limitMs + 1);

@@ -10,7 +10,7 @@ import type { LimitOptions } from './limits.ts';
 import type { Pools } from './pools.ts';
 import { forwardHttp } from './http.ts';
 import { isLasting, toLimits } from './limits.ts';
-import { forwardPodsView, readPods } from './pods.ts';
+import { createPodReader, forwardPodsView } from './pods.ts';
 import { forwardUpgrade } from './upgrade.ts';
 
 /** As long as an API server takes for the same (apimachinery pkg/util/proxy upgradeaware.go). */
@@ -50,7 +50,7 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
     deps.credentialRejected?.(code);
   };
   const http = { clock, onRejected };
-  const pods = { clock, timeoutMs: options.answerTimeoutMs, onRejected };
+  const read = createPodReader({ clock, timeoutMs: options.answerTimeoutMs, onRejected });
   const refusalTimeoutMs = options.refusalTimeoutMs ?? REFUSAL_TIMEOUT_MS;
   const upgrade = { clock, onRejected, refusalTimeoutMs };
   const send = (
@@ -65,7 +65,7 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
       return forwardUpgrade({ ...upgrade, tap: tapped }, upstream, limits, exchange, reply, observation);
     }
     if (action.kind === 'pods' && action.view !== undefined) {
-      return forwardPodsView(pods, upstream, exchange, action.view, reply.response, observation);
+      return forwardPodsView({ clock, read }, upstream, exchange, action.view, reply.response, observation);
     }
     const deps = tapped === undefined ? http : { ...http, tap: tapped };
     return forwardHttp(deps, upstream, limits, exchange, reply.response, observation);
@@ -76,7 +76,7 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
       if (tapping === undefined) return send(exchange, observation, undefined);
       return withTap(await tapping, (tapped) => send(exchange, observation, tapped));
     },
-    fetchPods: (access, signal) => readPods(pods, pools.get(access.entry, access.credential), signal),
+    fetchPods: (access, signal) => read(pools.get(access.entry, access.credential), signal),
   };
 }
 

@@ -28,6 +28,9 @@ import { NodeRequest } from './node-request.ts';
 import { toRequestHeaders } from './request-headers.ts';
 import { Watch } from './watch.ts';
 
+/** How long the text of an error may take that is read whole. */
+const ERROR_BODY_MS = 10_000;
+
 export interface HttpDeps {
   readonly clock: Clock;
   /** Told when the node refuses the gateway's own credential. */
@@ -69,6 +72,7 @@ class PlainForward implements AnswerReader {
   #draining = false;
   #fault: Fault | undefined;
   #reason: EndReason | undefined;
+  #cancelExplain: (() => void) | undefined;
   /** An error answer that is read whole, to become a Status. */
   #explained: { code: number; retryAfter: string | undefined; chunks: Buffer[]; size: number } | undefined;
 
@@ -128,6 +132,8 @@ class PlainForward implements AnswerReader {
     if (surface === 'kubectl' && code >= 400) {
       const retryAfter = headerOf(headers, 'retry-after');
       this.#explained = { code, retryAfter, chunks: [], size: 0 };
+      // The limits of a followed log are no limits for a text of one line: what is there by then is explained.
+      this.#cancelExplain = this.#deps.clock.after(ERROR_BODY_MS, () => this.#explain());
       return;
     }
     if (!this.#isAcceptedByTap()) return;
@@ -284,6 +290,7 @@ class PlainForward implements AnswerReader {
 
   #release(): void {
     this.#watch?.stop();
+    this.#cancelExplain?.();
     this.#withdraw?.();
     this.#request?.abort();
     this.#response.off('close', this.#onClose).off('drain', this.#onDrain);

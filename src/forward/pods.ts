@@ -17,7 +17,7 @@ import { credentialRejected, toEndFault } from './faults.ts';
 import { toRequestHeaders } from './request-headers.ts';
 
 /** 110 pods, the default of a node, make 1 to 3 MB. */
-const MAX_POD_LIST_BYTES = 64 * 1024 * 1024;
+const MAX_POD_LIST_BYTES = 32 * 1024 * 1024;
 const NO_HEADERS = new HeaderLines([]);
 
 export interface PodsDeps {
@@ -26,8 +26,58 @@ export interface PodsDeps {
   readonly onRejected: (access: NodeAccess, code: 401 | 403) => void;
 }
 
-/** The kubelet's PodList, parsed and otherwise unchecked. Rejects with a Fault. */
-export async function readPods(
+/** The kubelet's PodList, parsed and otherwise unchecked. Rejects with a Fault, or as `signal` says. */
+export type PodReader = (upstream: Upstream, signal: AbortSignal) => Promise<unknown>;
+
+interface Reading {
+  readonly list: Promise<unknown>;
+  readonly abandon: () => void;
+  readers: number;
+}
+
+/**
+ * Reads a node's list once for all who want it at the same time: what a hostile node can make the gateway hold is one
+ * list for each of the gateway's credentials, however many people ask.
+ */
+export function createPodReader(deps: PodsDeps): PodReader {
+  const running = new Map<Upstream, Reading>();
+  const begin = (upstream: Upstream): Reading => {
+    const given = new AbortController();
+    const list = readPods(deps, upstream, given.signal).finally(() => {
+      if (running.get(upstream) === reading) running.delete(upstream);
+    });
+    const reading: Reading = { list, abandon: () => given.abort(), readers: 0 };
+    running.set(upstream, reading);
+    return reading;
+  };
+  return (upstream, signal) => {
+    const reading = running.get(upstream) ?? begin(upstream);
+    reading.readers += 1;
+    return unlessAborted(reading.list, signal, () => {
+      reading.readers -= 1;
+      if (reading.readers > 0) return;
+      // Nobody wants it any more; whoever comes next begins anew.
+      if (running.get(upstream) === reading) running.delete(upstream);
+      reading.abandon();
+    });
+  };
+}
+
+/** `reading`, or a Fault once `signal` is aborted, which `onAbort` is told of. */
+function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal, onAbort: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => {
+      reject(new Fault('ServiceUnavailable', 'the request was given up'));
+      onAbort();
+    };
+    const settle = (): void => signal.removeEventListener('abort', give);
+    reading.then(resolve, reject).finally(settle);
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true });
+  });
+}
+
+async function readPods(
   { clock, timeoutMs, onRejected }: PodsDeps,
   upstream: Upstream,
   signal: AbortSignal,
@@ -53,20 +103,20 @@ export async function readPods(
 
 /** Answers kubectl with the pods of the node as it wants them shown. */
 export async function forwardPodsView(
-  deps: PodsDeps,
+  { clock, read }: { readonly clock: Clock; readonly read: PodReader },
   upstream: Upstream,
   exchange: Credentialed,
   view: PodsView,
   response: ServerResponse,
   observation: Observation,
 ): Promise<Ending> {
-  const list = await readPods(deps, upstream, exchange.lifetime.signal).catch((error: unknown) => {
+  const list = await read(upstream, exchange.lifetime.signal).catch((error: unknown) => {
     const { reason } = exchange.lifetime;
     if (reason === 'clientClosed') return undefined;
     throw reason === undefined ? error : toEndFault(reason);
   });
   if (list === undefined || response.closed) return { code: 0, reason: 'clientClosed' };
-  const { contentType, body } = renderPods(list, view, deps.clock.now());
+  const { contentType, body } = renderPods(list, view, clock.now());
   const bytesReceived = Buffer.byteLength(body);
   observation.started(200);
   response.writeHead(200, [

@@ -10,7 +10,10 @@ import type { Tap, TapControl } from '../core/tap.ts';
 import type { Limits } from './watch.ts';
 import { Watch } from './watch.ts';
 
-/** How long a session lives on with one side silent for good. Its protocols end in-band; this is for who does not. */
+/**
+ * How long a session lives on with one side silent for good and no byte from the other. Its protocols end in-band; this
+ * is for who does not.
+ */
 const HALF_CLOSED_MS = 30_000;
 /**
  * How long a stream whose other side is gone may take to close. It is read and its bytes are dropped meanwhile: closing
@@ -196,7 +199,17 @@ class Session implements TapControl {
   #halfClose(closed: EndReason, to: Duplex): void {
     this.#reason ??= closed;
     to.end();
-    this.#bound(this.#options.halfClosedMs ?? HALF_CLOSED_MS);
+    this.#boundSilence(this.#options.halfClosedMs ?? HALF_CLOSED_MS);
+  }
+
+  /** Bounds the time in which no byte passes, and not a long last word. */
+  #boundSilence(ms: number): void {
+    const passed = this.#toNode.bytes + this.#toClient.bytes;
+    this.#cancelBound();
+    this.#cancelBound = this.#clock.after(ms, () => {
+      if (this.#toNode.bytes + this.#toClient.bytes > passed) this.#boundSilence(ms);
+      else this.#cut('idleTimeout');
+    });
   }
 
   /** One stream is gone: the other may write out what it has, and nothing more. */

@@ -79,6 +79,8 @@ async function join(
   observation: Observation,
 ): Promise<Ending> {
   if (reply.socket instanceof Socket) reply.socket.setTimeout(0).setNoDelay(true);
+  // From here on the end of the client's words is not the end of the node's.
+  reply.socket.allowHalfOpen = true;
   observation.started(101);
   const opening = { ...answer, fromClient: reply.head };
   const options = { limits, tap };

@@ -98,6 +98,30 @@ describe('the pods of a node', () => {
   });
 });
 
+describe('many who ask for the pods of one node', () => {
+  it('share one list', async (t) => {
+    const { kubelet, front, access } = await set(t, toAnswer(PODS));
+    const lists = await Promise.all([1, 2, 3].map(() => front.forward.fetchPods(access, never)));
+    assert.equal(lists[0], lists[2]);
+    const connection = await kubelet.connection(0);
+    assert.equal(connection.received.toString().match(/GET \/pods /g)?.length, 1);
+    assert.notEqual(await front.forward.fetchPods(access, never), lists[0]);
+  });
+
+  it('do not lose it when one of them leaves', async (t) => {
+    const { kubelet, front, access } = await set(t, undefined);
+    const given = new AbortController();
+    const left = front.forward.fetchPods(access, given.signal);
+    const stays = front.forward.fetchPods(access, never);
+    const connection = await kubelet.connection(0);
+    await connection.saw(HEAD_END);
+    given.abort();
+    await assert.rejects(left, { message: 'the request was given up' });
+    connection.write(toAnswer(PODS));
+    assert.deepEqual(await stays, JSON.parse(PODS));
+  });
+});
+
 describe('kubectl’s view of the pods', () => {
   const ask = async (
     front: Awaited<ReturnType<typeof set>>['front'],

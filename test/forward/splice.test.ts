@@ -119,6 +119,20 @@ describe('a session', () => {
     assertReleased(joined);
   });
 
+  it('does not cut short who still speaks', async (t) => {
+    const joined = await join(t, { halfClosedMs: 1_000 });
+    joined.client.end();
+    joined.node.resume();
+    await once(joined.node, 'end');
+    joined.node.write('on');
+    await once(joined.client, 'data');
+    joined.clock.advance(1_000);
+    assert.equal(joined.lifetime.ended, false);
+    joined.clock.advance(1_000);
+    assert.equal((await joined.spliced).reason, 'clientClosed');
+    assertReleased(joined);
+  });
+
   for (const side of ['client', 'node'] as const) {
     it(`closes both sides when the ${side} is reset, and delivers what was said`, async (t) => {
       const joined = await join(t);

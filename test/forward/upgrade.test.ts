@@ -221,6 +221,20 @@ describe('an upgrade', () => {
     assert.deepEqual(ending, { code: 101, reason: 'nodeClosed', bytesSent: 8, bytesReceived: 5 });
   });
 
+  it('lets the node speak on after the client has said its last word', async (t) => {
+    const { front, kubelet } = await set(t, SPDY_101);
+    const client = await begin(front);
+    await client.saw(HEAD_END);
+    client.socket.end('last word');
+    const connection = await kubelet.connection(0);
+    await connection.saw(/last word$/);
+    await connection.ended;
+    connection.write('the answer to it');
+    await client.saw(/the answer to it$/);
+    connection.socket.end();
+    assert.equal((await front.ending(0)).reason, 'clientClosed');
+  });
+
   it('shows both directions to a tap, and no head, and tells what it has kept', async (t) => {
     const seen: string[] = [];
     const note = (what: string): true => {
