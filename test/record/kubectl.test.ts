@@ -69,7 +69,9 @@ for (const protocol of PROTOCOLS) {
     it('exec: every byte of stdin, stdout and stderr, whatever it is', async () => {
       const stdin = randomBytes(300_000);
       const command = ['sh', '-c', 'f=$(mktemp); tee "$f"; cat "$f" >&2; rm "$f"; exit 7'];
-      const { code, stdout, stderr } = await kubectl('alice', ['exec', '-i', 'shell', '--', ...command], { stdin });
+      const { code, stdout, stderr } = await kubectl('alice', ['exec', '-i', 'shell', '--', ...command], {
+        stdin,
+      });
       assert.equal(code, 7, stderr.slice(-500));
       assert.ok(stdout.equals(stdin));
       const { stored } = await nextRecording('exec', 'tee');
@@ -186,9 +188,9 @@ for (const protocol of PROTOCOLS) {
       const { code, stderr } = await kubectl('alice', ['cp', file, 'shell:/tmp/never-looked-at.yaml']);
       assert.equal(code, 0, stderr);
       const { stored } = await nextRecording('exec', 'tar');
-      const { header, bytes } = parseCast(stored.text);
-      assert.match(String(header['command']), /^tar /);
-      assert.ok(bytes('stdin').includes('kind: GatewayConfiguration'));
+      const cast = parseCast(stored.text);
+      assert.match(String(cast.header['command']), /^tar /);
+      assert.ok(cast.bytes('stdin').includes('kind: GatewayConfiguration'));
     });
 
     it('port-forward: connections, ports, bytes each way and what failed', async () => {

@@ -22,6 +22,7 @@ export interface ExecStreamOptions {
 }
 
 export class ExecStreams implements SpdyHandler {
+  readonly remembers = true;
   readonly #options: ExecStreamOptions;
   readonly #emit: Emit;
   readonly #asked: ReadonlySet<StreamType>;

@@ -19,6 +19,7 @@ interface DataStream {
 }
 
 export class PortForwardStreams implements SpdyHandler {
+  readonly remembers = false;
   readonly #strict: boolean;
   readonly #emit: Emit;
   readonly #streams = new Map<number, Stream>();
@@ -63,11 +64,12 @@ export class PortForwardStreams implements SpdyHandler {
 
   nodeData(id: number, data: Buffer): void {
     const stream = this.#streams.get(id);
-    if (stream?.type === 'data') {
+    // One that was closed by a reset is gone here; its bytes still count.
+    if (stream?.type !== 'error') {
       this.#pass(id, 'fromNode', data.length);
       return;
     }
-    const connection = this.#connections.get(stream?.connection ?? '')?.data ?? id;
+    const connection = this.#connections.get(stream.connection)?.data ?? id;
     this.#emit({ kind: 'message', connection, text: data.toString('utf8', 0, MAX_MESSAGE) });
   }
 

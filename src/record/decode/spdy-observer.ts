@@ -12,6 +12,8 @@ import type { SessionDecoder } from './session-decoder.ts';
 const MAX_STREAMS = 4096;
 
 export interface SpdyHandler {
+  /** What the node still says on a stream that was reset matters, however many there are. */
+  readonly remembers: boolean;
   /** The client opens a stream. False: the server takes no notice of it. Throws a Fault. */
   opened(id: number, headers: SpdyHeaders): boolean;
   clientData(id: number, data: Buffer): void;
@@ -42,7 +44,10 @@ export class SpdyObserver implements SessionDecoder {
   readonly #clientHeaders = new SpdyHeaderDecoder();
   readonly #node = new SpdyDecoder();
   readonly #nodeHeaders = new SpdyHeaderDecoder();
-  /** A stream is kept until the client has ended it: what it says after the node's end was on its way, and is no sign. */
+  /**
+   * A stream is kept until both sides have ended it. What the client says after the node's end was on its way; what the
+   * node says after the client's reset may be read by the client all the same.
+   */
   readonly #streams = new Map<number, Stream>();
   #lastId = 0;
   #goneAway = false;
@@ -90,7 +95,6 @@ export class SpdyObserver implements SessionDecoder {
       case 'rstStream':
         this.#endByClient(event.streamId);
         this.#reset(event.streamId);
-        this.#streams.delete(event.streamId);
         return;
       case 'headers':
       case 'synReply':
@@ -123,7 +127,9 @@ export class SpdyObserver implements SessionDecoder {
 
   #makeRoom(): void {
     if (this.#streams.size < MAX_STREAMS) return;
-    for (const [id, stream] of this.#streams) if (stream.nodeEnded) this.#streams.delete(id);
+    for (const [id, { nodeEnded, reset }] of this.#streams) {
+      if (nodeEnded || (reset && !this.#handler.remembers)) this.#streams.delete(id);
+    }
     if (this.#streams.size >= MAX_STREAMS) throw ambiguous(`SPDY: more than ${MAX_STREAMS} open streams`);
   }
 
@@ -153,7 +159,6 @@ export class SpdyObserver implements SessionDecoder {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.reset) return;
     stream.reset = true;
-    stream.nodeEnded = true;
     if (stream.known) this.#handler.reset(id);
   }
 

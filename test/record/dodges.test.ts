@@ -1,0 +1,402 @@
+// Ways to make a recorder see another session than the container (S22): where recording is required the session ends
+// with a reason; where it is not, what a kubelet would read is what is recorded.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { StreamFlags } from '../../src/core/action.ts';
+import { createDecoder } from '../../src/record/decode/create-decoder.ts';
+import type { DecoderOptions } from '../../src/record/decode/create-decoder.ts';
+import type { SessionEvent } from '../../src/record/decode/session-event.ts';
+import { encodeSpdyFrame } from '../../src/wire/spdy-frame.ts';
+import type { SpdyFrame } from '../../src/wire/spdy-frame.ts';
+import { SpdyHeaderEncoder } from '../../src/wire/spdy-headers.ts';
+import { OPCODE, encodeWebSocketFrame } from '../../src/wire/websocket-frame.ts';
+import type { WebSocketFrame } from '../../src/wire/websocket-frame.ts';
+import { namespaceName, podName } from '../support/resolved.ts';
+
+const MASK = Buffer.from([0x11, 0x22, 0x33, 0x44]);
+const ALL: StreamFlags = { stdin: true, stdout: true, stderr: true, tty: true };
+const pod = { namespace: namespaceName('default'), name: podName('shell') };
+
+function decode(options: DecoderOptions, bytes: Buffer): { stdin: string; events: readonly SessionEvent[] } {
+  const events: SessionEvent[] = [];
+  createDecoder(options, (event) => events.push(event)).fromClient(bytes);
+  const stdin = events.map((event) => (event.kind === 'data' ? event.data.toString('latin1') : '')).join('');
+  return { stdin, events };
+}
+
+interface Row {
+  readonly what: string;
+  readonly bytes: Buffer;
+  readonly protocol?: string;
+  readonly streams?: StreamFlags;
+  /** In strict mode. */
+  readonly refused: RegExp | undefined;
+  /** What the container reads in the other mode; undefined: that is not known either. */
+  readonly stdin: string | undefined;
+}
+
+const frame = (text: string, more: Partial<WebSocketFrame> = {}): Buffer =>
+  encodeWebSocketFrame({
+    opcode: OPCODE.binary,
+    payload: Buffer.from(text, 'latin1'),
+    mask: MASK,
+    ...more,
+  });
+const frames = (...parts: readonly Buffer[]): Buffer => Buffer.concat(parts);
+
+const WEBSOCKET: readonly Row[] = [
+  {
+    what: 'plain messages',
+    bytes: frames(frame('\x00ab'), frame('\x00cd')),
+    refused: undefined,
+    stdin: 'abcd',
+  },
+  {
+    what: 'a message in two frames, which a server reads as two messages',
+    bytes: frames(frame('\x00ab', { fin: false }), frame('\x00cd', { opcode: OPCODE.continuation })),
+    refused: /messages in several frames/,
+    stdin: 'abcd',
+  },
+  {
+    what: 'a continuation frame whose first byte is no open channel',
+    bytes: frames(frame('\x00AB', { fin: false }), frame('CD', { opcode: OPCODE.continuation })),
+    refused: /messages in several frames/,
+    stdin: 'AB',
+  },
+  {
+    what: 'a ping between two frames',
+    bytes: frames(frame('\x00ab'), frame('ping', { opcode: OPCODE.ping }), frame('\x00cd')),
+    refused: undefined,
+    stdin: 'abcd',
+  },
+  {
+    what: 'a text frame on a binary protocol',
+    bytes: frame('\x00ls', { opcode: OPCODE.text }),
+    refused: /a text frame on a binary protocol/,
+    stdin: 'ls',
+  },
+  {
+    what: 'a binary frame on a base64 protocol',
+    protocol: 'v4.base64.channel.k8s.io',
+    bytes: frame(`0${Buffer.from('ls').toString('base64')}`),
+    refused: /a binary frame on a base64 protocol/,
+    stdin: 'ls',
+  },
+  {
+    what: 'base64 that is none',
+    protocol: 'v4.base64.channel.k8s.io',
+    bytes: frame('0***', { opcode: OPCODE.text }),
+    refused: /base64/,
+    stdin: undefined,
+  },
+  {
+    what: 'stdin that was not asked for',
+    streams: { ...ALL, stdin: false },
+    bytes: frame('\x00ls'),
+    refused: /stdin is not open/,
+    stdin: '',
+  },
+  {
+    what: 'stdin after its end',
+    bytes: frames(frame('\x00ls'), frame('\xff\x00'), frame('\x00rm')),
+    refused: /data on a closed stdin/,
+    stdin: 'ls',
+  },
+  { what: 'a channel that is not there', bytes: frame('\x09ls'), refused: /channel 9/, stdin: '' },
+  { what: 'a channel that only a node writes', bytes: frame('\x01ls'), refused: /channel 1/, stdin: '' },
+  {
+    what: 'a frame after the close frame',
+    bytes: frames(frame('', { opcode: OPCODE.close }), frame('\x00ls')),
+    refused: /after the close frame/,
+    stdin: '',
+  },
+  {
+    what: 'a frame without a mask',
+    bytes: encodeWebSocketFrame({ opcode: OPCODE.binary, payload: Buffer.from('\x00ls') }),
+    refused: /without mask/,
+    stdin: undefined,
+  },
+  {
+    what: 'a reserved bit',
+    bytes: Buffer.from(frame('\x00ls').map((byte, at) => (at === 0 ? byte | 0x40 : byte))),
+    refused: /reserved bit/,
+    stdin: undefined,
+  },
+  {
+    what: 'a frame of 32 MiB and one byte',
+    bytes: Buffer.from('82ff000000000200000100000000', 'hex'),
+    refused: /longer than 33554432 bytes/,
+    stdin: undefined,
+  },
+  { what: 'an empty message', bytes: frame(''), refused: undefined, stdin: '' },
+];
+
+/** Frames of a client, and the compressed headers that go with them. */
+function spdy(write: (client: Client) => void): Buffer {
+  const parts: Buffer[] = [];
+  const encoder = new SpdyHeaderEncoder();
+  const send = (sent: SpdyFrame): void => void parts.push(encodeSpdyFrame(sent));
+  write({
+    open: (streamId, type, more = {}) =>
+      send({
+        kind: 'synStream',
+        streamId,
+        associatedId: 0,
+        priority: 0,
+        slot: 0,
+        fin: false,
+        unidirectional: false,
+        headerBlock: encoder.encode([['streamtype', type]]),
+        ...more,
+      }),
+    data: (streamId, text, fin = false) => send({ kind: 'data', streamId, fin, data: Buffer.from(text) }),
+    headers: (streamId, type) =>
+      send({ kind: 'headers', streamId, fin: false, headerBlock: encoder.encode([['streamtype', type]]) }),
+    send,
+  });
+  return Buffer.concat(parts);
+}
+
+interface Client {
+  readonly open: (
+    id: number,
+    type: string | readonly string[],
+    more?: { readonly fin?: boolean; readonly unidirectional?: boolean },
+  ) => void;
+  readonly data: (id: number, text: string, fin?: boolean) => void;
+  readonly headers: (id: number, type: string) => void;
+  readonly send: (frame: SpdyFrame) => void;
+}
+
+const spdyRow = (
+  what: string,
+  refused: RegExp | undefined,
+  stdin: string | undefined,
+  write: (client: Client) => void,
+  streams = ALL,
+): Row => ({ what, bytes: spdy(write), refused, stdin, streams });
+
+const SPDY: readonly Row[] = [
+  spdyRow('what kubectl sends', undefined, 'ls', ({ open, data }) => {
+    open(1, 'error');
+    open(3, 'stdin');
+    data(1, '', true);
+    data(3, 'ls', true);
+  }),
+  spdyRow('an unknown stream type', /unknown type/, 'ls', ({ open, data }) => {
+    open(1, 'stdin');
+    open(3, 'stdinn');
+    data(3, 'rm');
+    data(1, 'ls');
+  }),
+  spdyRow('two streams for stdin', /second stream for stdin/, undefined, ({ open, data }) => {
+    open(1, 'stdin');
+    open(3, 'stdin');
+    data(3, 'rm');
+  }),
+  spdyRow('several types in one header', /several types/, 'ls', ({ open, data }) => {
+    open(1, ['stdin', 'error']);
+    data(1, 'ls');
+  }),
+  spdyRow(
+    'a stream that was not asked for, and that a server reads all the same',
+    /stdin was not asked for/,
+    'ls',
+    ({ open, data }) => {
+      open(1, 'stdin');
+      data(1, 'ls');
+    },
+    { ...ALL, stdin: false },
+  ),
+  spdyRow('data before the stream', /not open/, '', ({ data }) => data(1, 'ls')),
+  spdyRow('data after the end', /not open/, 'ls', ({ open, data }) => {
+    open(1, 'stdin');
+    data(1, 'ls', true);
+    data(1, 'rm');
+  }),
+  spdyRow('data after a reset', /not open/, 'ls', ({ open, data, send }) => {
+    open(1, 'stdin');
+    data(1, 'ls');
+    send({ kind: 'rstStream', streamId: 1, status: 5 });
+    data(1, 'rm');
+  }),
+  spdyRow('a stream that is closed as it opens', /not open/, '', ({ open, data }) => {
+    open(1, 'stdin', { fin: true });
+    data(1, 'rm');
+  }),
+  spdyRow('an id that was used', /odd and increase/, 'ls', ({ open, data }) => {
+    open(3, 'stdin');
+    open(1, 'stdout');
+    data(3, 'ls');
+  }),
+  spdyRow('an even id', /odd and increase/, '', ({ open }) => open(2, 'stdin')),
+  spdyRow('headers that come later', /headers frame/, 'ls', ({ open, data, headers }) => {
+    open(1, 'stdin');
+    headers(1, 'stdout');
+    data(1, 'ls');
+  }),
+  spdyRow('a unidirectional stream', /unidirectional/, 'ls', ({ open, data }) => {
+    open(1, 'stdin', { unidirectional: true });
+    data(1, 'ls');
+  }),
+  spdyRow('data on a stream that nobody reads', /data from the client on stdout/, '', ({ open, data }) => {
+    open(1, 'stdout');
+    data(1, 'ls');
+  }),
+  spdyRow('a stream id above 127', undefined, 'ls', ({ open, data }) => {
+    open(1_000_001, 'stdin');
+    data(1_000_001, 'ls');
+  }),
+];
+
+const TABLES = [
+  { transport: 'websocket', protocol: 'v5.channel.k8s.io', rows: WEBSOCKET },
+  { transport: 'spdy', protocol: 'v4.channel.k8s.io', rows: SPDY },
+] as const;
+
+for (const { transport, protocol, rows } of TABLES) {
+  describe(`exec over ${transport}`, () => {
+    for (const row of rows) {
+      const action = { kind: 'exec', pod, command: ['sh'], streams: row.streams ?? ALL } as const;
+      const options = { action, transport, protocol: row.protocol ?? protocol };
+      it(`${row.what}: ${row.refused === undefined ? 'passes' : 'ends a session that must be recorded'}`, () => {
+        const strict = () => decode({ ...options, strict: true }, row.bytes);
+        if (row.refused === undefined) assert.equal(strict().stdin, row.stdin);
+        else assert.throws(strict, row.refused);
+      });
+      it(`${row.what}: ${row.stdin === undefined ? 'is not guessed' : 'is recorded as it is read'}`, () => {
+        const lenient = () => decode({ ...options, strict: false }, row.bytes);
+        if (row.stdin === undefined) assert.throws(lenient);
+        else assert.equal(lenient().stdin, row.stdin);
+      });
+    }
+  });
+}
+
+describe('what a client resets and reads on', () => {
+  it('output on a stream that the client has reset is recorded', () => {
+    const events: SessionEvent[] = [];
+    const action = { kind: 'exec', pod, command: ['sh'], streams: ALL } as const;
+    const decoder = createDecoder(
+      { action, transport: 'spdy', protocol: 'v4.channel.k8s.io', strict: true },
+      (event) => events.push(event),
+    );
+    decoder.fromClient(
+      spdy(({ open, send }) => {
+        open(1, 'stdout');
+        send({ kind: 'rstStream', streamId: 1, status: 5 });
+      }),
+    );
+    decoder.fromNode(spdy(({ data }) => data(1, 'output')));
+    assert.deepEqual(events, [{ kind: 'data', stream: 'stdout', data: Buffer.from('output') }]);
+  });
+});
+
+describe('port-forward', () => {
+  const action = { kind: 'portForward', pod, ports: [] } as const;
+  const open = (
+    encoder: SpdyHeaderEncoder,
+    streamId: number,
+    headers: readonly (readonly [string, string])[],
+  ): Buffer =>
+    encodeSpdyFrame({
+      kind: 'synStream',
+      streamId,
+      associatedId: 0,
+      priority: 0,
+      slot: 0,
+      fin: false,
+      unidirectional: false,
+      headerBlock: encoder.encode(headers),
+    });
+  const rows: readonly (readonly [string, RegExp, readonly (readonly (readonly [string, string])[])[]])[] = [
+    ['no port', /without a port/, [[['streamtype', 'data']]]],
+    [
+      'a port that is none',
+      /without a port/,
+      [
+        [
+          ['streamtype', 'data'],
+          ['port', '99999'],
+        ],
+      ],
+    ],
+    [
+      'an unknown type',
+      /unknown type/,
+      [
+        [
+          ['streamtype', 'stdin'],
+          ['port', '80'],
+        ],
+      ],
+    ],
+    [
+      'another port for the second stream of a pair',
+      /another port/,
+      [
+        [
+          ['streamtype', 'error'],
+          ['port', '80'],
+          ['requestid', '0'],
+        ],
+        [
+          ['streamtype', 'data'],
+          ['port', '22'],
+          ['requestid', '0'],
+        ],
+      ],
+    ],
+  ];
+  for (const [what, refused, streams] of rows) {
+    it(`${what}: refused, or passed over as a kubelet does`, () => {
+      for (const strict of [true, false]) {
+        const encoder = new SpdyHeaderEncoder();
+        const bytes = Buffer.concat(streams.map((headers, at) => open(encoder, at * 2 + 1, headers)));
+        const run = () =>
+          decode({ action, transport: 'spdy', protocol: 'portforward.k8s.io', strict }, bytes).events;
+        if (strict) assert.throws(run, refused);
+        else assert.deepEqual(run(), []);
+      }
+    });
+  }
+
+  it('counts the bytes of channels without the ports that a node names first', () => {
+    const events: SessionEvent[] = [];
+    const decoder = createDecoder(
+      {
+        action: { kind: 'portForward', pod, ports: [80, 443] },
+        transport: 'websocket',
+        protocol: 'v4.channel.k8s.io',
+        strict: true,
+      },
+      (event) => events.push(event),
+    );
+    const node = (text: string): Buffer =>
+      encodeWebSocketFrame({ opcode: OPCODE.binary, payload: Buffer.from(text, 'latin1') });
+    decoder.fromNode(
+      frames(node('\x00\x50\x00'), node('\x01\x50\x00'), node('\x02\xbb\x01'), node('\x03\xbb\x01')),
+    );
+    decoder.fromClient(frame('\x02hello'));
+    decoder.fromNode(frames(node('\x02world!'), node('\x01refused')));
+    decoder.end();
+    assert.deepEqual(events, [
+      { kind: 'opened', connection: 0, port: 80 },
+      { kind: 'opened', connection: 2, port: 443 },
+      { kind: 'passed', connection: 2, direction: 'toNode', bytes: 5 },
+      { kind: 'passed', connection: 2, direction: 'fromNode', bytes: 6 },
+      { kind: 'message', connection: 0, text: 'refused' },
+      { kind: 'closed', connection: 0 },
+      { kind: 'closed', connection: 2 },
+    ]);
+    assert.throws(() => decoder.fromClient(frame('\x01x')), /channel 1 is not open/);
+  });
+
+  it('a text frame in a tunnel is nobody to guess', () => {
+    const options = { action, transport: 'websocket', protocol: 'SPDY/3.1+portforward.k8s.io' } as const;
+    for (const strict of [true, false]) {
+      assert.throws(() => decode({ ...options, strict }, frame('x', { opcode: OPCODE.text })), /in a tunnel/);
+    }
+  });
+});
