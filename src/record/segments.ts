@@ -115,11 +115,14 @@ export class Segments {
   /** One write or one closing; false when there is nothing to do. */
   async #step(): Promise<boolean> {
     if (this.#failed) return false;
-    if (this.#queue.length > 0) {
-      await this.#write((this.#segment ??= await this.#open()));
+    const segment = this.#segment;
+    const next = this.#queue[0];
+    if (next !== undefined) {
+      const isFull = segment !== undefined && segment.bytes + next.length > this.#options.maxBytes;
+      if (isFull && segment.bytes > 0) await this.#close(segment);
+      else await this.#write((this.#segment ??= await this.#open()));
       return true;
     }
-    const segment = this.#segment;
     if (segment === undefined || !(segment.due || this.#closing)) return false;
     await this.#close(segment);
     return true;
