@@ -55,16 +55,17 @@ const toBarTable = (bars: readonly Bar[]): string =>
 const toScenarioText = ({ title, figures }: Scenario): string =>
   `### ${title}\n\n${table(
     ['', 'CPU µs/request', `× ${figures[0]?.name ?? ''}`, 'requests/s', 'p50 ms', 'p99 ms', 'MB/s', 'RSS MB'],
-    figures.map(toRow),
+    figures.map((each) => toRow(each, figures[0]?.name === 'direct')),
   )}`;
 
-const toRow = (figures: Figures): string[] => {
+/** `hasDirect`: the first row is no proxy, and no row is a multiple of its CPU. */
+const toRow = (figures: Figures, hasDirect: boolean): string[] => {
   // The row without a proxy has no process to measure.
   const isDirect = figures.name === 'direct';
   return [
     figures.name,
     isDirect ? '–' : toSpreadText(figures.cpuUs),
-    isDirect || !Number.isFinite(figures.ratio.median) ? '–' : toSpreadText(figures.ratio),
+    isDirect || hasDirect || !Number.isFinite(figures.ratio.median) ? '–' : toSpreadText(figures.ratio),
     round(figures.requestsPerSecond.median),
     round(figures.p50Us.median / 1000),
     round(figures.p99Us.median / 1000),
