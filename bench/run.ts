@@ -1,6 +1,6 @@
 // npm run bench: the gateway with everything on, beside haproxy, nginx and a bare relay, all on loopback and in one run.
 //
-//   --quick   about a minute: fewer and shorter rounds, no crowds, small streams
+//   --quick   a minute and a half: fewer and shorter rounds, no crowds, small streams
 //   --only    requests | crowds | streams
 //
 // Results go to bench/results/ as JSON, Markdown and SVG.
@@ -79,7 +79,11 @@ async function measureRequests(
     if (wants('requests')) {
       console.log('answers of three sizes');
       scenarios.push(...(await measureSizes(proxies, options)));
-      const warm = { ...options, warmUpSeconds: 1 };
+      const warm = {
+        ...options,
+        rounds: values.quick ? 1 : options.rounds,
+        warmUpSeconds: values.quick ? 0 : 1,
+      };
       console.log('new connections, one client');
       scenarios.push(await measureNewConnections(proxies, warm));
       scenarios.push(await measureOneClient(on, proxies, warm));
