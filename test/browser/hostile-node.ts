@@ -54,7 +54,7 @@ export const hostileHeaders = (canary: string): readonly (readonly [string, stri
 
 /**
  * Starts it. A path decides what else it does: `/configz` wipes what the browser keeps of the origin instead of setting
- * cookies, a path that ends in `moved` or `missing` is a redirect to the canary or an error, and `.bin` is not HTML.
+ * cookies, `/healthz` sets one cookie and not two, a path that ends in `moved` or `missing` is a redirect to the canary or an error, and `.bin` is not HTML.
  */
 export async function startHostileNode(options: {
   readonly certificate: string;
@@ -103,6 +103,7 @@ function answerTo(target: string, canary: string): string {
     ...(wipes ? ['Clear-Site-Data: "*"'] : []),
     ...hostileHeaders(canary)
       .filter(([name]) => !(wipes && name === 'Set-Cookie'))
+      .filter(([, value]) => !(path.endsWith('/healthz') && value.startsWith('node=1')))
       .map(([name, value]) => `${name}: ${value}`),
   ];
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
