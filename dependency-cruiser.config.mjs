@@ -69,8 +69,8 @@ export default {
     layer('gateway', ['core'], 'the line is given its stages'),
     layer(
       'config',
-      ['core', 'cel'],
-      'configuration knows no stage; it compiles expressions to report their errors',
+      ['core', 'cel', 'pki'],
+      'configuration knows no stage; expressions and revocation lists are tried to report their errors',
     ),
     {
       name: 'stages-open-no-sockets',

@@ -10,6 +10,7 @@ import type { Clock } from './core/ports.ts';
 import type { RecordingState } from './core/recording.ts';
 import type { Pools } from './forward/pools.ts';
 import type { Line } from './gateway/handle.ts';
+import type { TokenAuthenticator } from './identify/identify.ts';
 import type { JwtAuthenticator, KeySnapshot } from './identify/jwt/authenticator.ts';
 import type { GatewayLog } from './observe/log.ts';
 import type { Metrics } from './observe/metrics/metrics.ts';
@@ -22,6 +23,8 @@ import { createCredentialStore } from './credential/store.ts';
 import { createForward } from './forward/forward.ts';
 import { createIdentify } from './identify/identify.ts';
 import { createJwtAuthenticator } from './identify/jwt/authenticator.ts';
+import { createTokenChain } from './identify/token-chain.ts';
+import { createTokenReviewAuthenticator } from './identify/token-review.ts';
 import { createCertificateAuthenticator } from './identify/x509.ts';
 import { createStaticInventory } from './inventory/static.ts';
 import { createKubeClient } from './kube/client.ts';
@@ -67,15 +70,12 @@ export function composeLine(
   const { authorizer, release } = composeAuthorizer(foundation, configuration);
   const credential = composeCredential(foundation, configuration);
   const forward = composeForward(foundation, configuration);
-  const { clientCertificateAuthority } = configuration.authentication;
+  const tokenReview = composeTokenReview(foundation, configuration);
   const line: Line = {
     observe: observer,
     identify: createIdentify({
-      certificate:
-        clientCertificateAuthority === undefined
-          ? undefined
-          : createCertificateAuthenticator({ clock }, { clientCA: clientCertificateAuthority }),
-      token: tokens.issuers.length === 0 ? undefined : tokens.authenticate,
+      certificate: composeCertificates(foundation, configuration),
+      token: composeBearer(tokens, tokenReview?.authenticate),
       anonymousPaths: new Set(configuration.authentication.issuers.anonymous?.paths),
     }),
     resolve: createResolve({
@@ -111,6 +111,7 @@ export function composeLine(
     keys: () => tokens.snapshot(),
     retire: () => {
       tokens.stop();
+      tokenReview?.release();
       release();
     },
   };
@@ -140,6 +141,44 @@ function composeForward({ clock, log, pools, metrics }: Foundation, configuratio
     },
     { ...forwarding, sessions },
   );
+}
+
+function composeCertificates({ clock }: Foundation, { authentication }: GatewayConfiguration) {
+  const { clientCertificateAuthority, clientRevocationLists, maxClientCertificateLifetimeMs } =
+    authentication;
+  if (clientCertificateAuthority === undefined) return undefined;
+  return createCertificateAuthenticator(
+    { clock },
+    {
+      clientCA: clientCertificateAuthority,
+      ...(clientRevocationLists === undefined ? {} : { revocationLists: clientRevocationLists }),
+      ...(maxClientCertificateLifetimeMs === undefined
+        ? {}
+        : { maxLifetimeMs: maxClientCertificateLifetimeMs }),
+    },
+  );
+}
+
+/** Who decides about bearer tokens: the issuers, an API server, or each about its own. */
+function composeBearer(
+  tokens: JwtAuthenticator,
+  tokenReview: TokenAuthenticator | undefined,
+): TokenAuthenticator | undefined {
+  if (tokens.issuers.length === 0) return tokenReview;
+  if (tokenReview === undefined) return tokens.authenticate;
+  const issuers = new Set(tokens.issuers.map(({ url }) => url));
+  return createTokenChain({ jwt: tokens.authenticate, issuers, tokenReview });
+}
+
+function composeTokenReview({ clock, log }: Foundation, { authentication }: GatewayConfiguration) {
+  const settings = authentication.tokenReview;
+  if (settings === undefined) return undefined;
+  const client = createKubeClient({ clock }, settings.connection);
+  const authenticate = createTokenReviewAuthenticator(
+    { reviews: (spec, signal) => client.createTokenReview(spec, signal), clock, log },
+    settings,
+  );
+  return { authenticate, release: () => void clock.after(settings.timeoutMs, () => client.close()) };
 }
 
 function composeTokens(

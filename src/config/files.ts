@@ -7,21 +7,22 @@ import type { Findings, Path, Place } from './problem.ts';
 
 /** Where files come from. Rejects with an error that has a `code`, as node:fs does. */
 export interface Files {
-  read(path: string): Promise<string>;
+  /** `latin1` keeps every byte as one character. Default utf8. */
+  read(path: string, encoding?: 'utf8' | 'latin1'): Promise<string>;
 }
 
 /** Larger than any configuration file that makes sense, and small enough for a mistaken path to do no harm. */
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 export const realFiles: Files = {
-  async read(path) {
+  async read(path, encoding = 'utf8') {
     // Without waiting: opening a named pipe for reading would block until somebody writes to it.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' });
       if (stat.size > MAX_FILE_BYTES) throw Object.assign(new Error('too large'), { code: 'EFBIG' });
-      return await handle.readFile('utf8');
+      return await handle.readFile(encoding);
     } finally {
       await handle.close();
     }
@@ -33,6 +34,8 @@ export interface FileReader {
   readonly seen: ReadonlySet<string>;
   /** The file's text; undefined when it cannot be read, which has been told as a problem of the key at `path`. */
   read(file: string, place: Place, path: Path): Promise<string | undefined>;
+  /** The same of a file that need not be text. */
+  readBytes(file: string, place: Place, path: Path): Promise<Uint8Array | undefined>;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -46,16 +49,26 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export function createFileReader(files: Files, findings: Findings): FileReader {
   const seen = new Set<string>();
+  const read = async (
+    file: string,
+    place: Place,
+    path: Path,
+    encoding: 'utf8' | 'latin1',
+  ): Promise<string | undefined> => {
+    seen.add(file);
+    try {
+      return await files.read(file, encoding);
+    } catch (error) {
+      findings.problem(place, path, `cannot read ${file}: ${toReason(error)}`);
+      return undefined;
+    }
+  };
   return {
     seen,
-    async read(file, place, path) {
-      seen.add(file);
-      try {
-        return await files.read(file);
-      } catch (error) {
-        findings.problem(place, path, `cannot read ${file}: ${toReason(error)}`);
-        return undefined;
-      }
+    read: (file, place, path) => read(file, place, path, 'utf8'),
+    async readBytes(file, place, path) {
+      const text = await read(file, place, path, 'latin1');
+      return text === undefined ? undefined : Buffer.from(text, 'latin1');
     },
   };
 }

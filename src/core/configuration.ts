@@ -65,6 +65,10 @@ export interface AuthenticationSettings {
   readonly issuers: AuthenticationConfiguration;
   /** PEM bundle; absent: no X.509 users. */
   readonly clientCertificateAuthority?: string;
+  /** PEM or DER, of authorities in the bundle; absent: no certificate is revoked. */
+  readonly clientRevocationLists?: Uint8Array;
+  /** Of a client certificate, from its notBefore to its notAfter. */
+  readonly maxClientCertificateLifetimeMs?: number;
   readonly jwt: {
     readonly algorithms: readonly JwtAlgorithm[];
     readonly clockSkewMs: number;
@@ -75,6 +79,22 @@ export interface AuthenticationSettings {
     readonly allowSystemNames: boolean;
   };
   readonly tokenCache: { readonly ttlMs: number; readonly maxEntries: number };
+  /** Absent: no tokens but those of the issuers. */
+  readonly tokenReview?: TokenReviewSettings;
+}
+
+export interface TokenReviewSettings {
+  readonly connection: KubeConnection;
+  /** A token must be for one of them. */
+  readonly audiences: readonly [string, ...string[]];
+  readonly authenticatedTtlMs: number;
+  readonly unauthenticatedTtlMs: number;
+  /** Of each of the two caches. */
+  readonly maxEntries: number;
+  readonly timeoutMs: number;
+  /** Reviews on their way. */
+  readonly maxInFlight: number;
+  readonly maxInFlightPerSource: number;
 }
 
 export interface SubjectAccessReviewSettings {

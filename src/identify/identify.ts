@@ -19,8 +19,11 @@ import { refuseForeignPage } from './foreign-page.ts';
 import { badRequest, unauthorized } from './refusals.ts';
 import type { CertificateAuthenticator } from './x509.ts';
 
-/** Throws or rejects with a Fault unless the token names a user now. Answers at once when it is known already. */
-export type TokenAuthenticator = (token: string) => Authentication | Promise<Authentication>;
+/**
+ * Throws or rejects with a Fault unless the token names a user now. Answers at once when it is known already. `source`
+ * is the address that the request came from, for bounds.
+ */
+export type TokenAuthenticator = (token: string, source: string) => Authentication | Promise<Authentication>;
 
 export interface Authenticators {
   /** Undefined: no X.509 users; a certificate that is presented all the same is refused. */
@@ -48,7 +51,7 @@ export function createIdentify({ certificate, token, anonymousPaths = new Set() 
       refuseForeignPage(received);
       return { ...received, authentication: byCertificate };
     }
-    const byToken = (token ?? refuseToken)(bearer);
+    const byToken = (token ?? refuseToken)(bearer, received.peer.sourceIPs[0]);
     return byToken instanceof Promise
       ? byToken.then((authentication) => ({
           ...received,

@@ -7,7 +7,9 @@ import type { Clock } from '../core/ports.ts';
 import type { Authentication, User } from '../core/user.ts';
 import type { CertificateFacts } from '../pki/certificate.ts';
 import { createChainVerifier } from '../pki/chain.ts';
-import type { Validity } from '../pki/chain.ts';
+import type { Validity, Way } from '../pki/chain.ts';
+import type { RevocationLists } from '../pki/revocation.ts';
+import { parseRevocationLists } from '../pki/revocation.ts';
 import { CREDENTIAL_ID, nameProblem, withAuthenticated } from './names.ts';
 import { unauthorized } from './refusals.ts';
 
@@ -15,39 +17,74 @@ import { unauthorized } from './refusals.ts';
 export type CertificateAuthenticator = (presented: PresentedCertificate) => Authentication;
 
 type Kept =
-  | { readonly kind: 'user'; readonly user: User; readonly validities: readonly Validity[] }
+  | { readonly kind: 'user'; readonly user: User; readonly ways: readonly Way[] }
   | { readonly kind: 'refused'; readonly message: string };
 
+export interface CertificateOptions {
+  /** PEM with the accepted authorities. */
+  readonly clientCA: string;
+  /** PEM or DER. Absent: nothing is revoked. */
+  readonly revocationLists?: Uint8Array;
+  /** From notBefore to notAfter; absent: any. */
+  readonly maxLifetimeMs?: number;
+}
+
 /**
- * `clientCA` is PEM with the accepted authorities. Chains are verified once a connection and authenticator; a new
- * client CA is a new authenticator, which has verified nothing yet. Throws an Error when the bundle cannot be used.
+ * Chains are verified once a connection and authenticator; time and revocation are looked at each time. A new client CA
+ * or revocation list is a new authenticator, which has verified nothing yet. Throws an Error when the bundle or the
+ * lists cannot be used.
  */
 export function createCertificateAuthenticator(
   { clock }: { readonly clock: Clock },
-  { clientCA }: { readonly clientCA: string },
+  { clientCA, revocationLists, maxLifetimeMs = Infinity }: CertificateOptions,
 ): CertificateAuthenticator {
   const verifyChain = createChainVerifier(clientCA);
+  const lists = revocationLists && parseRevocationLists(revocationLists, clientCA);
   const kept = new WeakMap<PresentedCertificate, Kept>();
 
   const read = (presented: PresentedCertificate): Kept => {
     const chain = verifyChain(presented);
     if (chain.kind === 'refused') return chain;
+    if (chain.validity.notAfter - chain.validity.notBefore > maxLifetimeMs) {
+      return { kind: 'refused', message: 'is valid for longer in all than is accepted here' };
+    }
     const user = toUser(chain.facts, presented.leaf);
     return typeof user === 'string'
       ? { kind: 'refused', message: user }
-      : { kind: 'user', user, validities: chain.validities };
+      : { kind: 'user', user, ways: chain.ways };
   };
 
   return (presented) => {
     let known = kept.get(presented);
     if (known === undefined) kept.set(presented, (known = read(presented)));
     if (known.kind === 'refused') throw unauthorized(`the client certificate ${known.message}`);
-    return {
-      user: known.user,
-      method: 'x509',
-      expiresAt: validUntil(known.validities, clock.now()),
-    };
+    const now = clock.now();
+    const ways = unrevoked(known.ways, lists, now);
+    return { user: known.user, method: 'x509', expiresAt: validUntil(ways, now) };
   };
+}
+
+/** The ways on which nothing is revoked, by lists that are up to date. Throws a Fault when there is none. */
+function unrevoked(ways: readonly Way[], lists: RevocationLists | undefined, now: number): readonly Way[] {
+  if (lists === undefined) return ways;
+  let problem: string | undefined;
+  const good = ways.filter(({ links }) =>
+    links.every(({ issuer, serialNumber }) => {
+      const list = lists.get(issuer);
+      const wrong =
+        list === undefined
+          ? 'cannot be checked for revocation: there is no revocation list of an authority that issued it'
+          : now > list.nextUpdate
+            ? 'cannot be checked for revocation: the revocation list of an authority is out of date'
+            : list.isRevoked(serialNumber)
+              ? 'has been revoked, or one that it was issued by'
+              : undefined;
+      problem ??= wrong;
+      return wrong === undefined;
+    }),
+  );
+  if (good.length === 0) throw unauthorized(`the client certificate ${problem ?? 'cannot be checked'}`);
+  return good;
 }
 
 /** The latest end of those chains that hold now. */

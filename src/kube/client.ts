@@ -1,16 +1,19 @@
-// A client for the one thing that the gateway asks a Kubernetes API server while it authorizes: SubjectAccessReviews,
-// over kept-alive HTTPS connections whose server certificate is always verified. There is no client-side throttle.
+// A client for what the gateway asks a Kubernetes API server while a request waits: SubjectAccessReviews and
+// TokenReviews, over kept-alive HTTPS connections whose server certificate is always verified. There is no client-side
+// throttle.
 
 import { Agent } from 'node:https';
 import type { KubeConnection } from '../core/kube-connection.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Outcome } from './post.ts';
 import type { ReviewSpec, ReviewStatus } from './subject-access-review.ts';
+import type { TokenReviewSpec, TokenReviewStatus } from './token-review.ts';
 import { Fault } from '../core/fault.ts';
 import { createBearer } from './bearer.ts';
 import { post } from './post.ts';
 import { toRetryDelayMs } from './retry.ts';
 import { parseReviewStatus, REVIEW_PATH, toReviewBody } from './subject-access-review.ts';
+import { parseTokenReviewStatus, TOKEN_REVIEW_PATH, toTokenReviewBody } from './token-review.ts';
 
 export interface KubeClient {
   /**
@@ -18,6 +21,8 @@ export interface KubeClient {
    * InternalError whose cause, for the log, says what happened.
    */
   createSubjectAccessReview(spec: ReviewSpec, signal: AbortSignal): Promise<ReviewStatus>;
+  /** The same; rejects with a Fault ServiceUnavailable. Neither Fault nor cause holds anything of the token. */
+  createTokenReview(spec: TokenReviewSpec, signal: AbortSignal): Promise<TokenReviewStatus>;
   /** Ends the connections, those in use too. */
   close(): void;
 }
@@ -41,9 +46,8 @@ export function createKubeClient(
 ): KubeClient {
   const agent = createAgent(connection);
   const bearer = createBearer(connection.credential);
-  const url = toReviewUrl(connection.server);
 
-  const ask = async (body: string, signal: AbortSignal): Promise<Outcome> => {
+  const ask = async (url: URL, body: string, signal: AbortSignal): Promise<Outcome> => {
     try {
       return await post({ agent, url, authorization: await bearer(), body, maxAnswerBytes }, signal);
     } catch (error) {
@@ -51,23 +55,61 @@ export function createKubeClient(
     }
   };
 
+  /** Rejects with the Fault that `kind` makes of what happened. */
+  const review = async <Status>(
+    kind: ReviewKind<Status>,
+    body: string,
+    signal: AbortSignal,
+  ): Promise<Status> => {
+    const url = toReviewUrl(connection.server, kind.path);
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await ask(url, body, signal);
+      if (outcome.kind === 'answer' && outcome.code === 201) return read(kind, outcome.body);
+      const delayMs =
+        attempt < attempts && !signal.aborted
+          ? toRetryDelayMs(outcome, attempt, firstDelayMs, Math.random())
+          : undefined;
+      if (delayMs === undefined) throw kind.fault('no answer from the API server', toCause(kind, outcome));
+      await pause(clock, delayMs, signal);
+    }
+  };
+
+  // A server that cannot be asked is told of when the configuration is put in force, not at the first question.
+  toReviewUrl(connection.server, SUBJECT_ACCESS_REVIEW.path);
   return {
-    async createSubjectAccessReview(spec, signal) {
-      const body = toReviewBody(spec);
-      for (let attempt = 1; ; attempt += 1) {
-        const outcome = await ask(body, signal);
-        if (outcome.kind === 'answer' && outcome.code === 201) return readStatus(outcome.body);
-        const delayMs =
-          attempt < attempts && !signal.aborted
-            ? toRetryDelayMs(outcome, attempt, firstDelayMs, Math.random())
-            : undefined;
-        if (delayMs === undefined) throw toUndecided(outcome);
-        await pause(clock, delayMs, signal);
-      }
-    },
+    createSubjectAccessReview: (spec, signal) => review(SUBJECT_ACCESS_REVIEW, toReviewBody(spec), signal),
+    createTokenReview: (spec, signal) => review(TOKEN_REVIEW, toTokenReviewBody(spec), signal),
     close: () => agent.destroy(),
   };
 }
+
+interface ReviewKind<Status> {
+  readonly name: string;
+  readonly path: string;
+  readonly parse: (body: string) => Status;
+  readonly fault: (what: string, cause: Error) => Fault;
+  /** Whether an error answer may be quoted in the log. */
+  readonly isQuotable: boolean;
+}
+
+const SUBJECT_ACCESS_REVIEW: ReviewKind<ReviewStatus> = {
+  name: 'SubjectAccessReview',
+  path: REVIEW_PATH,
+  parse: parseReviewStatus,
+  fault: (what, cause) =>
+    new Fault('InternalError', `authorization could not be decided: ${what}`, { cause }),
+  isQuotable: true,
+};
+
+const TOKEN_REVIEW: ReviewKind<TokenReviewStatus> = {
+  name: 'TokenReview',
+  path: TOKEN_REVIEW_PATH,
+  parse: parseTokenReviewStatus,
+  fault: (what, cause) =>
+    new Fault('ServiceUnavailable', `the bearer token could not be checked: ${what}`, { cause }),
+  // It could hold what was sent, and that is the token.
+  isQuotable: false,
+};
 
 function createAgent({ certificateAuthority, tlsServerName, credential }: KubeConnection): Agent {
   return new Agent({
@@ -84,30 +126,26 @@ function createAgent({ certificateAuthority, tlsServerName, credential }: KubeCo
   });
 }
 
-function toReviewUrl(server: string): URL {
+function toReviewUrl(server: string, path: string): URL {
   const url = new URL(server);
   if (url.protocol !== 'https:') throw new TypeError('the API server must be reached over https');
-  url.pathname = url.pathname.replace(/\/+$/, '') + REVIEW_PATH;
+  url.pathname = url.pathname.replace(/\/+$/, '') + path;
   return url;
 }
 
-function readStatus(body: string): ReviewStatus {
+function read<Status>({ name, parse, fault }: ReviewKind<Status>, body: string): Status {
   try {
-    return parseReviewStatus(body);
+    return parse(body);
   } catch (error) {
-    throw new Fault('InternalError', 'authorization could not be decided: malformed answer', {
-      cause: new Error('malformed SubjectAccessReview answer', { cause: error }),
-    });
+    throw fault('malformed answer', new Error(`malformed ${name} answer`, { cause: error }));
   }
 }
 
-const toUndecided = (outcome: Outcome): Fault =>
-  new Fault('InternalError', 'authorization could not be decided: no answer from the API server', {
-    cause:
-      outcome.kind === 'failed'
-        ? new Error('SubjectAccessReview failed', { cause: outcome.error })
-        : new Error(`SubjectAccessReview: HTTP ${outcome.code}: ${outcome.body.slice(0, EXCERPT_LENGTH)}`),
-  });
+function toCause({ name, isQuotable }: ReviewKind<unknown>, outcome: Outcome): Error {
+  if (outcome.kind === 'failed') return new Error(`${name} failed`, { cause: outcome.error });
+  const excerpt = isQuotable ? `: ${outcome.body.slice(0, EXCERPT_LENGTH)}` : '';
+  return new Error(`${name}: HTTP ${outcome.code}${excerpt}`);
+}
 
 /** Resolves early when the signal aborts: the next attempt then fails at once with the signal's reason. */
 const pause = (clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> =>

@@ -1,6 +1,8 @@
 // SubjectAccessReview (k8s.io/api authorization/v1 types.go): the question as it is sent
 // and the decoder of the answer. What does not look like an answer is no answer.
 
+import { toRecord } from './decode.ts';
+
 /** SubjectAccessReviewSpec for a resource. */
 export interface ReviewSpec {
   readonly user: string;
@@ -51,11 +53,4 @@ export function parseReviewStatus(body: string): ReviewStatus {
   if (typeof reason !== 'string') throw new TypeError('status.reason is not a string');
   if (typeof evaluationError !== 'string') throw new TypeError('status.evaluationError is not a string');
   return { allowed, denied, reason, evaluationError };
-}
-
-function toRecord(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError(`${what} is not an object`);
-  }
-  return value as Readonly<Record<string, unknown>>;
 }

@@ -9,6 +9,7 @@ import { X509Certificate } from 'node:crypto';
 import type { PresentedCertificate } from '../core/exchange.ts';
 import { parseCertificate } from './certificate.ts';
 import type { CertificateFacts } from './certificate.ts';
+import { toSerialNumber } from './revocation.ts';
 
 /** In which time a chain holds: from the latest notBefore to the earliest notAfter, milliseconds since the epoch. */
 export interface Validity {
@@ -16,17 +17,30 @@ export interface Validity {
   readonly notAfter: number;
 }
 
+/** A certificate of a chain, as its issuer's revocation list knows it. */
+export interface Link {
+  /** SHA-256 fingerprint of the issuer. */
+  readonly issuer: string;
+  readonly serialNumber: bigint;
+}
+
+/** A way from the certificate to an authority: when it holds, and the certificates on it but for the authority. */
+export interface Way extends Validity {
+  readonly links: readonly Link[];
+}
+
 export type ChainResult =
   | {
       readonly kind: 'trusted';
       readonly facts: CertificateFacts;
-      /** One for every way from the certificate to an authority. */
-      readonly validities: readonly [Validity, ...Validity[]];
+      /** The certificate's own. */
+      readonly validity: Validity;
+      readonly ways: readonly [Way, ...Way[]];
     }
   /** `message` completes "the client certificate …". */
   | { readonly kind: 'refused'; readonly message: string };
 
-interface Issuer extends Validity {
+interface Issuer extends Way {
   readonly certificate: X509Certificate;
   readonly depth: number;
   /** How many intermediates may follow. */
@@ -82,14 +96,14 @@ function verify(anchors: readonly Issuer[], presented: PresentedCertificate): Ch
   );
   const [first, ...others] = issuers
     .filter((issuer) => isSignedBy(leaf, issuer.certificate))
-    .map((issuer) => overlap(issuer, leaf));
+    .map((issuer) => extend(issuer, leaf));
   if (first === undefined) {
     return { kind: 'refused', message: problem ?? 'was not issued by an accepted certificate authority' };
   }
   const facts = parseCertificate(leaf.raw);
   const weakness = signatureProblem(leaf) ?? usageProblem(facts);
   if (weakness !== undefined) return { kind: 'refused', message: weakness };
-  return { kind: 'trusted', facts, validities: [first, ...others] };
+  return { kind: 'trusted', facts, validity: validityOf(leaf), ways: [first, ...others] };
 }
 
 /** The authorities and every presented intermediate that may issue under them, with what forbade the first other. */
@@ -119,7 +133,7 @@ function findIssuers(
         certificate,
         depth: parent.depth + 1,
         pathLength: Math.min(parent.pathLength - 1, facts.pathLength ?? Infinity),
-        ...overlap(parent, certificate),
+        ...extend(parent, certificate),
       });
     }
   }
@@ -135,8 +149,8 @@ function toAnchor(certificate: X509Certificate): Issuer {
     certificate,
     depth: 0,
     pathLength: facts.pathLength ?? Infinity,
-    notBefore: Date.parse(certificate.validFrom),
-    notAfter: Date.parse(certificate.validTo),
+    links: [],
+    ...validityOf(certificate),
   };
 }
 
@@ -144,10 +158,24 @@ function toAnchor(certificate: X509Certificate): Issuer {
 const isSignedBy = (certificate: X509Certificate, issuer: X509Certificate): boolean =>
   certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 
-const overlap = (issuer: Validity, certificate: X509Certificate): Validity => ({
-  notBefore: Math.max(issuer.notBefore, Date.parse(certificate.validFrom)),
-  notAfter: Math.min(issuer.notAfter, Date.parse(certificate.validTo)),
+const validityOf = (certificate: X509Certificate): Validity => ({
+  notBefore: Date.parse(certificate.validFrom),
+  notAfter: Date.parse(certificate.validTo),
 });
+
+/** The way to the issuer, with one step more. */
+function extend(issuer: Issuer, certificate: X509Certificate): Way {
+  const { notBefore, notAfter } = validityOf(certificate);
+  const link = {
+    issuer: issuer.certificate.fingerprint256,
+    serialNumber: toSerialNumber(certificate.serialNumber),
+  };
+  return {
+    notBefore: Math.max(issuer.notBefore, notBefore),
+    notAfter: Math.min(issuer.notAfter, notAfter),
+    links: [...issuer.links, link],
+  };
+}
 
 const signatureProblem = (certificate: X509Certificate): string | undefined =>
   SIGNATURES.has(certificate.signatureAlgorithmOid)

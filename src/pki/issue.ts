@@ -61,11 +61,22 @@ export interface Authority {
   readonly key: string;
   issue(options?: LeafOptions): Promise<IssuedCertificate>;
   intermediate(name: string, options?: AuthorityOptions): Promise<Authority>;
+  /** PEM of a list of revoked certificates, given as PEM. */
+  revoke(certificates: readonly string[], options?: RevocationOptions): Promise<string>;
+}
+
+export interface RevocationOptions {
+  readonly thisUpdate?: Date;
+  /** Default in a day. */
+  readonly nextUpdate?: Date;
+  readonly extensions?: readonly x509.Extension[];
 }
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** Certificates and revocation lists. */
+const EVERYTHING_SIGNED: x509.KeyUsageFlags = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
 const EXTENDED_USAGES = { client: '1.3.6.1.5.5.7.3.2', server: '1.3.6.1.5.5.7.3.1' } as const;
 
 interface Signer {
@@ -93,6 +104,7 @@ async function toAuthority(signer: Signer): Promise<Authority> {
     certificate: toPem(signer.certificate),
     key: await toKeyPem(signer.privateKey),
     issue: (options = {}) => issueLeaf(signer, options),
+    revoke: (certificates, options = {}) => issueRevocationList(signer, certificates, options),
     intermediate: async (name, options = {}) => {
       const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
       const certificate = await x509.X509CertificateGenerator.create({
@@ -111,6 +123,23 @@ async function toAuthority(signer: Signer): Promise<Authority> {
       });
     },
   };
+}
+
+async function issueRevocationList(
+  signer: Signer,
+  certificates: readonly string[],
+  { thisUpdate, nextUpdate, extensions = [] }: RevocationOptions,
+): Promise<string> {
+  const list = await x509.X509CrlGenerator.create({
+    issuer: signer.certificate.subject,
+    signingKey: signer.privateKey,
+    signingAlgorithm: ALGORITHM,
+    thisUpdate: thisUpdate ?? new Date(Date.now() - HOUR_MS),
+    nextUpdate: nextUpdate ?? new Date(Date.now() + DAY_MS),
+    extensions: [...extensions],
+    entries: certificates.map((pem) => ({ serialNumber: new x509.X509Certificate(pem).serialNumber })),
+  });
+  return `${list.toString('pem')}\n`;
 }
 
 async function issueLeaf(signer: Signer, options: LeafOptions): Promise<IssuedCertificate> {
@@ -148,10 +177,12 @@ async function authorityExtensions(
   publicKey: webcrypto.CryptoKey,
   options: AuthorityOptions,
 ): Promise<x509.Extension[]> {
-  const { keyCertSign, cRLSign } = x509.KeyUsageFlags;
   return [
     new x509.BasicConstraintsExtension(true, options.pathLength, true),
-    new x509.KeyUsagesExtension(options.withoutCertSign === true ? cRLSign : keyCertSign, true),
+    new x509.KeyUsagesExtension(
+      options.withoutCertSign === true ? x509.KeyUsageFlags.cRLSign : EVERYTHING_SIGNED,
+      true,
+    ),
     await x509.SubjectKeyIdentifierExtension.create(publicKey),
   ];
 }

@@ -28,6 +28,7 @@ before(async () => {
   const notAfter = new Date(Date.now() + 90 * 86_400_000);
   const write = (name: string, text: string): Promise<void> => writeFile(join(folder, 'certs', name), text);
   for (const name of ['client-ca', 'kubelet-ca']) await write(`${name}.crt`, authority.certificate);
+  await write('client-ca.crl', await authority.revoke([]));
   for (const name of [
     'gateway',
     'admin',
@@ -145,7 +146,7 @@ describe('the example configuration', () => {
   it('is valid with a connection to an API server', async () => {
     const review = everything
       .replace('mode: RBAC', 'mode: SubjectAccessReview')
-      .replace('inCluster: true', '')
+      .replaceAll('inCluster: true', '')
       .replace(/^ {2}- name: legacy\n.*\n/m, '');
     const result = await load(review);
     assert.deepEqual(problemsOf(result), []);

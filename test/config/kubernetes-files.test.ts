@@ -55,7 +55,7 @@ describe('AuthenticationConfiguration', () => {
     [
       'no issuer, and no client authority',
       authentication(),
-      'authentication: nobody could sign in: there is neither a JWT issuer in configurationFile nor a clientCAFile',
+      'authentication: nobody could sign in: there is neither a JWT issuer in configurationFile nor a clientCAFile nor a tokenReview',
     ],
     ...(
       [

@@ -84,7 +84,7 @@ const rows: readonly Row[] = [
   [
     'authentication',
     {},
-    'authentication: nobody could sign in: there is neither a JWT issuer in configurationFile nor a clientCAFile',
+    'authentication: nobody could sign in: there is neither a JWT issuer in configurationFile nor a clientCAFile nor a tokenReview',
   ],
   [
     'authentication.jwt',

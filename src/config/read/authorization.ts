@@ -4,8 +4,7 @@ import type { AuthorizationSettings } from '../../core/configuration.ts';
 import type { Reading } from '../reading.ts';
 import type { GatewayFile } from '../schema/gateway.ts';
 import { resolveFile } from '../files.ts';
-import { readInCluster } from './in-cluster.ts';
-import { readKubeconfig } from './kubeconfig.ts';
+import { readApiServer } from './api-server.ts';
 import { readManifests } from './rbac.ts';
 
 export async function readAuthorization(
@@ -20,14 +19,7 @@ export async function readAuthorization(
     return objects && { mode, podSubresources, rbac: objects };
   }
   if (review === undefined) return undefined;
-  const path = ['authorization', 'subjectAccessReview'];
-  const connection =
-    review.kubeconfigFile === undefined
-      ? await readInCluster(reading, [...path, 'inCluster'])
-      : await readKubeconfig(resolveFile(reading.folder, review.kubeconfigFile), reading, [
-          ...path,
-          'kubeconfigFile',
-        ]);
+  const connection = await readApiServer(review, reading, ['authorization', 'subjectAccessReview']);
   return (
     connection && {
       mode,

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { JWT_ALGORITHMS } from '../../core/configuration.ts';
-import { count, duration, fileName } from './scalars.ts';
+import { count, duration, fileName, nonEmpty } from './scalars.ts';
 import { distinct, someOf, strict } from './strict.ts';
 
 const jwt = strict({
@@ -30,6 +30,44 @@ const jwt = strict({
   .prefault({})
   .describe('How tokens are verified.');
 
+const exactlyOneServer = (
+  value: { readonly kubeconfigFile?: string; readonly inCluster?: true },
+  ctx: z.RefinementCtx,
+): void => {
+  if ((value.kubeconfigFile === undefined) === (value.inCluster === undefined)) {
+    ctx.addIssue({ code: 'custom', message: 'needs exactly one of kubeconfigFile and inCluster' });
+  }
+};
+
+const tokenReview = strict({
+  kubeconfigFile: fileName.exactOptional().describe('Kubeconfig of the API server that is asked.'),
+  inCluster: z
+    .literal(true, { error: 'must be true, or be left out' })
+    .exactOptional()
+    .describe("Ask the API server of the cluster that the gateway runs in, with its pod's ServiceAccount."),
+  audiences: someOf(nonEmpty, 'audience')
+    .check(distinct('audience'))
+    .describe(
+      "A token must be for one of them. Use one of the gateway's own, so that a token for the gateway is good for nothing else.",
+    ),
+  authenticatedTTL: duration('0s', '10m')
+    .prefault('2m')
+    .describe("How long an accepted token is remembered, never past the token's own exp."),
+  unauthenticatedTTL: duration('0s', '10m')
+    .prefault('30s')
+    .describe('How long a token that was not accepted is remembered.'),
+  maxEntries: count(1, 1_000_000).prefault(8192).describe('How many tokens of each kind are remembered.'),
+  timeout: duration('100ms', '1m').prefault('10s').describe('How long one question may take.'),
+  maxInFlight: count(1, 10_000)
+    .prefault(100)
+    .describe('How many questions may wait for an answer at the same time. More are answered 429.'),
+  maxInFlightPerSource: count(1, 10_000).prefault(20).describe('The same for one client address.'),
+})
+  .superRefine(exactlyOneServer)
+  .describe(
+    'Tokens that no issuer of configurationFile has issued are checked by TokenReview: those of ServiceAccounts, and opaque ones.',
+  );
+
 export const authentication = strict({
   configurationFile: fileName
     .exactOptional()
@@ -37,6 +75,16 @@ export const authentication = strict({
   clientCAFile: fileName
     .exactOptional()
     .describe('PEM bundle that client certificates must chain to. Without it there are no X.509 users.'),
+  clientCRLFile: fileName
+    .exactOptional()
+    .describe(
+      'Revocation lists, PEM or DER. Each must be signed by an authority of clientCAFile; once nextUpdate has passed, certificates of that authority are refused.',
+    ),
+  maxClientCertificateLifetime: duration('1m', '36500d')
+    .exactOptional()
+    .describe(
+      'Client certificates that are valid for longer than this in all are refused: a rule instead of revocation lists.',
+    ),
   jwt,
   tokenCache: strict({
     ttl: duration('0s', '1m')
@@ -45,8 +93,21 @@ export const authentication = strict({
     maxEntries: count(1, 1_000_000).prefault(10_000).describe('How many tokens are remembered.'),
   })
     .prefault({})
-    .describe('Verified tokens, kept by their digest.'),
-}).describe('Who may come in. At least one of configurationFile and clientCAFile is needed.');
+    .describe('Verified tokens of the issuers, kept by their digest.'),
+  tokenReview: tokenReview.exactOptional(),
+})
+  .superRefine((value, ctx) => {
+    if (value.clientCAFile !== undefined) return;
+    for (const key of ['clientCRLFile', 'maxClientCertificateLifetime'] as const) {
+      if (value[key] === undefined) continue;
+      ctx.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'is about client certificates: it needs clientCAFile',
+      });
+    }
+  })
+  .describe('Who may come in. At least one of configurationFile, clientCAFile and tokenReview is needed.');
 
 const subjectAccessReview = strict({
   kubeconfigFile: fileName.exactOptional().describe('Kubeconfig of the API server that is asked.'),
@@ -62,11 +123,7 @@ const subjectAccessReview = strict({
     .prefault(50)
     .describe('How many questions about one user may wait for an answer at the same time.'),
 })
-  .superRefine((value, ctx) => {
-    if ((value.kubeconfigFile === undefined) === (value.inCluster === undefined)) {
-      ctx.addIssue({ code: 'custom', message: 'needs exactly one of kubeconfigFile and inCluster' });
-    }
-  })
+  .superRefine(exactlyOneServer)
   .describe('Questions to a Kubernetes API server. For mode SubjectAccessReview.');
 
 export const authorization = strict({

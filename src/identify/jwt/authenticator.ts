@@ -22,7 +22,7 @@ export type JwtOptions = AuthenticationSettings['jwt'] & {
 export type JwtDeps = { readonly getJson: GetJson } & Pick<KeySetDeps, 'clock' | 'log' | 'onRefresh'>;
 
 export interface JwtAuthenticator {
-  readonly authenticate: TokenAuthenticator;
+  readonly authenticate: (token: string) => ReturnType<TokenAuthenticator>;
   /** For readiness; `ready` answers undefined, or why the issuer's tokens cannot be verified. */
   readonly issuers: readonly { readonly url: string; ready(): string | undefined }[];
   /** Fetches all keys, and keeps them fresh until stop(). Resolves when every first attempt has ended. Never rejects. */

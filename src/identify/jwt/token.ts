@@ -34,16 +34,17 @@ export function readUnverified(token: string, algorithms: readonly JwtAlgorithm[
   return iss;
 }
 
+/** The claims of what looks like a signed JWT, and whose they are is anybody's guess; undefined for any other token. */
+export function readUnverifiedClaims(token: string): ReadonlyMap<string, unknown> | undefined {
+  const [, payload, signature, ...rest] = token.split('.', 4);
+  return payload === undefined || signature === undefined || rest.length > 0
+    ? undefined
+    : parseObject(payload);
+}
+
 function decode(part: string): Readonly<Record<'alg' | 'kid' | 'typ' | 'crit' | 'iss', unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-  } catch {
-    throw refused('it is not a signed JWT');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw refused('it is not a signed JWT');
-  const own = new Map<string, unknown>(Object.entries(value));
+  const own = parseObject(part);
+  if (own === undefined) throw refused('it is not a signed JWT');
   return {
     alg: own.get('alg'),
     kid: own.get('kid'),
@@ -51,6 +52,17 @@ function decode(part: string): Readonly<Record<'alg' | 'kid' | 'typ' | 'crit' | 
     crit: own.get('crit'),
     iss: own.get('iss'),
   };
+}
+
+function parseObject(part: string): ReadonlyMap<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof value !== 'object' || value === null || Array.isArray(value)
+      ? undefined
+      : new Map<string, unknown>(Object.entries(value));
+  } catch {
+    return undefined;
+  }
 }
 
 const refused = (rule: string): Error => unauthorized(`the bearer token is refused: ${rule}`);
