@@ -375,6 +375,18 @@ describe('a disk that is slow', () => {
     assert.equal(stdout.length, sent * 16_384 + 5);
   });
 
+  it('keeps to its bound with frames of a single byte, each of which becomes three lines', async () => {
+    const slow = createSlowDisk();
+    const { tap, folder } = await begin({ disk: slow.disk });
+    const record = Buffer.concat(Array<Buffer>(4096).fill(Buffer.from('820202ff', 'hex')));
+    assert.equal(record.length, 16_384);
+    while (!tap.isFull) tap.fromNode(record);
+    slow.release();
+    await tap.end('nodeClosed');
+    const { text } = await readRecording(folder);
+    assert.ok(text.length <= HIGH_WATER + 230 * 1024, `${text.length} bytes`);
+  });
+
   it('ends a session that must be recorded when it does not catch up', async () => {
     const clock = createFakeClock();
     const slow = createSlowDisk();
