@@ -139,7 +139,7 @@ async function issueRevocationList(
     extensions: [...extensions],
     entries: certificates.map((pem) => ({ serialNumber: new x509.X509Certificate(pem).serialNumber })),
   });
-  return `${list.toString('pem')}\n`;
+  return `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n`;
 }
 
 async function issueLeaf(signer: Signer, options: LeafOptions): Promise<IssuedCertificate> {

@@ -40,7 +40,21 @@ export function parseRevocationLists(file: Uint8Array, authorities: string): Rev
       if (other === undefined || other.thisUpdate < entry.thisUpdate) lists.set(fingerprint256, entry);
     }
   }
+  revokeAuthorities(issuers, lists);
   return lists;
+}
+
+/** An authority of the bundle that another one of it has issued and revoked: all that it has issued is revoked. */
+function revokeAuthorities(issuers: readonly X509Certificate[], lists: Map<string, RevocationList>): void {
+  for (const authority of issuers) {
+    const serialNumber = toSerialNumber(authority.serialNumber);
+    for (const issuer of issuers) {
+      const list = lists.get(issuer.fingerprint256);
+      if (issuer === authority || list?.isRevoked(serialNumber) !== true) continue;
+      if (!authority.checkIssued(issuer) || !authority.verify(issuer.publicKey)) continue;
+      lists.set(authority.fingerprint256, { ...list, isRevoked: () => true });
+    }
+  }
 }
 
 function toDer(file: Uint8Array): readonly Uint8Array[] {

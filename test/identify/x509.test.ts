@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
+import type { Fault } from '../../src/core/fault.ts';
+import type { Clock } from '../../src/core/ports.ts';
+import { systemClock } from '../../src/core/ports.ts';
 import { createCertificateAuthenticator } from '../../src/identify/x509.ts';
 import type { SubjectParts } from '../../src/pki/issue.ts';
 import { createAuthority } from '../../src/pki/issue.ts';
@@ -111,5 +114,98 @@ describe('X.509 users', async () => {
     const next = await createAuthority('next', LONG);
     const reloaded = createCertificateAuthenticator({ clock }, { clientCA: next.certificate });
     assert.throws(() => reloaded(connection), { reason: 'Unauthorized' });
+  });
+});
+
+describe('revocation and lifetime', async () => {
+  const root = await createAuthority('root');
+  const good = presented((await root.issue({ commonName: 'good' })).certificate);
+  const badPem = (await root.issue({ commonName: 'bad' })).certificate;
+  const bad = presented(badPem);
+  const middle = await root.intermediate('middle');
+  const below = presented((await middle.issue({ commonName: 'below' })).certificate);
+  const lists = (text: string): Uint8Array => Buffer.from(text);
+  const use = (clientCA: string, list: string, clock: Clock = systemClock) =>
+    createCertificateAuthenticator({ clock }, { clientCA, revocationLists: lists(list) });
+  const refusal = (message: RegExp) => (fault: Fault) => {
+    assert.equal(fault.code, 401);
+    assert.match(fault.message, message);
+    return true;
+  };
+
+  it('refuses who is revoked, and a new list takes effect at once on connections that are open', async () => {
+    const before = use(root.certificate, await root.revoke([]));
+    assert.equal(before(bad).user.name, 'bad');
+    const after = use(root.certificate, await root.revoke([badPem]));
+    assert.throws(() => after(bad), refusal(/has been revoked/));
+    assert.equal(after(good).user.name, 'good');
+  });
+
+  it('refuses everybody when the list is out of date, as time passes', async () => {
+    const clock = createFakeClock(Date.now());
+    const authenticate = use(
+      root.certificate,
+      await root.revoke([badPem], { nextUpdate: new Date(clock.now() + 60_000) }),
+      clock,
+    );
+    assert.equal(authenticate(good).user.name, 'good');
+    clock.advance(61_000);
+    assert.throws(() => authenticate(good), refusal(/revocation list of an authority is out of date/));
+    assert.throws(() => authenticate(bad), refusal(/out of date/));
+  });
+
+  it('refuses who was issued by an authority without a list', async () => {
+    const other = await createAuthority('other');
+    const foreign = presented((await other.issue({ commonName: 'foreign' })).certificate);
+    const authenticate = use(root.certificate + other.certificate, await root.revoke([]));
+    assert.throws(() => authenticate(foreign), refusal(/there is no revocation list of an authority/));
+    assert.equal(authenticate(good).user.name, 'good');
+  });
+
+  it('looks at every certificate on the way', async () => {
+    const rootList = await root.revoke([]);
+    assert.throws(() => use(root.certificate, rootList)(below), refusal(/there is no revocation list/));
+    const both = root.certificate + middle.certificate;
+    const middleList = await middle.revoke([]);
+    assert.equal(use(both, rootList + middleList)(below).user.name, 'below');
+    const rootRevokes = await root.revoke([middle.certificate]);
+    for (const [bundle, list] of [
+      [root.certificate, rootRevokes],
+      [both, rootRevokes + middleList],
+      [both, middleList + rootRevokes],
+    ] as const) {
+      assert.throws(
+        () => use(bundle, list)(below),
+        refusal(/has been revoked, or one that it was issued by/),
+      );
+    }
+  });
+
+  it('does not start with a list that is not of the authority', async () => {
+    const other = await createAuthority('other');
+    const list = await other.revoke([]);
+    assert.throws(() => use(root.certificate, list), /is not signed by an authority/);
+  });
+
+  it('refuses a certificate that is valid for too long, however little of it is left', async () => {
+    const hour = 3_600_000;
+    const now = Date.now();
+    const issue = async (fromMs: number, toMs: number) =>
+      presented(
+        (
+          await root.issue({
+            commonName: 'a',
+            notBefore: new Date(now + fromMs),
+            notAfter: new Date(now + toMs),
+          })
+        ).certificate,
+      );
+    const authenticate = createCertificateAuthenticator(
+      { clock: systemClock },
+      { clientCA: root.certificate, maxLifetimeMs: 24 * hour },
+    );
+    assert.equal(authenticate(await issue(-hour, 22 * hour)).user.name, 'a');
+    const long = await issue(-100 * hour, hour);
+    assert.throws(() => authenticate(long), refusal(/is valid for longer in all than is accepted/));
   });
 });

@@ -1,5 +1,5 @@
-// A Kubernetes API server as far as SubjectAccessReviews go: real HTTPS, a client certificate or bearer token that it
-// insists on, decisions by a function, and faults on demand.
+// A Kubernetes API server as far as SubjectAccessReviews and TokenReviews go: real HTTPS, a client certificate or bearer
+// token that it insists on, decisions by functions, and faults on demand.
 
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -23,10 +23,18 @@ export type ApiFault =
 export interface ApiServerOptions {
   /** May return a promise: a slow API server. */
   readonly decide: (spec: ReviewSpec) => ReviewStatus | Promise<ReviewStatus>;
+  /** The status of a TokenReview, as it goes over the wire. Absent: no token is known. */
+  readonly authenticate?: (spec: SentTokenReview) => object | Promise<object>;
   /** How clients must authenticate. Default: certificate. */
   readonly credential?: 'certificate' | 'token';
   /** Names that the serving certificate is valid for. Default: 127.0.0.1 and localhost. */
   readonly serverNames?: readonly string[];
+}
+
+/** TokenReviewSpec as it comes over the wire. */
+export interface SentTokenReview {
+  readonly token: string;
+  readonly audiences: readonly string[];
 }
 
 export interface ApiServer {
@@ -35,6 +43,8 @@ export interface ApiServer {
   readonly certificateAuthority: string;
   /** The specs of all reviews that were asked for, in order, those that met a fault too. */
   readonly requests: readonly ReviewSpec[];
+  /** The same of all TokenReviews. Counted together with the others by received(). */
+  readonly tokenReviews: readonly SentTokenReview[];
   /** How many TCP connections were made. */
   readonly connectionCount: number;
   /** A connection that this server accepts. */
@@ -63,6 +73,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
 
   const requests: ReviewSpec[] = [];
+  const tokenReviews: SentTokenReview[] = [];
+  const count = (): number => requests.length + tokenReviews.length;
   const faults: ApiFault[] = [];
   let waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let connectionCount = 0;
@@ -92,10 +104,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const url = `https://127.0.0.1:${port}`;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const spec = await readSpec(request);
-    requests.push(spec);
-    for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
-    waiting = waiting.filter(({ count }) => requests.length < count);
+    const review = await readReview(request);
+    if (review.kind === 'TokenReview') tokenReviews.push(review.spec);
+    else requests.push(review.spec);
+    for (const { count: wanted, resolve } of waiting) if (count() >= wanted) resolve();
+    waiting = waiting.filter(({ count: wanted }) => count() < wanted);
     if (byToken && request.headers.authorization !== `Bearer ${api.token}`) {
       sendStatus(response, 401, {});
       return;
@@ -114,7 +127,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       case 'silence':
         return;
       case undefined:
-        sendReview(response, spec, await options.decide(spec));
+        sendReview(
+          response,
+          review,
+          review.kind === 'TokenReview'
+            ? ((await options.authenticate?.(review.spec)) ?? {})
+            : await options.decide(review.spec),
+        );
     }
   }
 
@@ -129,6 +148,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     url,
     certificateAuthority: authority.certificate,
     requests,
+    tokenReviews,
     get connectionCount() {
       return connectionCount;
     },
@@ -136,11 +156,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     kubeconfig: toKubeconfig(connection),
     token: 'api-server-token',
     interrupt: (...more) => void faults.push(...more),
-    received: (count) =>
-      requests.length >= count
+    received: (wanted) =>
+      count() >= wanted
         ? Promise.resolve()
         : new Promise((resolve) => {
-            waiting.push({ count, resolve });
+            waiting.push({ count: wanted, resolve });
           }),
     close: async () => {
       server.close();
@@ -151,36 +171,35 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return api;
 }
 
+type SentReview =
+  | { readonly apiVersion: string; readonly kind: 'SubjectAccessReview'; readonly spec: ReviewSpec }
+  | { readonly apiVersion: string; readonly kind: 'TokenReview'; readonly spec: SentTokenReview };
+
+const PATHS: Readonly<Record<string, string>> = {
+  'authorization.k8s.io/v1 SubjectAccessReview': '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+  'authentication.k8s.io/v1 TokenReview': '/apis/authentication.k8s.io/v1/tokenreviews',
+};
+
 /** Decodes the request as an API server does: the exact path, JSON, the right kind and an empty metadata. */
-async function readSpec(request: IncomingMessage): Promise<ReviewSpec> {
+async function readReview(request: IncomingMessage): Promise<SentReview> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
-    apiVersion: string;
-    kind: string;
-    metadata?: unknown;
-    spec: ReviewSpec;
+  const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as SentReview & {
+    readonly metadata?: unknown;
   };
   const wanted =
     request.method === 'POST' &&
-    request.url === '/apis/authorization.k8s.io/v1/subjectaccessreviews' &&
+    request.url === PATHS[`${review.apiVersion} ${review.kind}`] &&
     request.headers['content-type'] === 'application/json' &&
-    review.apiVersion === 'authorization.k8s.io/v1' &&
-    review.kind === 'SubjectAccessReview' &&
     review.metadata === undefined;
-  if (!wanted) throw new TypeError('not a SubjectAccessReview');
-  return review.spec;
+  if (!wanted) throw new TypeError('not a review');
+  return review;
 }
 
-function sendReview(response: ServerResponse, spec: ReviewSpec, status: ReviewStatus): void {
-  const review = {
-    kind: 'SubjectAccessReview',
-    apiVersion: 'authorization.k8s.io/v1',
-    metadata: {},
-    spec,
-    status,
-  };
-  response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(review));
+function sendReview(response: ServerResponse, review: SentReview, status: object): void {
+  response
+    .writeHead(201, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ ...review, metadata: {}, status }));
 }
 
 function sendStatus(response: ServerResponse, code: number, headers: Record<string, string>): void {
