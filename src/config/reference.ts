@@ -90,8 +90,8 @@ Schema for editors. \`config/gateway.yaml\` is a complete example with comments.
 - Secrets are never written into the file; it names files that hold them.
 - Kubernetes' own formats are read as they are: AuthenticationConfiguration (\`apiserver.config.k8s.io/v1\`), audit Policy
   (\`audit.k8s.io/v1\`), RBAC manifests (\`rbac.authorization.k8s.io/v1\`) and kubeconfig. What the gateway does not carry
-  of them (CEL expressions, anonymous access, egress selectors, aggregated ClusterRoles, exec plugins) is refused by
-  name, never ignored.
+  of them (egress selectors, some functions of expressions, aggregated ClusterRoles, exec plugins) is refused by name,
+  never ignored. The functions of expressions are listed in [cel.md](cel.md).
 `;
 
 /** The reference page, as Markdown. */
