@@ -1,6 +1,7 @@
 // Everything around the gateway in the demo and in the scenario tests, all of it on loopback: a certificate authority
 // for each trust domain, a real OpenID provider, simulated nodes, and the configuration files for the gateway.
 
+import { randomInt } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -50,14 +51,24 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/**
+ * A port of 127.0.0.1 that is free, and not one of those that the system gives to whoever asks for any (from 32768 on
+ * Linux, 49152 elsewhere): between now and its use, every connection that is opened would be a chance to lose it.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve, reject) => {
+      server.once('error', (error) =>
+        'code' in error && error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+      );
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /**
