@@ -46,6 +46,8 @@ async function sockets(): Promise<number> {
 
 const accept: Script = (_head, connection) => {
   connection.raw = true;
+  // As a kubelet does when the other side has said its last word.
+  connection.socket.once('end', () => connection.socket.end());
   connection.write(`${ACCEPTED}words of the node`);
 };
 const PLAIN = '/nodes/node-3/containerLogs/default/shell/shell?follow=true';
