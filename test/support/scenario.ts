@@ -124,7 +124,8 @@ export async function startScenario(options: ScenarioOptions = {}): Promise<Scen
     auditEvents: async () =>
       (await readFile(join(directory, 'audit.log'), 'utf8'))
         .split('\n')
-        .filter((line) => line !== '')
+        // What follows the last line feed is nothing, or an event of which only the beginning is written.
+        .slice(0, -1)
         .map((line) => JSON.parse(line) as AuditEvent),
     gatewayLog: () => readFile(logFile, 'utf8'),
     close: async () => {
