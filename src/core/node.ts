@@ -14,6 +14,10 @@ export interface NodeEntry {
   readonly certificateAuthority: string;
   /** Changes whenever one of the above does: connections made under another value are not reused. */
   readonly fingerprint: string;
+  /** The labels of the Node object, or what the configuration says they are. Absent: none is known. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The condition Ready of the Node object. Absent: it is not known. A node that is not ready is dialled all the same. */
+  readonly ready?: boolean;
 }
 
 export interface Inventory {
