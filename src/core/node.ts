@@ -3,15 +3,25 @@
 import type { NodeName } from './names.ts';
 import type { Secret } from './secret.ts';
 
-export interface NodeEntry {
+/** What a kubelet's serving certificate must be, for its node to be spoken to. */
+export interface ServingTrust {
+  /**
+   * The DNS name or IP address that must be among its subject alternative names; or `system:node:NAME`, which its whole
+   * subject must then name, with the organization `system:nodes` (the signer kubernetes.io/kubelet-serving).
+   * Where there is no authority, a pin stands for it and the name is not looked at.
+   */
+  readonly serverName: string;
+  /** PEM certificates that it must chain to. Empty: there must be a pin, which then is what is trusted. */
+  readonly certificateAuthority: string;
+  /** SHA-256 digests of its public key (SubjectPublicKeyInfo) in base64, of which one must fit. Absent: any key. */
+  readonly pins?: readonly [string, ...string[]];
+}
+
+export interface NodeEntry extends ServingTrust {
   readonly name: NodeName;
   /** Host name or IP address to dial. */
   readonly address: string;
   readonly port: number;
-  /** The name that the kubelet's serving certificate must be valid for. */
-  readonly serverName: string;
-  /** PEM certificates that the kubelet's serving certificate must chain to. */
-  readonly certificateAuthority: string;
   /** Changes whenever one of the above does: connections made under another value are not reused. */
   readonly fingerprint: string;
   /** The labels of the Node object, or what the configuration says they are. Absent: none is known. */
@@ -30,6 +40,8 @@ export interface KubeletCredential {
   readonly name: string;
   /** Changes whenever the material does: connections made with another one are not reused. */
   readonly fingerprint: string;
+  /** Present when it was made for this user alone: it says their name, and no other user's request may be sent with it. */
+  readonly user?: string;
   readonly material:
     | { readonly kind: 'certificate'; readonly certificate: string; readonly key: Secret }
     | { readonly kind: 'bearerToken'; readonly token: Secret };

@@ -24,6 +24,8 @@ export const ANONYMOUS: User = {
 export interface Authentication {
   readonly user: User;
   readonly method: 'x509' | 'jwt' | 'tokenReview' | 'anonymous';
+  /** The issuer of a JWT, as its `iss` says and as the configuration names it. */
+  readonly issuer?: string;
   /** When the presented credential stops being valid, in milliseconds since the epoch. */
   readonly expiresAt: number;
 }

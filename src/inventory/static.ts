@@ -20,8 +20,9 @@ const toFingerprint = ({
   port,
   serverName,
   certificateAuthority,
+  pins,
 }: Omit<NodeEntry, 'fingerprint'>): string =>
   createHash('sha256')
-    .update(JSON.stringify([name, address, port, serverName, certificateAuthority]))
+    .update(JSON.stringify([name, address, port, serverName, certificateAuthority, pins]))
     .digest('hex')
     .slice(0, 32);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { NodeEntry } from '../../src/core/node.ts';
 import { createStaticInventory } from '../../src/inventory/static.ts';
 import { nodeName } from '../support/resolved.ts';
 
@@ -24,7 +25,7 @@ describe('the static inventory', () => {
   });
 
   it('gives a fingerprint that changes with every part and with nothing else', () => {
-    const fingerprint = (of: typeof node) => createStaticInventory([of]).get(of.name)?.fingerprint;
+    const fingerprint = (of: typeof node & Pick<NodeEntry, 'pins'>) => createStaticInventory([of]).get(of.name)?.fingerprint;
     assert.match(fingerprint(node) ?? '', /^[0-9a-f]{32}$/);
     assert.equal(fingerprint(node), fingerprint({ ...node }));
     const changed = [
@@ -33,6 +34,8 @@ describe('the static inventory', () => {
       { ...node, port: 10251 },
       { ...node, serverName: 'node-2' },
       { ...node, certificateAuthority: 'PEM2' },
+      { ...node, pins: ['a'] as const },
+      { ...node, pins: ['a', 'b'] as const },
     ];
     const prints = [node, ...changed].map(fingerprint);
     assert.equal(new Set(prints).size, prints.length);

@@ -64,7 +64,7 @@ export function createIssuer(
     if (payload['cnf'] !== undefined) throw unauthorized('the bearer token is refused: it is bound to a key');
     const expiresAt = readTimes(payload, clock.now() + clockSkewMs);
     const user = toUser(payload);
-    return { authentication: { user, method: 'jwt', expiresAt }, thumbprint };
+    return { authentication: { user, method: 'jwt', issuer: issuer.issuer.url, expiresAt }, thumbprint };
   };
 }
 

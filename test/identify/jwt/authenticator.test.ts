@@ -34,8 +34,9 @@ describe('tokens of a real OpenID provider', () => {
     await authenticator.start();
     assert.equal(authenticator.issuers[0]?.ready(), undefined);
     const token = await provider.issueToken('alice', 600);
-    const { user, method, expiresAt } = await authenticator.authenticate(token);
+    const { user, method, issuer, expiresAt } = await authenticator.authenticate(token);
     assert.deepEqual([user.name, user.groups, method], ['alice', ['sre', 'system:authenticated'], 'jwt']);
+    assert.equal(issuer, issuerOf(provider).issuer.url);
     assert.match(user.extra['authentication.kubernetes.io/credential-id']?.[0] ?? '', /^JTI=.+/);
     assert(expiresAt > Date.now() && expiresAt <= Date.now() + 600_000);
     await assert.rejects(provider.issueToken('mallory'), /no token/);
