@@ -55,7 +55,7 @@ export interface Environment {
  * A port of 127.0.0.1 that is free, and not one of those that the system gives to whoever asks for any (from 32768 on
  * Linux, 49152 elsewhere): between now and its use, every connection that is opened would be a chance to lose it.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, 32_768);
     const server = createServer();

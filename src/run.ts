@@ -122,11 +122,15 @@ class RunningGateway implements Gateway {
 
   reload(next: GatewayConfiguration): void {
     const before = this.#composed;
+    let composed: ComposedLine | undefined;
     try {
-      const composed = composeLine(this.#foundation, next, before.keys());
-      this.#updateListeners(next);
+      composed = composeLine(this.#foundation, next, before.keys());
+      // All or nothing: whatever can fail has been tried before the first listener changes.
+      const swaps = this.#prepareListeners(next);
+      for (const swap of swaps) swap();
       this.#composed = composed;
     } catch (error) {
+      composed?.retire();
       this.#foundation.metrics.configReload(false);
       this.log.error({ error }, 'the new configuration cannot be used; the last good one stays in force');
       return;
@@ -187,11 +191,12 @@ class RunningGateway implements Gateway {
     });
   }
 
-  #updateListeners(next: GatewayConfiguration): void {
-    for (const listener of next.listeners) {
-      this.#listeners.get(listener.name)?.update(toListenerOptions(next, listener));
-    }
-    this.#admin.update(next.admin.tls);
+  /** Throws when a certificate or an authority cannot be used; what is returned does not. */
+  #prepareListeners(next: GatewayConfiguration): readonly (() => void)[] {
+    const swaps = next.listeners.map((listener) =>
+      this.#listeners.get(listener.name)?.prepare(toListenerOptions(next, listener)),
+    );
+    return [...swaps, this.#admin.prepare(next.admin.tls)].filter((swap) => swap !== undefined);
   }
 }
 

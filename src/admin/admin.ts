@@ -6,6 +6,7 @@ import type { RequestListener, Server as HttpServer } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { createServer as createHttpsServer } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import express from 'express';
 import helmet from 'helmet';
 import type { AdminConfiguration, ServingCertificate } from '../core/configuration.ts';
@@ -74,8 +75,11 @@ function send(response: Response, status: number, contentType: string, body: str
 export interface AdminServer {
   /** Rejects when the address cannot be listened on. */
   start(): Promise<{ readonly address: string; readonly port: number }>;
-  /** Another certificate for new connections; nothing on a plain listener. Throws when it cannot be used. */
-  update(tls: ServingCertificate | undefined): void;
+  /**
+   * Another certificate for connections after the returned function was called; nothing on a plain listener. Throws when
+   * it cannot be used; the function does not.
+   */
+  prepare(tls: ServingCertificate | undefined): () => void;
   close(): Promise<void>;
 }
 
@@ -107,8 +111,14 @@ export function createAdminServer(
           resolve({ address, port });
         });
       }),
-    update: (tls) => {
-      if (tls !== undefined) secure?.setSecureContext(toTls(tls));
+    prepare: (tls) => {
+      if (tls === undefined || secure === undefined) return () => undefined;
+      const options = toTls(tls);
+      // What setSecureContext would do, tried: it throws here, while nothing has been changed yet.
+      createSecureContext(options);
+      return () => {
+        secure.setSecureContext(options);
+      };
     },
     close: () =>
       new Promise((resolve) => {

@@ -39,10 +39,10 @@ export interface Listener {
   /** Rejects when the address cannot be listened on. */
   start(): Promise<{ readonly address: string; readonly port: number }>;
   /**
-   * Certificate, key, client CA and trusted proxies for the handshakes and requests from now on. Address, port and
-   * limits stay. Throws, and changes nothing, when one of them cannot be used.
+   * Certificate, key, client CA and trusted proxies for the handshakes and requests that come after the returned function
+   * was called. Address, port and limits stay. Throws when one of them cannot be used; the function does not.
    */
-  update(options: ListenerOptions): void;
+  prepare(options: ListenerOptions): () => void;
   /** Answers new requests with 503 and closes connections as they become idle. Health checks are still answered. */
   drain(): void;
   /** Stops listening, gives answers that are being written a moment, and closes every connection. */
@@ -96,8 +96,11 @@ export function createListener(ports: ListenerPorts, options: ListenerOptions): 
 
   return {
     start: () => listenOn(tcp, options),
-    update: (next) => {
-      current = toCurrent(next);
+    prepare: (options) => {
+      const next = toCurrent(options);
+      return () => {
+        current = next;
+      };
     },
     drain: () => {
       draining = true;

@@ -121,11 +121,11 @@ describe('the admin server', () => {
     const [first, second] = [await issue(), await issue()];
     const { port, server } = await start(t, {}, { tls: first.tls });
     assert.equal((await ask(port, '/livez', { ca: first.ca })).body, 'ok');
-    server.update(second.tls);
+    server.prepare(second.tls)();
     assert.equal((await ask(port, '/livez', { ca: second.ca })).body, 'ok');
     await assert.rejects(ask(port, '/livez', { ca: first.ca }));
     assert.throws(() => {
-      server.update({ ...second.tls, privateKey: first.tls.privateKey });
+      server.prepare({ ...second.tls, privateKey: first.tls.privateKey });
     });
     assert.equal((await ask(port, '/livez', { ca: second.ca })).body, 'ok');
   });

@@ -25,7 +25,8 @@ describe('the static inventory', () => {
   });
 
   it('gives a fingerprint that changes with every part and with nothing else', () => {
-    const fingerprint = (of: typeof node & Pick<NodeEntry, 'pins'>) => createStaticInventory([of]).get(of.name)?.fingerprint;
+    const fingerprint = (of: typeof node & Pick<NodeEntry, 'pins'>) =>
+      createStaticInventory([of]).get(of.name)?.fingerprint;
     assert.match(fingerprint(node) ?? '', /^[0-9a-f]{32}$/);
     assert.equal(fingerprint(node), fingerprint({ ...node }));
     const changed = [

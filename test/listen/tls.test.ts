@@ -240,7 +240,8 @@ describe('an update of the listener', () => {
     const gateway = await startListener(t, pki);
     const old = await gateway.open();
     const next = await createPki();
-    gateway.listener.update({ ...next.options, trustedProxies: ['127.0.0.0/8'] });
+    const swap = gateway.listener.prepare({ ...next.options, trustedProxies: ['127.0.0.0/8'] });
+    swap();
 
     old.write(`GET /old HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n`);
     await readUntil(old, 'ok GET /old');
@@ -268,7 +269,7 @@ describe('an update of the listener', () => {
     ];
     for (const [row, options] of broken.entries()) {
       assert.throws(() => {
-        gateway.listener.update(options);
+        gateway.listener.prepare(options);
       }, `row ${row}`);
     }
     assert.equal(parseAnswer(await gateway.say(GET)).code, 200);
