@@ -13,6 +13,7 @@ import { composeAuthorizer } from './compose/authorizer.ts';
 import { composeCredential } from './compose/credentials.ts';
 import { composeForward } from './compose/forwarder.ts';
 import { composeBearer, composeCertificates, composeTokenReview, composeTokens } from './compose/identity.ts';
+import { composeServe } from './compose/serving.ts';
 import { createIdentify } from './identify/identify.ts';
 import { createStaticInventory } from './inventory/static.ts';
 import { refuse } from './listen/refuse.ts';
@@ -70,6 +71,7 @@ export function composeLine(
     credential,
     forward: (credentialed, observation) => forward.forward(credentialed, observation),
     answer: createAnswer(createScrapeTargets({ inventory: () => inventory, authorizer }), clock),
+    serve: composeServe(),
     refuse: (received, fault) => {
       refuse(received, fault, clock);
     },

@@ -1,11 +1,14 @@
 // The authorize stage: asks the alternatives of a requirement in their order (any-of, pkg/kubelet/server/auth.go) and
 // alone makes a Grant. The first allow wins; a deny, an error or nobody's opinion lets nobody through.
 
-import type { Attributes } from '../core/attributes.ts';
+import type { AnyAttributes } from '../core/attributes.ts';
 import type { Authorizer, Decision, Grant } from '../core/decision.ts';
-import type { Authorized, Resolved } from '../core/exchange.ts';
+import type { Authorizable } from '../core/exchange.ts';
+import { isPath } from '../core/attributes.ts';
 import { Fault } from '../core/fault.ts';
 import { toForbiddenMessage, toRefusal, toRight } from './explain.ts';
+
+type Granted<Asked> = Asked & { readonly grant: Grant };
 
 /**
  * Answers at once while the authorizer does: a cached decision makes no promise.
@@ -16,15 +19,15 @@ import { toForbiddenMessage, toRefusal, toRight } from './explain.ts';
  */
 export const createAuthorize =
   ({ authorizer }: { readonly authorizer: Authorizer }) =>
-  (resolved: Resolved): Authorized | Promise<Authorized> =>
+  <Asked extends Authorizable>(resolved: Asked): Granted<Asked> | Promise<Granted<Asked>> =>
     askFrom(authorizer, resolved, 0, []);
 
-function askFrom(
+function askFrom<Asked extends Authorizable>(
   authorizer: Authorizer,
-  resolved: Resolved,
+  resolved: Asked,
   start: number,
   refusals: string[],
-): Authorized | Promise<Authorized> {
+): Granted<Asked> | Promise<Granted<Asked>> {
   const { requirement, authentication } = resolved;
   for (let i = start; i < requirement.length; i += 1) {
     const attributes = requirement[i];
@@ -47,8 +50,8 @@ function askFrom(
 
 function ask(
   authorizer: Authorizer,
-  resolved: Resolved,
-  attributes: Attributes,
+  resolved: Authorizable,
+  attributes: AnyAttributes,
 ): Decision | Promise<Decision> {
   try {
     return authorizer(resolved.authentication.user, attributes);
@@ -58,12 +61,12 @@ function ask(
 }
 
 /** The exchange with its Grant, or undefined: the next alternative is to be asked. Throws when it must not be. */
-function settle(
-  resolved: Resolved,
-  attributes: Attributes,
+function settle<Asked extends Authorizable>(
+  resolved: Asked,
+  attributes: AnyAttributes,
   decision: Decision,
   refusals: string[],
-): Authorized | undefined {
+): Granted<Asked> | undefined {
   switch (decision.kind) {
     case 'allow':
       return { ...resolved, grant: toGrant(attributes, decision.reason) };
@@ -79,7 +82,7 @@ function settle(
 }
 
 /** The one place in which evidence of a decision is made. */
-const toGrant = (by: Attributes, reason: string): Grant =>
+const toGrant = (by: AnyAttributes, reason: string): Grant =>
   ({ by, reason: reason === '' ? `allowed: ${toRight(by)}` : reason }) as Grant;
 
 const undecided = (error: unknown): Fault =>
@@ -87,10 +90,10 @@ const undecided = (error: unknown): Fault =>
     ? error
     : new Fault('InternalError', 'authorization could not be decided', { cause: error });
 
-const forbidden = (userName: string, resolved: Resolved, refusals: readonly string[]): Fault => {
-  const [{ resource, name }] = resolved.requirement;
+const forbidden = (userName: string, resolved: Authorizable, refusals: readonly string[]): Fault => {
+  const [first] = resolved.requirement;
   return new Fault('Forbidden', toForbiddenMessage(userName, resolved.requirement), {
     cause: refusals.join('; '),
-    details: { kind: resource, name },
+    ...(isPath(first) ? {} : { details: { kind: first.resource, name: first.name } }),
   });
 };

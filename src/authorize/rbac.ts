@@ -2,11 +2,11 @@
 // objects, for gateways without an API server. It only ever allows or has no opinion: RBAC cannot deny. No group is
 // all-powerful by name: `system:masters` needs a binding here, because Kubernetes grants it outside RBAC.
 
-import type { Attributes } from '../core/attributes.ts';
+import type { AnyAttributes, Attributes } from '../core/attributes.ts';
 import type { Authorizer, Decision } from '../core/decision.ts';
 import type { PolicyRule, RbacObjects, RoleRef, Subject } from '../core/rbac.ts';
 import type { User } from '../core/user.ts';
-import { toResourceText } from '../core/attributes.ts';
+import { isPath, toResourceText } from '../core/attributes.ts';
 
 /** One rule as one subject has it. */
 interface BoundRule {
@@ -26,7 +26,7 @@ export function createRbacAuthorizer(objects: RbacObjects): Authorizer {
   const groups: RulesBySubject = new Map();
   indexBindings(objects, users, groups);
 
-  return (user: User, attributes: Attributes): Decision => {
+  return (user: User, attributes: AnyAttributes): Decision => {
     const own = firstMatch(users.get(user.name), attributes);
     if (own !== undefined) return own;
     for (const group of user.groups) {
@@ -37,19 +37,31 @@ export function createRbacAuthorizer(objects: RbacObjects): Authorizer {
   };
 }
 
-function firstMatch(rules: readonly BoundRule[] | undefined, attributes: Attributes): Decision | undefined {
+function firstMatch(
+  rules: readonly BoundRule[] | undefined,
+  attributes: AnyAttributes,
+): Decision | undefined {
   if (rules === undefined) return undefined;
   for (const { rule, namespace, decision } of rules) {
-    // A RoleBinding reaches into its own namespace only, and thus never to a cluster-scoped object such as a node.
-    if (namespace !== undefined && namespace !== attributes.namespace) continue;
+    // A RoleBinding reaches into its own namespace only, and thus never to a cluster-scoped object or a path.
+    if (namespace !== undefined && (isPath(attributes) || namespace !== attributes.namespace)) continue;
     if (ruleAllows(rule, attributes)) return decision;
   }
   return undefined;
 }
 
 /** Whether the rule covers the question, apart from the namespace that its binding reaches. */
-export const ruleAllows = (rule: PolicyRule, attributes: Attributes): boolean =>
+export const ruleAllows = (rule: PolicyRule, attributes: AnyAttributes): boolean =>
   hasOrAll(rule.verbs, attributes.verb) &&
+  (isPath(attributes)
+    ? (rule.nonResourceURLs ?? []).some((url) => urlMatches(url, attributes.path))
+    : coversResource(rule, attributes));
+
+/** `/healthz`, `/logs/*` and `*` (NonResourceURLMatches). */
+const urlMatches = (url: string, path: string): boolean =>
+  url === path || (url.endsWith('*') && path.startsWith(url.replace(/\*+$/, '')));
+
+const coversResource = (rule: PolicyRule, attributes: Attributes): boolean =>
   hasOrAll(rule.apiGroups, attributes.apiGroup) &&
   resourceMatches(rule.resources, attributes) &&
   nameMatches(rule.resourceNames, attributes.name);

@@ -3,10 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Attributes } from '../core/attributes.ts';
+import type { AnyAttributes } from '../core/attributes.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Clock } from '../core/ports.ts';
 import type { User } from '../core/user.ts';
+import { isPath } from '../core/attributes.ts';
 
 export interface DecisionCacheOptions {
   /** Milliseconds that an allow is kept; 0: not at all. */
@@ -57,7 +58,7 @@ export function createDecisionCache(
 }
 
 /** Makes the key of a question. Questions that differ anywhere, in a group or an extra value too, differ in their key. */
-export type ToKey = (user: User, attributes: Attributes) => string;
+export type ToKey = (user: User, attributes: AnyAttributes) => string;
 
 /**
  * Keys are JSON of a tuple: no choice of separators inside a name makes two questions one. The user's part is a digest
@@ -71,6 +72,8 @@ export function createKeys(): ToKey {
       digest = toDigest(user);
       digests.set(user, digest);
     }
+    // Of another length than a resource's: the one is never the other.
+    if (isPath(attributes)) return JSON.stringify([digest, attributes.verb, attributes.path]);
     return JSON.stringify([
       digest,
       attributes.verb,
@@ -94,7 +97,8 @@ const MAX_ATTRIBUTE_BYTES = 10_000;
 /** A UTF-16 code unit is at most this many bytes in UTF-8. */
 const MAX_UTF8_BYTES_PER_UNIT = 3;
 
-export function isCacheable(attributes: Attributes): boolean {
+export function isCacheable(attributes: AnyAttributes): boolean {
+  if (isPath(attributes)) return Buffer.byteLength(attributes.verb + attributes.path) < MAX_ATTRIBUTE_BYTES;
   const { verb, apiGroup, version, resource, subresource, namespace, name } = attributes;
   const units =
     verb.length +

@@ -2,12 +2,13 @@
 // Kubernetes' webhook authorizer (apiserver plugin/pkg/authorizer/webhook) and three more: equal questions share one
 // review, one user cannot keep many open, and a review that takes too long is an error. Errors are never kept.
 
-import type { Attributes } from '../core/attributes.ts';
+import type { AnyAttributes } from '../core/attributes.ts';
 import type { Authorizer, Decision } from '../core/decision.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { User } from '../core/user.ts';
 import type { ReviewSpec, ReviewStatus } from '../kube/subject-access-review.ts';
 import type { DecisionCacheOptions } from './sar-cache.ts';
+import { isPath } from '../core/attributes.ts';
 import { Fault } from '../core/fault.ts';
 import { createDecisionCache, createKeys, isCacheable } from './sar-cache.ts';
 
@@ -50,7 +51,7 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
   /** Replaced, not emptied, by a flush: a review belongs to the map that it was entered in. */
   let flights = new Map<string, Promise<Decision>>();
 
-  const fly = (user: User, attributes: Attributes, key: string): Promise<Decision> => {
+  const fly = (user: User, attributes: AnyAttributes, key: string): Promise<Decision> => {
     const own = flights;
     const flight = review(dependencies, options.timeoutMs, user, attributes)
       .then((decision) => {
@@ -62,7 +63,7 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
     return flight;
   };
 
-  const authorizer = (user: User, attributes: Attributes): Decision | Promise<Decision> => {
+  const authorizer = (user: User, attributes: AnyAttributes): Decision | Promise<Decision> => {
     const key = isCacheable(attributes) ? toKey(user, attributes) : undefined;
     if (key !== undefined) {
       const known = cache.get(key);
@@ -129,7 +130,7 @@ async function review(
   { reviews, clock, log, metrics }: SarDependencies,
   timeoutMs: number,
   user: User,
-  attributes: Attributes,
+  attributes: AnyAttributes,
 ): Promise<Decision> {
   const startedAt = clock.now();
   const deadline = new AbortController();
@@ -159,21 +160,17 @@ const rejectAtAbort = (signal: AbortSignal): Promise<never> =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
 
-const toSpec = ({ name, uid, groups, extra }: User, attributes: Attributes): ReviewSpec => ({
-  user: name,
-  uid,
-  groups,
-  extra,
-  resourceAttributes: {
-    verb: attributes.verb,
-    group: attributes.apiGroup,
-    version: attributes.version,
-    resource: attributes.resource,
-    subresource: attributes.subresource,
-    name: attributes.name,
-    namespace: attributes.namespace,
-  },
-});
+function toSpec({ name, uid, groups, extra }: User, attributes: AnyAttributes): ReviewSpec {
+  const who = { user: name, uid, groups, extra };
+  if (isPath(attributes)) {
+    return { ...who, nonResourceAttributes: { verb: attributes.verb, path: attributes.path } };
+  }
+  const { verb, apiGroup: group, version, resource, subresource, name: object, namespace } = attributes;
+  return {
+    ...who,
+    resourceAttributes: { verb, group, version, resource, subresource, name: object, namespace },
+  };
+}
 
 /** A deny wins over an allow in the same answer; an evaluation error beside an allow does not take it back. */
 function toDecision({ allowed, denied, reason, evaluationError }: ReviewStatus): Decision {

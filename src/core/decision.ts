@@ -1,7 +1,7 @@
 // The answer to an authorization question, in the three outcomes of k8s.io/apiserver/pkg/authorization/authorizer.
 // There is no outcome "error": an authorizer that cannot decide throws, and nobody is let through.
 
-import type { Attributes } from './attributes.ts';
+import type { AnyAttributes } from './attributes.ts';
 import type { User } from './user.ts';
 
 export interface Decision {
@@ -14,7 +14,7 @@ export interface Decision {
  * Answers at once when it knows (a cache, a manifest), else with a promise: the cached path of a request must not
  * pay for a turn of the event loop. Throws a Fault when it cannot decide.
  */
-export type Authorizer = (user: User, attributes: Attributes) => Decision | Promise<Decision>;
+export type Authorizer = (user: User, attributes: AnyAttributes) => Decision | Promise<Decision>;
 
 declare const granted: unique symbol;
 
@@ -22,6 +22,6 @@ declare const granted: unique symbol;
 export interface Grant {
   readonly [granted]: true;
   /** Which alternative of the requirement allowed it. */
-  readonly by: Attributes;
+  readonly by: AnyAttributes;
   readonly reason: string;
 }

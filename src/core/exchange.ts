@@ -2,17 +2,19 @@
 // the line returns the record that it was given and what it has found, so that a skipped stage does not compile.
 //
 //   Received ► Identified ► Resolved ► Authorized ► Located ► Credentialed ► (forwarded)
-//                              └────► Answered: the gateway answers by itself, no node is asked
+//                              ├────► OwnResolved ► OwnAuthorized ► (served): the gateway's own resources, no node is asked
+//                              └────► Answered: the gateway answers anybody with an identity, no node is asked
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { Action } from './action.ts';
-import type { Requirement } from './attributes.ts';
+import type { AnyAttributes, Requirement } from './attributes.ts';
 import type { Grant } from './decision.ts';
 import type { HeaderLines } from './headers.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { NodeName } from './names.ts';
 import type { KubeletCredential, NodeEntry } from './node.ts';
+import type { Operation } from './operation.ts';
 import type { Authentication } from './user.ts';
 
 /** The certificate that a client presented, as DER. One object a connection, so that results can be kept by it. */
@@ -86,7 +88,20 @@ export interface Answered extends Identified {
   readonly answer: Answer;
 }
 
+/** A request for what the gateway itself serves to those who have a right to it. */
+export interface OwnResolved extends Identified {
+  readonly operation: Operation;
+  readonly requirement: Requirement<AnyAttributes>;
+}
+
+/** Any exchange that an authorizer is asked about. */
+export type Authorizable = Resolved | OwnResolved;
+
 export interface Authorized extends Resolved {
+  readonly grant: Grant;
+}
+
+export interface OwnAuthorized extends OwnResolved {
   readonly grant: Grant;
 }
 
@@ -98,4 +113,9 @@ export interface Credentialed extends Located {
   readonly credential: KubeletCredential;
 }
 
-export const isResolved = (exchange: Resolved | Answered): exchange is Resolved => 'requirement' in exchange;
+/** What `resolve` may find. */
+export type Found = Resolved | OwnResolved | Answered;
+
+export const isResolved = (exchange: Found): exchange is Resolved => 'action' in exchange;
+
+export const isOwn = (exchange: Found): exchange is OwnResolved => 'operation' in exchange;

@@ -1,19 +1,22 @@
 // What audit, metrics and log are told about an exchange: its beginning, what the stages found, and its one ending.
 
 import type {
-  Answered,
   Authorized,
   Credentialed,
+  Found,
   Identified,
   Located,
+  OwnAuthorized,
   Received,
-  Resolved,
 } from './exchange.ts';
 import type { Fault } from './fault.ts';
 import type { EndReason } from './lifetime.ts';
 import type { RecordingOutcome } from './recording.ts';
 
-export type Evidence = Received | Identified | Resolved | Answered | Authorized | Located | Credentialed;
+/** The most that is known before authorization. */
+export type EarlyEvidence = Received | Identified | Found;
+
+export type Evidence = EarlyEvidence | Authorized | OwnAuthorized | Located | Credentialed;
 
 export interface Ending {
   /** The HTTP status code that the client was sent; 101 for an upgraded connection; 0 when none was sent. */
@@ -36,9 +39,9 @@ export interface Observation {
    * log's mode says so; rejects with a Fault when the mode is blocking-strict and the event could not be stored.
    * Undefined means: nothing to wait for.
    */
-  received(evidence: Received | Identified | Resolved | Answered): Promise<void> | undefined;
+  received(evidence: EarlyEvidence): Promise<void> | undefined;
   /** What the stages after it found. */
-  found(evidence: Authorized | Located | Credentialed): void;
+  found(evidence: Authorized | OwnAuthorized | Located | Credentialed): void;
   /** The head of the answer is about to be sent. */
   started(code: number): void;
   complete(ending: Ending): void;

@@ -6,6 +6,8 @@ export interface PolicyRule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly resourceNames: readonly string[];
+  /** Paths that stand for no resource; a rule that has any is about nothing else. */
+  readonly nonResourceURLs?: readonly string[];
 }
 
 export interface Subject {

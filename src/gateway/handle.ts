@@ -3,15 +3,18 @@
 
 import type {
   Answered,
+  Authorizable,
   Authorized,
   Credentialed,
+  Found,
   Identified,
   Located,
+  OwnAuthorized,
   Received,
-  Resolved,
 } from '../core/exchange.ts';
-import type { Ending, Observation, Observer } from '../core/observation.ts';
-import { isResolved } from '../core/exchange.ts';
+import type { Grant } from '../core/decision.ts';
+import type { EarlyEvidence, Ending, Observation, Observer } from '../core/observation.ts';
+import { isOwn, isResolved } from '../core/exchange.ts';
 import { Fault, toFault } from '../core/fault.ts';
 
 type Awaitable<T> = T | Promise<T>;
@@ -22,12 +25,14 @@ const TOLD: Promise<void> = Promise.resolve();
 export interface Line {
   readonly observe: Observer;
   identify(received: Received): Awaitable<Identified>;
-  resolve(identified: Identified): Resolved | Answered;
-  authorize(resolved: Resolved): Awaitable<Authorized>;
+  resolve(identified: Identified): Found;
+  authorize<Asked extends Authorizable>(resolved: Asked): Awaitable<Asked & { readonly grant: Grant }>;
   locate(authorized: Authorized): Awaitable<Located>;
   credential(located: Located): Awaitable<Credentialed>;
   /** Sends the node's answer. Throws a Fault only while nothing has been sent. */
   forward(credentialed: Credentialed, observation: Observation): Promise<Ending>;
+  /** Serves one of the gateway's own resources. Throws a Fault only while nothing has been sent. */
+  serve(own: OwnAuthorized, observation: Observation): Awaitable<Ending>;
   /** Sends the gateway's own answer. Throws a Fault only while nothing has been sent. */
   answer(answered: Answered): Awaitable<Ending>;
   /** Sends a Fault as a Kubernetes Status. */
@@ -40,7 +45,7 @@ export interface Line {
  */
 export async function handle(line: Line, received: Received): Promise<void> {
   const observation = line.observe(received);
-  let known: Received | Identified | Resolved | Answered = received;
+  let known: EarlyEvidence = received;
   let told: Promise<void> | undefined;
   try {
     const identified = (known = await line.identify(received));
@@ -49,16 +54,7 @@ export async function handle(line: Line, received: Received): Promise<void> {
     told = observation.received(resolved) ?? TOLD;
     // Should it reject while the authorizer is still being waited for, it is not unhandled: it is awaited below.
     told.catch(() => undefined);
-    if (!isResolved(resolved)) {
-      await told;
-      observation.complete(await line.answer(resolved));
-      return;
-    }
-    const authorized = await line.authorize(resolved);
-    observation.found(authorized);
-    await told;
-    const credentialed = await toNode(line, authorized, observation);
-    observation.complete(await line.forward(credentialed, observation));
+    observation.complete(await carryOut(line, resolved, told, observation));
   } catch (error) {
     const fault = await unlessUntold(told ?? observation.received(known) ?? TOLD, error);
     line.refuse(received, fault);
@@ -66,6 +62,29 @@ export async function handle(line: Line, received: Received): Promise<void> {
     if (error instanceof Fault) observation.complete(ending);
     else observation.panic(error, ending);
   }
+}
+
+/** The three ways to an answer: from a node, from the gateway with a right, from the gateway without one. */
+async function carryOut(
+  line: Line,
+  found: Found,
+  told: Promise<void>,
+  observation: Observation,
+): Promise<Ending> {
+  if (isResolved(found)) {
+    const authorized = await line.authorize(found);
+    observation.found(authorized);
+    await told;
+    return line.forward(await toNode(line, authorized, observation), observation);
+  }
+  if (isOwn(found)) {
+    const authorized = await line.authorize(found);
+    observation.found(authorized);
+    await told;
+    return line.serve(authorized, observation);
+  }
+  await told;
+  return line.answer(found);
 }
 
 async function toNode(line: Line, authorized: Authorized, observation: Observation): Promise<Credentialed> {

@@ -3,12 +3,17 @@
 
 import { toRecord } from './decode.ts';
 
-/** SubjectAccessReviewSpec for a resource. */
-export interface ReviewSpec {
+/** SubjectAccessReviewSpec, for a resource or for a path. */
+export type ReviewSpec = Reviewed & (OfResource | OfPath);
+
+interface Reviewed {
   readonly user: string;
   readonly uid: string;
   readonly groups: readonly string[];
   readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+interface OfResource {
   readonly resourceAttributes: {
     readonly verb: string;
     readonly group: string;
@@ -18,6 +23,10 @@ export interface ReviewSpec {
     readonly name: string;
     readonly namespace: string;
   };
+}
+
+interface OfPath {
+  readonly nonResourceAttributes: { readonly verb: string; readonly path: string };
 }
 
 /** SubjectAccessReviewStatus. Neither allowed nor denied: no opinion. */

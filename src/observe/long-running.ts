@@ -3,7 +3,14 @@
 // pkg/endpoints/filters; here by action instead of by URL).
 
 import type { Evidence } from '../core/observation.ts';
+import type { OperationKind } from '../core/operation.ts';
 import type { Action } from '../core/action.ts';
+
+/** Whether this exchange runs for as long as somebody listens. */
+export function isLong(evidence: Evidence): boolean {
+  if ('action' in evidence) return isLongRunning(evidence.action);
+  return 'operation' in evidence && evidence.operation.kind === 'followSession';
+}
 
 export function isLongRunning(action: Action): boolean {
   switch (action.kind) {
@@ -31,8 +38,11 @@ export function isLongRunning(action: Action): boolean {
   }
 }
 
+export type ActionName = Action['kind'] | OperationKind | 'gateway' | 'unresolved';
+
 /** What an exchange is about, for a label or a log line: its action, or how far it came. */
-export function toActionName(evidence: Evidence): Action['kind'] | 'gateway' | 'unresolved' {
+export function toActionName(evidence: Evidence): ActionName {
   if ('action' in evidence) return evidence.action.kind;
+  if ('operation' in evidence) return evidence.operation.kind;
   return 'answer' in evidence ? 'gateway' : 'unresolved';
 }

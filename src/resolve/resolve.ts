@@ -3,7 +3,7 @@
 // always means that somebody was asked about a user, which is why an endpoint that is switched off is a 404.
 
 import type { OptionalEndpoint } from '../core/configuration.ts';
-import type { Answered, Identified, Resolved, Transport } from '../core/exchange.ts';
+import type { Found, Identified, Transport } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import { toRequirement } from './attributes.ts';
 import { toNoRoute } from './no-route.ts';
@@ -26,7 +26,7 @@ export interface ResolveOptions {
   readonly version: string;
 }
 
-export type Resolve = (identified: Identified) => Resolved | Answered;
+export type Resolve = (identified: Identified) => Found;
 
 /** The stage throws Faults: BadRequest, NotFound, MethodNotAllowed (with `allow`), NotAcceptable. */
 export function createResolve(options: ResolveOptions): Resolve {
@@ -53,6 +53,12 @@ export function createResolve(options: ResolveOptions): Resolve {
       parameters.finish();
       return { ...identified, answer };
     }
+    if (route.kind === 'own') {
+      refuseUpgrade(identified.headers);
+      const own = route.own(input);
+      parameters.finish();
+      return { ...identified, ...own };
+    }
     if (scope.kind === 'root') throw new Error('a route at the root has an action, but no node');
     const transport = toTransport(route, identified);
     const action = route.build(input);
@@ -63,7 +69,7 @@ export function createResolve(options: ResolveOptions): Resolve {
 }
 
 function check(route: Route, method: string, endpoints: ReadonlySet<OptionalEndpoint>): void {
-  const endpoint = route.kind === 'answer' ? undefined : route.endpoint;
+  const endpoint = route.kind === 'answer' || route.kind === 'own' ? undefined : route.endpoint;
   if (endpoint !== undefined && !endpoints.has(endpoint)) {
     throw new Fault('NotFound', `this endpoint is off: endpoints.enabled does not list ${endpoint}`);
   }
@@ -74,12 +80,13 @@ function check(route: Route, method: string, endpoints: ReadonlySet<OptionalEndp
 }
 
 const toInput = (
-  { headers }: Identified,
+  { method, headers }: Identified,
   { names }: Match,
   parameters: Parameters,
   scope: Scope,
   gitVersion: string,
 ): RouteInput => ({
+  method,
   names,
   parameters,
   accept: headers.all('accept'),

@@ -3,11 +3,12 @@
 
 import type { Action, ActionKind } from '../core/action.ts';
 import type { OptionalEndpoint } from '../core/configuration.ts';
-import type { Answer } from '../core/exchange.ts';
+import type { Answer, OwnResolved } from '../core/exchange.ts';
 import type { Parameters } from './parameters.ts';
 import type { PathNames } from './path-names.ts';
 
 export interface RouteInput {
+  readonly method: string;
   readonly names: PathNames;
   readonly parameters: Parameters;
   /** The lines of the Accept header. */
@@ -41,7 +42,14 @@ export interface AnswerRoute extends Row {
   answer(input: RouteInput): Answer;
 }
 
-export type Route = ActionRoute | AnswerRoute;
+/** A path of the gateway's own that needs a right. What it requires follows from its operation alone. */
+export interface OwnRoute extends Row {
+  readonly kind: 'own';
+  readonly methods: readonly ['GET'] | readonly ['POST'] | readonly ['DELETE'] | readonly ['GET', 'DELETE'];
+  own(input: RouteInput): Pick<OwnResolved, 'operation' | 'requirement'>;
+}
+
+export type Route = ActionRoute | AnswerRoute | OwnRoute;
 
 export interface Match {
   readonly route: Route;

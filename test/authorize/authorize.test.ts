@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { createAuthorize } from '../../src/authorize/authorize.ts';
-import type { Attributes, Requirement } from '../../src/core/attributes.ts';
+import type { AnyAttributes, Attributes, Requirement } from '../../src/core/attributes.ts';
 import type { Authorizer, Decision } from '../../src/core/decision.ts';
 import type { Authorized } from '../../src/core/exchange.ts';
 import { Fault } from '../../src/core/fault.ts';
@@ -35,7 +35,7 @@ const answers: Record<Outcome, () => Decision> = {
 
 /** Gives the outcomes in order, at once or by promise, and keeps what it was asked. */
 function scripted(outcomes: readonly Outcome[], mode: 'sync' | 'async') {
-  const asked: Attributes[] = [];
+  const asked: AnyAttributes[] = [];
   const authorizer: Authorizer = (_user, attributes) => {
     const outcome = outcomes[asked.push(attributes) - 1];
     assert.ok(outcome, 'asked once too often');

@@ -73,7 +73,9 @@ const objects: RbacObjects = {
 };
 
 /** RBAC once more, by the documentation alone: no index, no reasons. */
-function isAllowed({ user, groups, resourceAttributes: asked }: ReviewSpec): boolean {
+function isAllowed(spec: ReviewSpec): boolean {
+  assert.ok('resourceAttributes' in spec);
+  const { user, groups, resourceAttributes: asked } = spec;
   const resource = asked.subresource === '' ? asked.resource : `${asked.resource}/${asked.subresource}`;
   const isSubject = ({ kind, name, namespace }: Subject): boolean =>
     kind === 'User'
@@ -179,7 +181,7 @@ describe('both backends decide alike', () => {
   const decide = async (authorizer: Authorizer, who: User, requirement: Requirement) => {
     try {
       const { grant } = await createAuthorize({ authorizer })(createResolved({ user: who, requirement }));
-      return requirement.indexOf(grant.by);
+      return requirement.findIndex((attributes) => attributes === grant.by);
     } catch (error) {
       if (error instanceof Fault && error.reason === 'Forbidden') return error.message;
       throw error;

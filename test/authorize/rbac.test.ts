@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRbacAuthorizer, ruleAllows } from '../../src/authorize/rbac.ts';
-import type { Attributes } from '../../src/core/attributes.ts';
+import type { AnyAttributes } from '../../src/core/attributes.ts';
 import type { Decision } from '../../src/core/decision.ts';
 import type { PolicyRule, RbacObjects } from '../../src/core/rbac.ts';
 import { createAttributes, createUser } from '../support/resolved.ts';
@@ -29,7 +29,20 @@ const list = createAttributes({
   name: '',
 });
 
-const ruleRows: readonly [string, PolicyRule, Attributes, boolean][] = [
+const metricsPath = { verb: 'get', path: '/metrics' };
+const paths = (...nonResourceURLs: readonly string[]): PolicyRule => ({
+  ...rule(['get'], [], { apiGroups: [] }),
+  nonResourceURLs,
+});
+const sessions = createAttributes({
+  verb: 'list',
+  apiGroup: 'kubelet-gateway.io',
+  resource: 'sessions',
+  subresource: '',
+  name: '',
+});
+
+const ruleRows: readonly [string, PolicyRule, AnyAttributes, boolean][] = [
   ['the verb', rule(['get'], ['nodes/proxy']), proxy, true],
   ['another verb', rule(['create'], ['nodes/proxy']), proxy, false],
   ['any verb', rule(['*'], ['nodes/proxy']), proxy, true],
@@ -53,6 +66,16 @@ const ruleRows: readonly [string, PolicyRule, Attributes, boolean][] = [
   ['names never cover a list', rule(['list'], ['pods'], { resourceNames: ['web-0'] }), list, false],
   ['an empty name covers no list', rule(['list'], ['pods'], { resourceNames: [''] }), list, false],
   ['no names cover a list', rule(['list'], ['pods']), list, true],
+  ['a path', paths('/metrics'), metricsPath, true],
+  ['another path', paths('/metricsx', '/metric', '/METRICS'), metricsPath, false],
+  ['a path below', paths('/metrics/*'), metricsPath, false],
+  ['a prefix', paths('/met*'), metricsPath, true],
+  ['any path', paths('*'), metricsPath, true],
+  ['a path with another verb', { ...paths('*'), verbs: ['post'] }, metricsPath, false],
+  ['all resources are no path', rule(['*'], ['*'], { apiGroups: ['*'] }), metricsPath, false],
+  ['all paths are no resource', paths('*'), proxy, false],
+  ['the own group', rule(['list'], ['sessions'], { apiGroups: ['kubelet-gateway.io'] }), sessions, true],
+  ['the core group is not the own one', rule(['list'], ['sessions']), sessions, false],
 ];
 
 describe('an RBAC rule', () => {
@@ -121,7 +144,7 @@ const objects: RbacObjects = {
 };
 
 const metrics = createAttributes({ subresource: 'metrics' });
-const bindingRows: readonly [string, string, string[], Attributes, string | undefined][] = [
+const bindingRows: readonly [string, string, string[], AnyAttributes, string | undefined][] = [
   [
     'a group by a ClusterRoleBinding',
     'alice',
@@ -193,5 +216,43 @@ describe('RBAC bindings', () => {
       kind: 'noOpinion',
       reason: 'RBAC: no rule matches',
     });
+  });
+});
+
+describe('a path that is no resource', () => {
+  const roles = [
+    {
+      name: 'metrics',
+      rules: [{ ...rule(['get'], [], { apiGroups: [] }), nonResourceURLs: ['/metrics'] }],
+    },
+  ];
+  const bound = {
+    name: 'b',
+    roleRef: { kind: 'ClusterRole', name: 'metrics' },
+    subjects: [{ kind: 'User', name: 'prometheus' }],
+  } as const;
+  const ask = (more: Partial<RbacObjects>): unknown =>
+    createRbacAuthorizer({
+      clusterRoles: roles,
+      roles: [],
+      clusterRoleBindings: [],
+      roleBindings: [],
+      ...more,
+    })(createUser('prometheus'), { verb: 'get', path: '/metrics' });
+
+  it('is granted by a ClusterRoleBinding', () => {
+    assert.deepEqual(ask({ clusterRoleBindings: [bound] }), {
+      kind: 'allow',
+      reason: 'RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "metrics" to User "prometheus"',
+    });
+  });
+
+  it('is granted by no RoleBinding, whatever its namespace', () => {
+    for (const namespace of ['', 'shop']) {
+      assert.deepEqual(ask({ roleBindings: [{ ...bound, namespace }] }), {
+        kind: 'noOpinion',
+        reason: 'RBAC: no rule matches',
+      });
+    }
   });
 });

@@ -5,6 +5,7 @@ import type { SarMetrics, SarOptions } from '../../src/authorize/sar.ts';
 import { createSarAuthorizer } from '../../src/authorize/sar.ts';
 import { createAuthorize } from '../../src/authorize/authorize.ts';
 import type { Authorizer, Decision } from '../../src/core/decision.ts';
+import type { AnyAttributes } from '../../src/core/attributes.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { systemClock } from '../../src/core/ports.ts';
 import type { Clock } from '../../src/core/ports.ts';
@@ -68,8 +69,11 @@ function createGate() {
   return { open: () => resolve(undefined), decide: () => promise.then(() => ({ allowed: true })) };
 }
 
-const ask = async (authorizer: Authorizer, user = bob, attributes = proxy): Promise<Decision> =>
-  authorizer(user, attributes);
+const ask = async (
+  authorizer: Authorizer,
+  user = bob,
+  attributes: AnyAttributes = proxy,
+): Promise<Decision> => authorizer(user, attributes);
 
 const isFault = (reason: Fault['reason']) => (error: unknown) =>
   error instanceof Fault && error.reason === reason;
@@ -101,6 +105,15 @@ describe('a question to the API server', () => {
       },
     };
     assert.deepEqual(server.requests, [want]);
+  });
+
+  it('is about a path where there is no resource', async (t) => {
+    const { server, authorizer } = await start(t);
+    await ask(authorizer, bob, { verb: 'get', path: '/metrics' });
+    await ask(authorizer, bob, { verb: 'get', path: '/metrics' });
+    const { user, uid, groups, extra } = { ...bob, user: bob.name };
+    const nonResourceAttributes = { verb: 'get', path: '/metrics' };
+    assert.deepEqual(server.requests, [{ user, uid, groups, extra, nonResourceAttributes }]);
   });
 
   const answers: readonly [string, ReviewStatus, Decision][] = [
@@ -223,7 +236,8 @@ describe('many equal questions', () => {
     await server.received(1);
     leaving.lifetime.end('clientClosed');
     gate.open();
-    for (const authorized of await Promise.all(both)) assert.equal(authorized.grant.by.name, 'node-1');
+    for (const authorized of await Promise.all(both))
+      assert.deepEqual(authorized.grant.by, authorized.requirement[0]);
     assert.equal(server.requests.length, 1);
   });
 

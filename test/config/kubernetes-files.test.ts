@@ -616,12 +616,16 @@ describe('RBAC manifests', () => {
           { ...rule, resources: ['nodes/*'] },
         ],
       }),
+      object('Role', {
+        metadata: { name: 'r', namespace: 'n' },
+        rules: [{ verbs: ['get'], nonResourceURLs: ['/metrics'] }],
+      }),
       object('RoleBinding', { metadata: { name: 'b', namespace: 'n' }, roleRef: roleRef('Role', 'x') }),
     );
     assert.deepEqual(warningsOf(result), [
       'authorization.rbac.manifestFiles: the binding "b" names the Role "x", which is in no manifest',
-      'rules[0]: is passed over: the gateway asks for no rights on nonResourceURLs',
       'rules[1].resources[0]: matches nothing: RBAC knows "*", "resource/subresource" and "*/subresource", and no other patterns',
+      'rules[0]: matches nothing: nonResourceURLs are granted by a ClusterRole only',
     ]);
     assert.deepEqual(warningsOf(await loadManifests(object('ClusterRole', { rules: [rule] }))), [
       'authorization.rbac.manifestFiles: there is no binding in the manifests, so nobody may do anything',

@@ -3,24 +3,25 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Line } from '../../src/gateway/handle.ts';
-import type { Answered, Received, Resolved } from '../../src/core/exchange.ts';
+import type { Answered, OwnResolved, Received, Resolved } from '../../src/core/exchange.ts';
 import type { Ending } from '../../src/core/observation.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { handle } from '../../src/gateway/handle.ts';
 
-type Step = keyof Omit<Line, 'observe' | 'refuse' | 'answer'>;
+type Step = keyof Omit<Line, 'observe' | 'refuse' | 'answer' | 'serve'>;
 
 interface Options {
-  readonly failing?: Partial<Record<Step | 'answer', Error>>;
+  readonly failing?: Partial<Record<Step | 'answer' | 'serve', Error>>;
   readonly received?: () => Promise<undefined> | undefined;
   readonly answered?: boolean;
+  readonly own?: boolean;
 }
 
 /** A line whose stages add nothing and write down that they were called. */
 function recordingLine(options: Options = {}): { line: Line; calls: string[]; endings: Ending[] } {
   const calls: string[] = [];
   const endings: Ending[] = [];
-  const fail = (step: Step | 'answer'): void => {
+  const fail = (step: Step | 'answer' | 'serve'): void => {
     calls.push(step);
     const error = options.failing?.[step];
     if (error !== undefined) throw error;
@@ -51,9 +52,9 @@ function recordingLine(options: Options = {}): { line: Line; calls: string[]; en
     identify: pass('identify'),
     resolve: (exchange) => {
       fail('resolve');
-      return (options.answered === true
-        ? { ...exchange, answer: {} }
-        : { ...exchange, requirement: [] }) as unknown as Answered | Resolved;
+      if (options.answered === true) return { ...exchange, answer: {} } as unknown as Answered;
+      const found = options.own === true ? { operation: {} } : { action: {} };
+      return { ...exchange, ...found, requirement: [] } as unknown as Resolved | OwnResolved;
     },
     authorize: pass('authorize'),
     locate: pass('locate'),
@@ -61,6 +62,10 @@ function recordingLine(options: Options = {}): { line: Line; calls: string[]; en
     forward: () => {
       fail('forward');
       return Promise.resolve({ code: 200 });
+    },
+    serve: () => {
+      fail('serve');
+      return { code: 200 };
     },
     answer: () => {
       fail('answer');
@@ -87,6 +92,33 @@ describe('handle', () => {
     const { line, calls } = recordingLine({ answered: true });
     await handle(line, RECEIVED);
     assert.deepEqual(calls, ['identify', 'resolve', 'received', 'answer', 'complete']);
+  });
+
+  it('serves what is its own to whoever is authorized, and asks no node', async () => {
+    const { line, calls } = recordingLine({ own: true });
+    await handle(line, RECEIVED);
+    assert.deepEqual(calls, ['identify', 'resolve', 'received', 'authorize', 'serve', 'complete']);
+  });
+
+  it('serves nothing to whoever is not authorized', async () => {
+    const fault = new Fault('Forbidden', 'no');
+    const { line, calls } = recordingLine({ own: true, failing: { authorize: fault } });
+    await handle(line, RECEIVED);
+    assert.deepEqual(calls, ['identify', 'resolve', 'received', 'authorize', 'refuse 403', 'complete']);
+  });
+
+  it('serves nothing whose audit event could not be stored', async () => {
+    const failure = new Fault('InternalError', 'failed to store audit event');
+    const { line, calls } = recordingLine({ own: true, received: () => Promise.reject(failure) });
+    await handle(line, RECEIVED);
+    assert.deepEqual(calls, ['identify', 'resolve', 'received', 'authorize', 'refuse 500', 'complete']);
+  });
+
+  it('refuses when serving fails before an answer', async () => {
+    const fault = new Fault('NotFound', 'no such session');
+    const { line, calls } = recordingLine({ own: true, failing: { serve: fault } });
+    await handle(line, RECEIVED);
+    assert.deepEqual(calls.slice(-3), ['serve', 'refuse 404', 'complete']);
   });
 
   for (const step of ['identify', 'resolve', 'authorize', 'locate', 'credential', 'forward'] as const) {

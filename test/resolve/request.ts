@@ -5,7 +5,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { OPTIONAL_ENDPOINTS } from '../../src/core/configuration.ts';
-import type { Answer, Answered, Identified, Resolved } from '../../src/core/exchange.ts';
+import type { Answer, Identified, Resolved } from '../../src/core/exchange.ts';
 import { isResolved } from '../../src/core/exchange.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { HeaderLines } from '../../src/core/headers.ts';
@@ -81,8 +81,8 @@ export function resolved(
 }
 
 export function answered(method: string, target: string, headers: readonly string[] = []): Answer {
-  const outcome: Resolved | Answered = RESOLVE(toIdentified(method, target, headers));
-  assert(!isResolved(outcome), 'the exchange is for a node');
+  const outcome = RESOLVE(toIdentified(method, target, headers));
+  assert('answer' in outcome, 'the gateway does not answer that to anybody');
   return outcome.answer;
 }
 

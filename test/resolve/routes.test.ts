@@ -61,7 +61,7 @@ const toSample = (path: string): string =>
 const write = (attributes: Attributes): string => `${attributes.verb} ${toResourceText(attributes)}`;
 
 const actionRows = (routes: readonly Route[]): readonly ActionRoute[] =>
-  routes.filter((row) => row.kind !== 'answer');
+  routes.filter((row) => row.kind !== 'answer' && row.kind !== 'own');
 
 const WITHOUT_PODS = createResolve({
   endpoints: new Set(OPTIONAL_ENDPOINTS),

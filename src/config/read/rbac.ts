@@ -118,11 +118,12 @@ function readRole(
         'matches nothing: RBAC knows "*", "resource/subresource" and "*/subresource", and no other patterns';
       findings.warning(source, [...path, 'rules', index, 'resources', position], message);
     });
-    if (nonResourceURLs === undefined || nonResourceURLs.length === 0) rules.push(rule);
-    else {
-      const message = 'is passed over: the gateway asks for no rights on nonResourceURLs';
+    const isOfPaths = nonResourceURLs !== undefined && nonResourceURLs.length > 0;
+    if (isOfPaths && kind === 'Role') {
+      const message = 'matches nothing: nonResourceURLs are granted by a ClusterRole only';
       findings.warning(source, [...path, 'rules', index], message);
     }
+    rules.push(isOfPaths ? { ...rule, nonResourceURLs } : rule);
   });
   if (namespace === undefined || kind === 'ClusterRole') objects.clusterRoles.push({ name, rules });
   else objects.roles.push({ namespace, name, rules });

@@ -4,7 +4,7 @@
 import type { Action } from '../../core/action.ts';
 import type { Resolved } from '../../core/exchange.ts';
 import type { Ending, Evidence } from '../../core/observation.ts';
-import { toResourceText } from '../../core/attributes.ts';
+import { toObjectText } from '../../core/attributes.ts';
 
 const OWN = 'kubelet-gateway.io/';
 
@@ -27,6 +27,7 @@ export function toRequestAnnotations(evidence: Evidence): string {
   parts.own('http-method', evidence.method);
   if ('authentication' in evidence) parts.own('authenticated-by', evidence.authentication.method);
   if ('action' in evidence) addAction(parts, evidence);
+  if ('operation' in evidence) parts.own('action', evidence.operation.kind);
   return parts.text;
 }
 
@@ -90,7 +91,7 @@ export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undef
     const { by, reason } = evidence.grant;
     parts.add('authorization.k8s.io/decision', 'allow');
     parts.add('authorization.k8s.io/reason', reason);
-    parts.own('authorized-by', `${by.verb} ${toResourceText(by)}`);
+    parts.own('authorized-by', `${by.verb} ${toObjectText(by)}`);
   } else if (fault?.reason === 'Forbidden') {
     parts.add('authorization.k8s.io/decision', 'forbid');
     parts.add('authorization.k8s.io/reason', fault.message);

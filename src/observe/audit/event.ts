@@ -104,12 +104,13 @@ function toUserAgent(userAgent: string): string {
 
 /** ObjectReference. All parts have passed the checks of core/names, or are the route table's own words. */
 function toObjectText(subject: Extract<AuditSubject['subject'], { kind: 'resource' }>): string {
-  const { resource, subresource, namespace, name } = subject;
+  const { apiGroup = '', version = 'v1', resource, subresource, namespace, name } = subject;
   return (
     `{"resource":"${resource}"` +
     (namespace === '' ? '' : `,"namespace":${JSON.stringify(namespace)}`) +
     (name === '' ? '' : `,"name":${JSON.stringify(name)}`) +
-    ',"apiVersion":"v1"' +
+    (apiGroup === '' ? '' : `,"apiGroup":"${apiGroup}"`) +
+    `,"apiVersion":"${version}"` +
     (subresource === '' ? '' : `,"subresource":${JSON.stringify(subresource)}`) +
     '}'
   );

@@ -12,6 +12,9 @@ export interface AuditQuestion {
   readonly subject:
     | {
         readonly kind: 'resource';
+        /** Absent: the core group's v1. */
+        readonly apiGroup?: string;
+        readonly version?: string;
         readonly resource: string;
         readonly subresource: string;
         /** Empty: cluster-scoped. */
@@ -69,7 +72,7 @@ function matchesResource(rule: AuditPolicyRule, subject: ResourceSubject): boole
   if (isGiven(rule.namespaces) && !rule.namespaces.includes(subject.namespace)) return false;
   if (!isGiven(rule.resources)) return true;
   return rule.resources.some(({ group = '', resources, resourceNames }) => {
-    if (group !== '' && group !== '*') return false;
+    if (group !== (subject.apiGroup ?? '') && group !== '*') return false;
     if (!isGiven(resources)) return true;
     if (isGiven(resourceNames) && !resourceNames.includes(subject.name)) return false;
     return resources.some((form) => isResource(subject, form));

@@ -2,18 +2,31 @@
 // rules look at the same words that the event shows, and they do not change between the stages of one exchange.
 
 import type { Evidence } from '../../core/observation.ts';
-import type { Resolved } from '../../core/exchange.ts';
+import type { OwnResolved, Resolved } from '../../core/exchange.ts';
+import { isPath } from '../../core/attributes.ts';
 import type { AuditQuestion } from './policy.ts';
 
 export type AuditSubject = Pick<AuditQuestion, 'verb' | 'subject'>;
 
 /** An exchange that never reached an action is about its path, with the HTTP method as the verb, as in Kubernetes. */
 export function toSubject(evidence: Evidence): AuditSubject {
+  if ('operation' in evidence) return toOwn(evidence);
   if ('requirement' in evidence) return toResource(evidence);
   const query = evidence.target.search(/[?#]/);
   return {
     verb: evidence.method.toLowerCase(),
     subject: { kind: 'nonResource', path: query < 0 ? evidence.target : evidence.target.slice(0, query) },
+  };
+}
+
+/** What is asked for is what is done: the first alternative says both. */
+function toOwn({ requirement: [first] }: OwnResolved): AuditSubject {
+  const { verb } = first;
+  if (isPath(first)) return { verb, subject: { kind: 'nonResource', path: first.path } };
+  const { apiGroup, version, resource, subresource, namespace, name } = first;
+  return {
+    verb,
+    subject: { kind: 'resource', apiGroup, version, resource, subresource, namespace, name },
   };
 }
 

@@ -6,7 +6,7 @@ import type { Received } from '../../core/exchange.ts';
 import type { Ending, Evidence, Observation } from '../../core/observation.ts';
 import type { Clock } from '../../core/ports.ts';
 import { Fault } from '../../core/fault.ts';
-import { isLongRunning } from '../long-running.ts';
+import { isLong } from '../long-running.ts';
 import { toRequestAnnotations } from './annotations.ts';
 import { toEvent, toFrame } from './event.ts';
 import type { EventFrame, UserTexts } from './event.ts';
@@ -61,7 +61,7 @@ export class AuditTrail implements Observation {
   }
 
   started(code: number): void {
-    if (!('action' in this.#evidence) || !isLongRunning(this.#evidence.action)) return;
+    if (!isLong(this.#evidence)) return;
     const event = this.#event('ResponseStarted', code);
     if (event === undefined) return;
     const { lifetime } = this.#evidence;

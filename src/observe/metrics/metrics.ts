@@ -7,7 +7,7 @@ import { RECORDING_STATES } from '../../core/recording.ts';
 import type { RecordingState } from '../../core/recording.ts';
 import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
 import type { TlsProblem } from '../../outbound/dial-faults.ts';
-import { isLongRunning, toActionName } from '../long-running.ts';
+import { isLong, toActionName } from '../long-running.ts';
 import { createRegistry } from './registry.ts';
 import type { Exposition, Registry } from './registry.ts';
 
@@ -32,6 +32,11 @@ export interface Metrics {
   auditEvents(sink: Sink, count: number): void;
   auditErrors(sink: Sink, count: number): void;
   auditDropped(sink: Sink, count: number): void;
+  /** A checkpoint of the audit chain was signed, or could not be. */
+  auditCheckpoint(isSuccess: boolean): void;
+  auditCheckpointSinkError(): void;
+  /** Events in the file behind the last checkpoint. */
+  auditUnsigned(events: number): void;
   /** A recording has ended, and so many bytes were written of it. */
   recordingEnded(state: RecordingState, bytes: number): void;
   configReload(isSuccess: boolean): void;
@@ -50,6 +55,9 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
     for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
   }
+  for (const result of ['success', 'failure'] as const) registry.add('auditCheckpoints', { result }, 0);
+  registry.add('auditCheckpointSinkErrors', {}, 0);
+  registry.set('auditUnsigned', {}, 0);
   for (const state of RECORDING_STATES) registry.add('recordings', { state }, 0);
   return {
     observer: () => new ExchangeCount(registry),
@@ -68,6 +76,9 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
     auditErrors: (sink, count) => registry.add('auditErrors', { sink }, count),
     auditDropped: (sink, count) => registry.add('auditDropped', { sink }, count),
+    auditCheckpoint: (isSuccess) => registry.add('auditCheckpoints', { result: toResult(isSuccess) }, 1),
+    auditCheckpointSinkError: () => registry.add('auditCheckpointSinkErrors', {}, 1),
+    auditUnsigned: (events) => registry.set('auditUnsigned', {}, events),
     recordingEnded: (state, bytes) => {
       registry.add('recordings', { state }, 1);
       registry.add('recordingBytes', {}, bytes);
@@ -99,7 +110,7 @@ class ExchangeCount implements Observation {
 
   received(evidence: Evidence): undefined {
     this.#action = toActionName(evidence);
-    this.#isLong = 'action' in evidence && isLongRunning(evidence.action);
+    this.#isLong = isLong(evidence);
   }
 
   found(): void {

@@ -6,8 +6,11 @@ import type { Action } from '../../../src/core/action.ts';
 import { ACTION_KINDS } from '../../../src/core/action.ts';
 import { Fault } from '../../../src/core/fault.ts';
 import { HeaderLines } from '../../../src/core/headers.ts';
-import type { Observation } from '../../../src/core/observation.ts';
-import type { Answered, Identified, Received, Resolved } from '../../../src/core/exchange.ts';
+import type { EarlyEvidence, Observation } from '../../../src/core/observation.ts';
+import type { AnyAttributes } from '../../../src/core/attributes.ts';
+import type { OwnResolved, Received } from '../../../src/core/exchange.ts';
+import { isSessionId } from '../../../src/core/operation.ts';
+import type { Operation } from '../../../src/core/operation.ts';
 import { createAudit } from '../../../src/observe/audit/audit.ts';
 import { createMetrics } from '../../../src/observe/metrics/metrics.ts';
 import { toRequirement } from '../../../src/resolve/attributes.ts';
@@ -32,7 +35,7 @@ import { annotationsOf, KeptStream, parseEvents } from './events.ts';
 
 /** The events of one exchange, `steps` being what happens to it; the clock stands 10 ms after the request. */
 async function record(
-  evidence: Received | Identified | Resolved | Answered,
+  evidence: EarlyEvidence,
   steps: (observation: Observation) => void | Promise<void>,
 ): Promise<EventRecord[]> {
   const stream = new KeptStream();
@@ -49,6 +52,59 @@ async function record(
 }
 
 const nothing = (): void => undefined;
+
+describe('the events of an operation of the gateway’s own', () => {
+  const own = (operation: Operation, by: AnyAttributes): OwnResolved => ({
+    ...received(),
+    authentication: { user: alice, method: 'jwt', expiresAt: Number.MAX_SAFE_INTEGER },
+    operation,
+    requirement: [by],
+  });
+
+  it('name the object in its own API group', async () => {
+    assert.ok(isSessionId(AUDIT_ID));
+    const [event] = await record(
+      own(
+        { kind: 'endSession', id: AUDIT_ID },
+        {
+          verb: 'delete',
+          apiGroup: 'kubelet-gateway.io',
+          version: 'v1alpha1',
+          resource: 'sessions',
+          subresource: '',
+          namespace: '',
+          name: AUDIT_ID,
+        },
+      ),
+      nothing,
+    );
+    assert.equal(event?.['verb'], 'delete');
+    assert.deepEqual(event['objectRef'], {
+      resource: 'sessions',
+      name: AUDIT_ID,
+      apiGroup: 'kubelet-gateway.io',
+      apiVersion: 'v1alpha1',
+    });
+    assert.equal(annotationsOf(event)['kubelet-gateway.io/action'], 'endSession');
+  });
+
+  it('of a path have none', async () => {
+    const [event] = await record(own({ kind: 'readMetrics' }, { verb: 'get', path: '/metrics' }), nothing);
+    assert.equal(event?.['verb'], 'get');
+    assert.equal(event['objectRef'], undefined);
+  });
+
+  it('are three for one that is followed', async () => {
+    assert.ok(isSessionId(AUDIT_ID));
+    const following = own({ kind: 'followSession', id: AUDIT_ID }, { verb: 'watch', path: '/' });
+    const events = await record(following, (observation) => {
+      observation.started(200);
+      observation.complete({ code: 200, reason: 'nodeClosed' });
+    });
+    const stages = events.map(({ stage }) => stage);
+    assert.deepEqual(stages, ['RequestReceived', 'ResponseStarted', 'ResponseComplete']);
+  });
+});
 
 describe('the events of an exec by WebSocket', async () => {
   const exec = execByWebSocket();
