@@ -9,22 +9,23 @@ import type { Meter } from './meter.ts';
 import type { Node } from './nodes.ts';
 import type { Pattern } from './regex.ts';
 import type { CelValue } from './value.ts';
+import type { Variables } from './variables.ts';
 import { FUNCTIONS, toCallable } from './functions.ts';
 import { createMeter } from './meter.ts';
 import { meterEvaluation } from './metering.ts';
 import { isNode, toCall, writtenNodes } from './nodes.ts';
 import { compilePattern } from './regex.ts';
-
-/** Which variables there are: `claims`, a map of JSON values, or `user`, with username, uid, groups and extra. */
-export type Variables = 'claims' | 'user';
+import { TYPES, VARIABLES } from './variables.ts';
 
 export type ResultType = 'bool' | 'string' | 'list(string)';
 
 export interface Program {
   /** Throws an Error whose text is for the log: it may quote the values that the expression was given. */
-  evaluate(variable: CelValue): unknown;
+  evaluate(variables: Readonly<Record<string, CelValue>>): unknown;
   /** Whether a field of the variable is selected somewhere: `claims.email`, `claims.?email`, `claims["email"]`. */
-  selects(field: string): boolean;
+  selects(variable: string, field: string): boolean;
+  /** Whether the variable may be looked at. */
+  uses(variable: string): boolean;
 }
 
 export type Compiled =
@@ -68,22 +69,25 @@ function compile(text: string, { variables, results, costLimit = COST_LIMIT }: C
   const root: unknown = parsed.ast;
   if (!isNode(root)) throw new Refusal('cannot be walked');
   const selected = new Set<string>();
+  const used = new Set<string>();
   for (const node of writtenNodes(root)) {
     checkNode(node);
     checkCall(node, meter, patterns);
-    const field = toSelected(node, variables);
-    if (field !== undefined) selected.add(field);
+    if (node.op === 'id' && typeof node.args === 'string') used.add(node.args);
+    const selection = toSelection(node);
+    if (selection !== undefined) selected.add(selection);
   }
   const checked = parsed.check();
   if (!checked.valid) throw checked.error ?? new Refusal('cannot be type-checked');
   checkResult(checked.type ?? 'unknown', results);
   meterEvaluation(root, meter);
   return {
-    selects: (field) => selected.has(field),
-    evaluate(variable) {
+    selects: (variable, field) => selected.has(`${variable} ${field}`),
+    uses: (variable) => used.has(variable),
+    evaluate(values) {
       meter.reset();
       try {
-        const value: unknown = parsed({ [variables]: variable });
+        const value: unknown = parsed(values);
         // Macros and logical operators swallow errors; an exhausted budget is not for swallowing.
         if (meter.exhausted) meter.charge(0);
         return value;
@@ -103,17 +107,10 @@ function createEnvironment(variables: Variables, meter: Meter, patterns: Map<str
     homogeneousAggregateLiterals: false,
     limits: LIMITS,
   });
-  if (variables === 'claims') environment.registerVariable('claims', 'map<string, dyn>');
-  else {
-    const fields = {
-      username: 'string',
-      uid: 'string',
-      groups: 'list<string>',
-      extra: 'map<string, list<string>>',
-    };
-    environment
-      .registerType('kubernetes.UserInfo', { fields })
-      .registerVariable('user', 'kubernetes.UserInfo');
+  for (const [name, type] of Object.entries(VARIABLES[variables])) {
+    const fields = TYPES[type];
+    if (fields !== undefined) environment.registerType(type, { fields: { ...fields } });
+    environment.registerVariable(name, type);
   }
   const pattern = (text: string): Pattern => {
     const compiled = patterns.get(text);
@@ -180,14 +177,14 @@ function checkNode({ op, args }: Node): void {
   }
 }
 
-/** The field that the node selects from the variable itself. */
-function toSelected({ op, args }: Node, variables: Variables): string | undefined {
+/** `VARIABLE FIELD`, where the node selects a field of a variable itself. */
+function toSelection({ op, args }: Node): string | undefined {
   if (!['.', '.?', '[]', '[?]'].includes(op) || !Array.isArray(args)) return undefined;
   const parts: readonly unknown[] = args;
   const [operand, key] = parts;
-  if (!isNode(operand) || operand.op !== 'id' || operand.args !== variables) return undefined;
+  if (!isNode(operand) || operand.op !== 'id' || typeof operand.args !== 'string') return undefined;
   const field = isNode(key) && key.op === 'value' ? key.args : key;
-  return typeof field === 'string' ? field : undefined;
+  return typeof field === 'string' ? `${operand.args} ${field}` : undefined;
 }
 
 /** By the library's names of types; a list of unknown elements is checked again when it is there. */

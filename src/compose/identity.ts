@@ -4,6 +4,7 @@ import type { GatewayConfiguration } from '../core/configuration.ts';
 import type { TokenAuthenticator } from '../identify/identify.ts';
 import type { JwtAuthenticator, KeySnapshot } from '../identify/jwt/authenticator.ts';
 import type { Foundation } from './foundation.ts';
+import { needClaims } from '../credential/mapping.ts';
 import { createJwtAuthenticator } from '../identify/jwt/authenticator.ts';
 import { createTokenChain } from '../identify/token-chain.ts';
 import { createTokenReviewAuthenticator } from '../identify/token-review.ts';
@@ -51,7 +52,7 @@ export function composeTokenReview({ clock, log }: Foundation, { authentication 
 
 export function composeTokens(
   { clock, log, metrics }: Foundation,
-  { authentication }: GatewayConfiguration,
+  { authentication, credentialMappings }: GatewayConfiguration,
   before: KeySnapshot | undefined,
 ): JwtAuthenticator {
   return createJwtAuthenticator(
@@ -63,7 +64,12 @@ export function composeTokens(
         metrics.jwksRefresh(isSuccess);
       },
     },
-    { ...authentication.jwt, issuers: authentication.issuers.jwt, cache: authentication.tokenCache },
+    {
+      ...authentication.jwt,
+      issuers: authentication.issuers.jwt,
+      cache: authentication.tokenCache,
+      keepClaims: needClaims(credentialMappings),
+    },
     before,
   );
 }

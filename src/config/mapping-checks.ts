@@ -4,6 +4,7 @@ import type { CredentialMapping } from '../core/credential-source.ts';
 import type { Findings, Path } from './problem.ts';
 import type { Sections } from './schema/gateway.ts';
 import type { Source } from './yaml.ts';
+import { compileExpression } from '../cel/compile.ts';
 import { toSuggestion } from './nearest.ts';
 
 interface Checking {
@@ -14,6 +15,7 @@ interface Checking {
 export function checkMappings(sections: Sections, checking: Checking): void {
   checkNames(sections, checking);
   checkReferences(sections, checking);
+  checkExpressions(sections, checking);
   checkReachable(sections, checking);
   checkUse(sections, checking);
   checkReplay(sections, checking);
@@ -43,8 +45,18 @@ function checkReferences(sections: Sections, { source, findings }: Checking): vo
 
 const LISTS = ['users', 'groups', 'nodes', 'actions'] as const;
 
-/** Whether every exchange that `inner` matches is matched by `outer`. */
+function checkExpressions({ credentialMappings = [] }: Sections, { source, findings }: Checking): void {
+  credentialMappings.forEach(({ when }, index) => {
+    if (when === undefined) return;
+    const compiled = compileExpression(when, { variables: 'mapping', results: ['bool'] });
+    if (compiled.kind === 'program') return;
+    findings.problem(source, ['credentialMappings', index, 'when'], `the expression ${compiled.message}`);
+  });
+}
+
+/** Whether every exchange that `inner` matches is matched by `outer`. What an expression matches is not known here. */
 const covers = (outer: CredentialMapping, inner: CredentialMapping): boolean =>
+  (outer.when === undefined || outer.when === inner.when) &&
   LISTS.every((key) => {
     const wide: readonly string[] | undefined = outer[key];
     const narrow: readonly string[] | undefined = inner[key];

@@ -13,7 +13,7 @@ export type CredentialSource =
     }
   | { readonly kind: 'bearerToken'; readonly name: string; readonly bearerTokenFile: string };
 
-/** One rule: it matches when every list that is present holds a match. The first rule that matches decides. */
+/** One rule: it matches when every list that is present holds a match and its expression holds. The first rule that matches decides. */
 export interface CredentialMapping {
   /** Name of a CredentialSource. */
   readonly credential: string;
@@ -21,4 +21,6 @@ export interface CredentialMapping {
   readonly groups?: readonly string[];
   readonly nodes?: readonly string[];
   readonly actions?: readonly ActionKind[];
+  /** An expression over the exchange (docs/cel.md) that must hold too. One that cannot be evaluated refuses the request. */
+  readonly when?: string;
 }

@@ -28,4 +28,9 @@ export interface Authentication {
   readonly issuer?: string;
   /** When the presented credential stops being valid, in milliseconds since the epoch. */
   readonly expiresAt: number;
+  /**
+   * The claims of a JWT, where a credential mapping looks at claims; nobody else may. A function, so that neither a log
+   * nor an event prints them.
+   */
+  readonly claims?: () => Readonly<Record<string, unknown>>;
 }

@@ -6,13 +6,29 @@ import type { Credentialed, Located } from '../core/exchange.ts';
 import type { CredentialStore } from './store.ts';
 import { Fault } from '../core/fault.ts';
 import { toMappingRule } from './mapping.ts';
+import type { Mismatch } from './mapping.ts';
+
+/** Told of every rule that is tried, in order; `mismatch` is undefined for the one that matches. */
+export type MappingTrace = (tried: {
+  readonly located: Located;
+  readonly index: number;
+  readonly credential: string;
+  readonly mismatch: Mismatch | undefined;
+}) => void;
+
+export interface CredentialStageDependencies {
+  readonly credentials: CredentialStore;
+  /** For those who want to know why. */
+  readonly trace?: MappingTrace | undefined;
+}
 
 /**
- * Answers at once. Throws Forbidden when no rule matches and ServiceUnavailable when the credential of the rule that does
- * cannot be used; a later rule is never tried instead. A mapping to an unknown credential is a TypeError here.
+ * Answers at once. Throws Forbidden when no rule matches, InternalError when the expression of a rule cannot be evaluated
+ * and ServiceUnavailable when the credential of the rule that matches cannot be used; a later rule is never tried
+ * instead. A mapping to an unknown credential is a TypeError here.
  */
 export function createCredentialStage(
-  { credentials }: { readonly credentials: CredentialStore },
+  { credentials, trace }: CredentialStageDependencies,
   mappings: readonly CredentialMapping[],
 ): (located: Located) => Credentialed {
   for (const { credential } of mappings) {
@@ -22,7 +38,11 @@ export function createCredentialStage(
   }
   const rules = mappings.map(toMappingRule);
   return (located) => {
-    const rule = rules.find((candidate) => candidate.matches(located));
+    const rule = rules.find((candidate, index) => {
+      const mismatch = candidate.mismatch(located);
+      trace?.({ located, index, credential: candidate.credential, mismatch });
+      return mismatch === undefined;
+    });
     if (rule === undefined) throw unmapped(located);
     return { ...located, credential: credentials.get(rule.credential, located.entry.name) };
   };

@@ -27,7 +27,7 @@ function evaluate({ expr, value, error }: Vector): 'right' | 'wrong' | 'refused'
   // What the specification calls an error may be told early.
   if (compiled.kind === 'refused') return error === undefined ? 'refused' : 'right';
   try {
-    const result = compiled.program.evaluate(new Map());
+    const result = compiled.program.evaluate({ claims: new Map() });
     return error === undefined && result === true ? 'right' : 'wrong';
   } catch {
     return error === undefined ? 'wrong' : 'right';

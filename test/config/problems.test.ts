@@ -208,6 +208,21 @@ const rows: readonly Row[] = [
     'credentialMappings[0].users: matches nothing when empty; leave it out to match any',
   ],
   ['credentialMappings.0.users', [''], 'credentialMappings[0].users[0]: must not be empty'],
+  [
+    'credentialMappings.0.when',
+    'user.name == "ann"',
+    'credentialMappings[0].when: the expression is not valid: No such key: name (line 1, column 6 of the expression)',
+  ],
+  [
+    'credentialMappings.0.when',
+    'user.username',
+    'credentialMappings[0].when: the expression must evaluate to bool, and evaluates to string',
+  ],
+  [
+    'credentialMappings.0.when',
+    'user.username.matches(user.uid)',
+    'credentialMappings[0].when: the expression calls matches with a pattern that is not a string literal',
+  ],
   ['credentialMappings', [], 'credentialMappings: must name at least one rule'],
   // the rest
   ['endpoints', { enabled: ['debug', 'debug'] }, 'endpoints.enabled[1]: this endpoint is listed twice'],

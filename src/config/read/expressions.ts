@@ -2,7 +2,8 @@
 // about e-mail addresses (apiserver/pkg/apis/apiserver/validation).
 
 import type { JwtIssuer } from '../../core/authentication-configuration.ts';
-import type { Program, ResultType, Variables } from '../../cel/compile.ts';
+import type { Program, ResultType } from '../../cel/compile.ts';
+import type { Variables } from '../../cel/variables.ts';
 import type { Path } from '../problem.ts';
 import { compileExpression } from '../../cel/compile.ts';
 
@@ -53,8 +54,8 @@ export function checkExpressions(
 
   const verifiers = [name, ...extras, ...rules];
   if (
-    name?.selects('email') === true &&
-    !verifiers.some((program) => program?.selects('email_verified') === true)
+    name?.selects('claims', 'email') === true &&
+    !verifiers.some((program) => program?.selects('claims', 'email_verified') === true)
   ) {
     tell(
       at('username'),

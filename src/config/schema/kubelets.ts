@@ -70,10 +70,15 @@ export const credentialMappings = someOf(
     groups: anyOf(nonEmpty).describe('Groups, of which the user must be in one. Absent: any.'),
     nodes: anyOf(nodeName).describe('Node names. Absent: any.'),
     actions: anyOf(z.enum(ACTION_KINDS)).describe('Actions. Absent: any.'),
+    when: nonEmpty
+      .exactOptional()
+      .describe(
+        'An expression (docs/cel.md) over user, node, action, claims and grant that must be true too. One that cannot be evaluated refuses the request; no later rule is tried.',
+      ),
   }),
   'rule',
 ).describe(
-  'Which exchange is given which credential. The first rule whose lists all match decides; without one the answer is 403.',
+  'Which exchange is given which credential. The first rule whose lists all match and whose expression is true decides; without one the answer is 403.',
 );
 
 export const endpoints = strict({

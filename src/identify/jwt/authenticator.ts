@@ -17,6 +17,8 @@ import { readUnverified } from './token.ts';
 export type JwtOptions = AuthenticationSettings['jwt'] & {
   readonly issuers: AuthenticationSettings['issuers']['jwt'];
   readonly cache: AuthenticationSettings['tokenCache'];
+  /** Whether the claims of a verified token are kept with it. Default false. */
+  readonly keepClaims?: boolean;
 };
 
 export type JwtDeps = { readonly getJson: GetJson } & Pick<KeySetDeps, 'clock' | 'log' | 'onRefresh'>;

@@ -60,14 +60,14 @@ export function createExpressions({
   ];
 
   return {
-    nameFromEmail: name?.selects('email') ?? false,
+    nameFromEmail: name?.selects('claims', 'email') ?? false,
     of(claims) {
       const isNeeded = (claim: string): boolean =>
-        programs.some((program) => program?.selects(claim) === true);
+        programs.some((program) => program?.selects('claims', claim) === true);
       refuseDistributed(claims, isNeeded);
       let converted: CelValue | undefined;
       const evaluate = (program: Program | undefined, what: string): unknown =>
-        program && attempt(() => program.evaluate((converted ??= toCelValue(claims))), what);
+        program && attempt(() => program.evaluate({ claims: (converted ??= toCelValue(claims)) }), what);
       return {
         name: () => toText(evaluate(name, 'user name'), 'user name'),
         groups: () => toTexts(evaluate(ofGroups, 'groups'), 'groups'),
@@ -96,7 +96,7 @@ function checkUser(rules: readonly Rule[], { name: username, uid, groups, extra 
   if (rules.length === 0) return;
   const user = toCelValue({ username, uid, groups, extra });
   for (const { program, message } of rules) {
-    if (attempt(() => program.evaluate(user), 'user') !== true) {
+    if (attempt(() => program.evaluate({ user }), 'user') !== true) {
       throw refused(message ?? 'its user does not satisfy a rule');
     }
   }

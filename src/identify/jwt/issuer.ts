@@ -16,7 +16,10 @@ import type { LoadedKeys } from './loaded-keys.ts';
 export type IssuerOptions = Pick<
   AuthenticationSettings['jwt'],
   'algorithms' | 'clockSkewMs' | 'allowSystemNames'
->;
+> & {
+  /** Whether claims are kept beside the user that they name, for as long as a verified token is. Default false. */
+  readonly keepClaims?: boolean;
+};
 
 export interface Verified {
   readonly authentication: Authentication;
@@ -33,7 +36,7 @@ const MAX_CANDIDATES = 16;
 export function createIssuer(
   { keySet, clock }: { readonly keySet: KeySet; readonly clock: Clock },
   issuer: JwtIssuer,
-  { algorithms, clockSkewMs, allowSystemNames }: IssuerOptions,
+  { algorithms, clockSkewMs, allowSystemNames, keepClaims = false }: IssuerOptions,
 ): VerifyToken {
   const toUser = createToUser({ issuer, allowSystemNames });
   const attempt = (token: string, keys: LoadedKeys): Promise<Signed> =>
@@ -64,7 +67,11 @@ export function createIssuer(
     if (payload['cnf'] !== undefined) throw unauthorized('the bearer token is refused: it is bound to a key');
     const expiresAt = readTimes(payload, clock.now() + clockSkewMs);
     const user = toUser(payload);
-    return { authentication: { user, method: 'jwt', issuer: issuer.issuer.url, expiresAt }, thumbprint };
+    const authentication: Authentication = { user, method: 'jwt', issuer: issuer.issuer.url, expiresAt };
+    return {
+      authentication: keepClaims ? { ...authentication, claims: () => payload } : authentication,
+      thumbprint,
+    };
   };
 }
 
