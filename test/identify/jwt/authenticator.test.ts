@@ -41,6 +41,24 @@ describe('tokens of a real OpenID provider', () => {
     assert(expiresAt > Date.now() && expiresAt <= Date.now() + 600_000);
     await assert.rejects(provider.issueToken('mallory'), /no token/);
   });
+
+  it('are kept with their claims where a credential mapping looks at claims, and nowhere else', async (t) => {
+    const provider = await startProvider({ audience: 'gateway', users: { alice: { groups: ['sre'] } } });
+    t.after(() => provider.close());
+    const token = await provider.issueToken('alice', 600);
+    for (const keepClaims of [true, false]) {
+      const authenticator = createJwtAuthenticator(
+        { getJson, clock: systemClock, log: createKeptLog() },
+        { ...createJwtOptions({ issuers: { jwt: [issuerOf(provider)] } }), keepClaims },
+      );
+      t.after(() => authenticator.stop());
+      // The second time from the cache.
+      for (const turn of ['first', 'cached']) {
+        const { claims } = await authenticator.authenticate(token);
+        assert.equal(claims?.()['sub'], keepClaims ? 'alice' : undefined, turn);
+      }
+    }
+  });
 });
 
 describe('keys of an issuer', () => {
