@@ -98,9 +98,7 @@ export function createListener(ports: ListenerPorts, options: ListenerOptions): 
     start: () => listenOn(tcp, options),
     prepare: (options) => {
       const next = toCurrent(options);
-      return () => {
-        current = next;
-      };
+      return () => void (current = next);
     },
     drain: () => {
       draining = true;
