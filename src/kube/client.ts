@@ -2,13 +2,13 @@
 // TokenReviews, over kept-alive HTTPS connections whose server certificate is always verified. There is no client-side
 // throttle.
 
-import { Agent } from 'node:https';
 import type { KubeConnection } from '../core/kube-connection.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Outcome } from './post.ts';
 import type { ReviewSpec, ReviewStatus } from './subject-access-review.ts';
 import type { TokenReviewSpec, TokenReviewStatus } from './token-review.ts';
 import { Fault } from '../core/fault.ts';
+import { createAgent, toApiUrl } from './agent.ts';
 import { createBearer } from './bearer.ts';
 import { post } from './post.ts';
 import { toRetryDelayMs } from './retry.ts';
@@ -61,7 +61,7 @@ export function createKubeClient(
     body: string,
     signal: AbortSignal,
   ): Promise<Status> => {
-    const url = toReviewUrl(connection.server, kind.path);
+    const url = toApiUrl(connection.server, kind.path);
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await ask(url, body, signal);
       if (outcome.kind === 'answer' && outcome.code === 201) return read(kind, outcome.body);
@@ -75,7 +75,7 @@ export function createKubeClient(
   };
 
   // A server that cannot be asked is told of when the configuration is put in force, not at the first question.
-  toReviewUrl(connection.server, SUBJECT_ACCESS_REVIEW.path);
+  toApiUrl(connection.server, SUBJECT_ACCESS_REVIEW.path);
   return {
     createSubjectAccessReview: (spec, signal) => review(SUBJECT_ACCESS_REVIEW, toReviewBody(spec), signal),
     createTokenReview: (spec, signal) => review(TOKEN_REVIEW, toTokenReviewBody(spec), signal),
@@ -110,28 +110,6 @@ const TOKEN_REVIEW: ReviewKind<TokenReviewStatus> = {
   // It could hold what was sent, and that is the token.
   isQuotable: false,
 };
-
-function createAgent({ certificateAuthority, tlsServerName, credential }: KubeConnection): Agent {
-  return new Agent({
-    keepAlive: true,
-    // The connection used last is the one least likely to have been closed meanwhile.
-    scheduling: 'lifo',
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: true,
-    ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
-    ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
-    ...(credential.kind === 'certificate'
-      ? { cert: credential.certificate, key: credential.key.reveal() }
-      : {}),
-  });
-}
-
-function toReviewUrl(server: string, path: string): URL {
-  const url = new URL(server);
-  if (url.protocol !== 'https:') throw new TypeError('the API server must be reached over https');
-  url.pathname = url.pathname.replace(/\/+$/, '') + path;
-  return url;
-}
 
 function read<Status>({ name, parse, fault }: ReviewKind<Status>, body: string): Status {
   try {

@@ -8,6 +8,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { KubeConnection } from '../../src/core/kube-connection.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ReviewSpec, ReviewStatus } from '../../src/kube/subject-access-review.ts';
+import type { Resources } from './api-resources.ts';
+import { createResources } from './api-resources.ts';
 import { createAuthority } from './pki.ts';
 
 /** What happens to one request instead of an answer by `decide`. */
@@ -57,6 +59,12 @@ export interface ApiServer {
   interrupt(...faults: readonly ApiFault[]): void;
   /** Resolves when so many requests have come in since the start. */
   received(count: number): Promise<void>;
+  /** Nodes and RBAC objects, which can be listed, watched and changed. They outlive a restart. */
+  readonly resources: Resources;
+  /** Cuts every connection and refuses new ones, until start(). */
+  stop(): Promise<void>;
+  /** Listens again, at the same port. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -75,6 +83,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const requests: ReviewSpec[] = [];
   const tokenReviews: SentTokenReview[] = [];
   const count = (): number => requests.length + tokenReviews.length;
+  const resources = createResources();
   const faults: ApiFault[] = [];
   let waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let connectionCount = 0;
@@ -104,7 +113,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const url = `https://127.0.0.1:${port}`;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const review = await readReview(request);
+    const body = await readText(request);
+    const review = toReview(request, body);
+    if (review === undefined) {
+      answerResources(request, response, body);
+      return;
+    }
     if (review.kind === 'TokenReview') tokenReviews.push(review.spec);
     else requests.push(review.spec);
     for (const { count: wanted, resolve } of waiting) if (count() >= wanted) resolve();
@@ -137,6 +151,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }
   }
 
+  function answerResources(request: IncomingMessage, response: ServerResponse, body: string): void {
+    if (byToken && request.headers.authorization !== `Bearer ${api.token}`) sendStatus(response, 401, {});
+    else if (!resources.answer(request, response, body)) request.socket.destroy();
+  }
+
+  const stop = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await once(server, 'close');
+  };
+
   const connection: KubeConnection = {
     server: url,
     certificateAuthority: authority.certificate,
@@ -162,11 +188,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
         : new Promise((resolve) => {
             waiting.push({ count: wanted, resolve });
           }),
-    close: async () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await once(server, 'close');
+    resources,
+    stop,
+    start: async () => {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
     },
+    close: stop,
   };
   return api;
 }
@@ -180,13 +208,16 @@ const PATHS: Readonly<Record<string, string>> = {
   'authentication.k8s.io/v1 TokenReview': '/apis/authentication.k8s.io/v1/tokenreviews',
 };
 
-/** Decodes the request as an API server does: the exact path, JSON, the right kind and an empty metadata. */
-async function readReview(request: IncomingMessage): Promise<SentReview> {
+async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as SentReview & {
-    readonly metadata?: unknown;
-  };
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Decodes a review as an API server does: the exact path, JSON, the right kind and an empty metadata. */
+function toReview(request: IncomingMessage, body: string): SentReview | undefined {
+  if (!Object.values(PATHS).includes(request.url ?? '')) return undefined;
+  const review = JSON.parse(body) as SentReview & { readonly metadata?: unknown };
   const wanted =
     request.method === 'POST' &&
     request.url === PATHS[`${review.apiVersion} ${review.kind}`] &&
