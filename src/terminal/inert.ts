@@ -1,0 +1,7 @@
+// Text for listings: nothing that a client or a node made up may steer the terminal that it is shown on.
+
+/** Control characters (C0, C1, DEL) and those that reorder or hide text (bidi marks, zero width, line separators). */
+const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+/** One line of text without anything that acts. Each such character becomes U+FFFD. */
+export const toInertText = (text: string): string => text.replace(STEERING, '\uFFFD');
