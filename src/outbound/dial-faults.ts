@@ -4,7 +4,8 @@
 import type { TLSSocket } from 'node:tls';
 import { Fault } from '../core/fault.ts';
 
-export type TlsProblem = 'expired' | 'notYetValid' | 'untrusted' | 'wrongName' | 'wrongPurpose' | 'handshake';
+export type TlsProblem =
+  'expired' | 'notYetValid' | 'untrusted' | 'wrongName' | 'wrongKey' | 'wrongPurpose' | 'handshake';
 
 /** All of them, for metrics that start at zero. */
 export const TLS_PROBLEMS = [
@@ -12,6 +13,7 @@ export const TLS_PROBLEMS = [
   'notYetValid',
   'untrusted',
   'wrongName',
+  'wrongKey',
   'wrongPurpose',
   'handshake',
 ] as const satisfies readonly TlsProblem[];
@@ -20,6 +22,8 @@ const CERTIFICATE_PROBLEMS: Readonly<Record<string, TlsProblem>> = {
   CERT_HAS_EXPIRED: 'expired',
   CERT_NOT_YET_VALID: 'notYetValid',
   ERR_TLS_CERT_ALTNAME_INVALID: 'wrongName',
+  ERR_SERVING_SUBJECT: 'wrongName',
+  ERR_SERVING_PIN: 'wrongKey',
   INVALID_PURPOSE: 'wrongPurpose',
 };
 
@@ -29,9 +33,11 @@ export function toTlsProblem(
   socket: Pick<TLSSocket, 'authorizationError'>,
 ): TlsProblem | undefined {
   const code = toErrorCode(error);
+  const known = CERTIFICATE_PROBLEMS[code];
+  if (known !== undefined) return known;
   // node:tls sets this before it destroys a connection whose certificate did not verify.
   const unverified: unknown = socket.authorizationError;
-  if (unverified !== undefined && unverified !== null) return CERTIFICATE_PROBLEMS[code] ?? 'untrusted';
+  if (unverified !== undefined && unverified !== null) return 'untrusted';
   return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO'
     ? 'handshake'
     : undefined;

@@ -1,9 +1,9 @@
 // Opens a TLS connection to a kubelet: the one dial of plain requests, kept-alive connections and upgrades alike.
-// Promises that the node's certificate was verified (chain, purpose, validity, and name by RFC 9525) before the caller
-// gets a socket to write on, and that it was verified on this very connection: no TLS session is ever resumed.
+// Promises that the node's certificate was verified (chain, purpose, validity, name and key, as the node's entry says)
+// before the caller gets a socket to write on, and on this very connection: no TLS session is ever resumed.
 
 import type { SocketConstructorOpts } from 'node:net';
-import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
+import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
 import type { NodeEntry, KubeletCredential } from '../core/node.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import { X509Certificate } from 'node:crypto';
@@ -11,6 +11,7 @@ import { isIP } from 'node:net';
 import { connect, createSecureContext } from 'node:tls';
 import { Fault } from '../core/fault.ts';
 import { toDialFault, toTlsProblem } from './dial-faults.ts';
+import { checkPinnedIdentity, checkServingIdentity, isPinOnly } from './serving-identity.ts';
 import type { TlsProblem } from './dial-faults.ts';
 
 /** TCP probes after this long a silence, so that a node which lost its power is noticed under a quiet stream. */
@@ -55,13 +56,14 @@ export function createDial(
 }
 
 function toSecureContext(entry: NodeEntry, credential: KubeletCredential): SecureContext {
+  const pinOnly = isPinOnly(entry);
   // Without a CA, Node would fall back to the public roots.
-  if (!entry.certificateAuthority.includes('-----BEGIN CERTIFICATE-----')) {
+  if (!pinOnly && !entry.certificateAuthority.includes('-----BEGIN CERTIFICATE-----')) {
     throw new Error(`node ${entry.name} has no certificate authority`);
   }
   const { material } = credential;
   return createSecureContext({
-    ca: entry.certificateAuthority,
+    ca: pinOnly ? [] : entry.certificateAuthority,
     minVersion: 'TLSv1.2',
     ...(material.kind === 'certificate' ? { cert: material.certificate, key: material.key.reveal() } : {}),
   });
@@ -102,8 +104,9 @@ function open(
     };
     socket.on('error', onError).on('close', onClose);
     socket.once('secureConnect', () => {
-      if (!socket.authorized) {
-        onError(new Error('the certificate was not verified'));
+      const wrong = verify(entry, socket, clock.now());
+      if (wrong !== undefined) {
+        onError(wrong);
         return;
       }
       settle();
@@ -123,27 +126,27 @@ const toConnectOptions = (
   host: entry.address,
   port: entry.port,
   // RFC 6066 §3 allows no address here; the name that is verified is the entry's in either case.
-  servername: isIP(entry.serverName) === 0 ? entry.serverName : '',
+  servername: isHostName(entry.serverName) ? entry.serverName : '',
   secureContext,
-  rejectUnauthorized: true,
-  checkServerIdentity: (_host, certificate) => checkName(entry.serverName, certificate),
+  // Without an authority no chain verifies: what is trusted instead is looked at in \`verify\`, before a byte is written.
+  rejectUnauthorized: !isPinOnly(entry),
+  checkServerIdentity: (_host, { raw }) => checkServingIdentity(entry, new X509Certificate(raw)),
   // An upgrade is impossible on HTTP/2, which kubelets before 1.36 would choose.
   ALPNProtocols: ['http/1.1'],
   allowHalfOpen: true,
 });
 
-/** Names count as subject alternative names only: Node's own check falls back to the common name. */
-function checkName(serverName: string, { raw }: PeerCertificate): Error | undefined {
-  const certificate = new X509Certificate(raw);
-  const matched =
-    isIP(serverName) === 0
-      ? certificate.checkHost(serverName, { subject: 'never', partialWildcards: false })
-      : certificate.checkIP(serverName);
-  if (matched !== undefined) return undefined;
-  const names = certificate.subjectAltName ?? 'none';
-  return Object.assign(new Error(`certificate is not valid for ${serverName}; its names: ${names}`), {
-    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
-  });
+const isHostName = (name: string): boolean => isIP(name) === 0 && !name.includes(':');
+
+/** What keeps a connection whose handshake is complete from being used; undefined: nothing. */
+function verify(entry: NodeEntry, socket: TLSSocket, now: number): Error | undefined {
+  if (!isPinOnly(entry)) {
+    return socket.authorized ? undefined : new Error('the certificate was not verified');
+  }
+  const leaf = socket.getPeerX509Certificate();
+  return leaf === undefined
+    ? new Error('the node has shown no certificate')
+    : checkPinnedIdentity(entry, leaf, now);
 }
 
 const ignore = (): void => undefined;

@@ -11,6 +11,8 @@ export interface CertificateFacts {
     readonly organizations: readonly string[];
     /** Kubernetes' own attribute for a user's UID (apimachinery pkg/apis/asn1/oid.go). */
     readonly uids: readonly string[];
+    /** Of whatever type, these and all others. */
+    readonly attributeCount: number;
   };
   /** basicConstraints says that it is a CA. */
   readonly authority: boolean;
@@ -69,5 +71,6 @@ function readSubject(name: x509.Name): CertificateFacts['subject'] {
     commonNames: values(COMMON_NAME, 'CN'),
     organizations: values(ORGANIZATION, 'O'),
     uids: values(KUBERNETES_UID, KUBERNETES_UID),
+    attributeCount: name.toJSON().flatMap((part) => Object.values(part).flat()).length,
   };
 }

@@ -14,7 +14,7 @@ describe('parseCertificate', async () => {
   const subjects: readonly (readonly [
     string,
     SubjectParts,
-    { cn?: string[]; o?: string[]; uid?: string[] },
+    { cn?: string[]; o?: string[]; uid?: string[]; others?: number },
   ])[] = [
     ['a common name', [{ CN: ['alice'] }], { cn: ['alice'] }],
     ['no common name', [{ O: ['x'] }], { o: ['x'] }],
@@ -35,12 +35,18 @@ describe('parseCertificate', async () => {
     ['what looks like hexadecimal DER', [{ CN: ['#0c0141'] }], { cn: ['#0c0141'] }],
     ['NUL', [{ CN: ['alice\0.evil'] }], { cn: ['alice\0.evil'] }],
     ['an empty common name', [{ CN: [''] }], { cn: [''] }],
+    ['how many others there are', [{ CN: ['a'], L: ['b'] }, { L: ['c'] }], { cn: ['a'], others: 2 }],
     ['a user id', [{ CN: ['alice'] }, { [UID]: ['42'] }], { cn: ['alice'], uid: ['42'] }],
   ];
-  for (const [what, subject, { cn = [], o = [], uid = [] }] of subjects) {
+  for (const [what, subject, { cn = [], o = [], uid = [], others = 0 }] of subjects) {
     it(`reads ${what}`, async () => {
       const { leaf } = presented((await authority.issue({ subject })).certificate);
-      assert.deepEqual(parseCertificate(leaf).subject, { commonNames: cn, organizations: o, uids: uid });
+      assert.deepEqual(parseCertificate(leaf).subject, {
+        commonNames: cn,
+        organizations: o,
+        uids: uid,
+        attributeCount: cn.length + o.length + uid.length + others,
+      });
     });
   }
 
