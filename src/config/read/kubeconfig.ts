@@ -12,18 +12,19 @@ import { check } from '../schema/check.ts';
 import { kubeconfigCluster, kubeconfigFile, kubeconfigUser } from '../schema/kubeconfig.ts';
 import { toSuggestion } from '../nearest.ts';
 
-/** `path` is the key of the gateway's configuration that names the file. */
+/** `path` is the key of the gateway's configuration that names the file. `contextName`: default the current one. */
 export async function readKubeconfig(
   file: string,
   outer: Reading,
   path: Path,
+  contextName?: string,
 ): Promise<KubeConnection | undefined> {
   const source = await readDocument(file, outer.source, path, outer);
   if (source === undefined) return undefined;
   const reading: Reading = { ...outer, source, folder: dirname(file) };
   const config = check(kubeconfigFile, source.value, source, [], outer.findings);
   if (config === undefined) return undefined;
-  const current = config['current-context'];
+  const current = contextName ?? config['current-context'];
   const context = find(config.contexts, current, ['current-context'], 'context', reading);
   if (context === undefined) return undefined;
   const { item, index } = context;
