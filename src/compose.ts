@@ -3,6 +3,9 @@
 // keep the line that they began with.
 
 import type { GatewayConfiguration } from './core/configuration.ts';
+import type { Authorizer } from './core/decision.ts';
+import type { Credentialed } from './core/exchange.ts';
+import type { MappingTrace } from './credential/credential.ts';
 import type { Foundation } from './compose/foundation.ts';
 import type { Line } from './gateway/handle.ts';
 import type { KeySnapshot } from './identify/jwt/authenticator.ts';
@@ -33,17 +36,26 @@ export interface ComposedLine {
   retire(): void;
 }
 
+/** For whoever wants to know what the stages decide and why, and lets them ask no node (cli/explain). */
+export interface LineProbes {
+  authorizer?(inner: Authorizer): Authorizer;
+  readonly mapping?: MappingTrace;
+  /** Instead of asking the node for its pods. */
+  pods?(reading: Credentialed): Promise<unknown>;
+}
+
 /** Throws an Error when a part of the configuration cannot be used after all. */
 export function composeLine(
   foundation: Foundation,
   configuration: GatewayConfiguration,
   before?: KeySnapshot,
+  probes: LineProbes = {},
 ): ComposedLine {
   const { clock, observer, version } = foundation;
   const inventory = createStaticInventory(configuration.nodes);
   const tokens = composeTokens(foundation, configuration, before);
   const { authorizer, release } = composeAuthorizer(foundation, configuration);
-  const credential = composeCredential(foundation, configuration);
+  const credential = composeCredential(foundation, configuration, probes.mapping);
   const forward = composeForward(foundation, configuration);
   const tokenReview = composeTokenReview(foundation, configuration);
   const line: Line = {
@@ -58,15 +70,14 @@ export function composeLine(
       podSubresources: configuration.authorization.podSubresources,
       version: `v${version}`,
     }),
-    authorize: createAuthorize({ authorizer }),
+    authorize: createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer }),
     // The pods of a node are read with the credential that the exchange itself would be given for reading them.
     locate: createLocate({
       inventory: () => inventory,
-      pods: (located, signal) =>
-        forward.fetchPods(
-          credential({ ...located, action: { kind: 'pods' }, transport: { kind: 'http' } }),
-          signal,
-        ),
+      pods: (located, signal) => {
+        const reading = credential({ ...located, action: { kind: 'pods' }, transport: { kind: 'http' } });
+        return probes.pods?.(reading) ?? forward.fetchPods(reading, signal);
+      },
     }),
     credential,
     forward: (credentialed, observation) => forward.forward(credentialed, observation),

@@ -13,6 +13,8 @@ export interface Command {
   readonly synopsis: string;
   /** One line for the list of commands. */
   readonly summary: string;
+  /** What its own help says below that. */
+  readonly details?: string;
   /** Resolves to the exit code. Throws a UsageError, or parseArgs' own error, for arguments that it does not take. */
   run(args: readonly string[], terminal: Terminal): Promise<number>;
 }

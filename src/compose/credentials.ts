@@ -2,13 +2,19 @@
 
 import type { GatewayConfiguration } from '../core/configuration.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
+import type { MappingTrace } from '../credential/credential.ts';
 import type { Foundation } from './foundation.ts';
 import { createCredentialStage } from '../credential/credential.ts';
 import { createCredentialStore } from '../credential/store.ts';
 
-export const composeCredential = ({ clock, log, metrics }: Foundation, configuration: GatewayConfiguration) =>
+export const composeCredential = (
+  { clock, log, metrics }: Foundation,
+  configuration: GatewayConfiguration,
+  trace?: MappingTrace,
+) =>
   createCredentialStage(
     {
+      trace,
       credentials: createCredentialStore(
         { clock, log, onState: createStaleness(metrics) },
         configuration.credentials,
