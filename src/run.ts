@@ -209,10 +209,12 @@ const toListenerOptions = (configuration: GatewayConfiguration, listener: Listen
 function needsRestart(now: GatewayConfiguration, next: GatewayConfiguration): string[] {
   const addresses = ({ listeners }: GatewayConfiguration): unknown =>
     listeners.map(({ name, address, port }) => [name, address, port]);
-  const audit = ({ audit: { mode, fsync, file, stdout } }: GatewayConfiguration): unknown => [
+  // Secrets do not show: another signing key in the same file takes effect at the next start, and is not told here.
+  const audit = ({ audit: { mode, fsync, file, chain, stdout } }: GatewayConfiguration): unknown => [
     mode,
     fsync,
     file,
+    chain,
     stdout,
   ];
   const connections = ({ forwarding }: GatewayConfiguration): unknown => [

@@ -1,6 +1,7 @@
 // The command line: finds the command, and answers questions about itself. Exit code 2 says that it was called wrongly.
 
 import type { Command, Terminal } from './command.ts';
+import { auditCommand } from './audit.ts';
 import { checkConfig } from './check-config.ts';
 import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
 import { toSuggestion } from '../config/nearest.ts';
@@ -9,7 +10,7 @@ import { VERSION } from './version.ts';
 
 const PROGRAM = 'kubelet-gateway';
 
-const COMMANDS: readonly Command[] = [serveCommand, checkConfig];
+const COMMANDS: readonly Command[] = [serveCommand, checkConfig, explainCommand, auditCommand];
 
 /** Runs the command that `argv` names (without node and script). Resolves to the exit code. */
 export async function main(

@@ -2,6 +2,7 @@
 // `config/` makes it from YAML; `compose.ts` hands each part to the stage that needs it. Paths are absolute.
 
 import type { ActionKind } from './action.ts';
+import type { AuditChainSettings } from './audit-chain.ts';
 import type { AuditPolicy } from './audit-policy.ts';
 import type { AuthenticationConfiguration } from './authentication-configuration.ts';
 import type { CredentialMapping, CredentialSource } from './credential-source.ts';
@@ -167,6 +168,8 @@ export interface AuditSettings {
     readonly maxBytes: number;
     readonly maxAgeMs: number;
     /** Rotated files that are kept. */
+  /** Absent: the lines of the file are not chained. */
+  readonly chain?: AuditChainSettings | undefined;
     readonly maxFiles: number;
   };
   readonly stdout: boolean;

@@ -9,6 +9,7 @@ import { resolveFile } from '../files.ts';
 import { readDocument } from '../reading.ts';
 import { auditPolicyFile } from '../schema/audit-policy.ts';
 import { check } from '../schema/check.ts';
+import { readAuditChain } from './audit-chain.ts';
 
 /** What is audited where no policy says so: everything that the gateway has to tell. */
 const EVERYTHING: AuditPolicy = { rules: [{ level: 'Metadata' }], omitStages: [] };
@@ -18,6 +19,7 @@ export async function readAudit(
   reading: Reading,
 ): Promise<AuditSettings | undefined> {
   const { policyFile, mode, fsync, file, stdout } = section;
+  const chain = await readAuditChain(section, reading);
   const policy = policyFile === undefined ? EVERYTHING : await readPolicy(policyFile, section, reading);
   return (
     policy && {
@@ -34,6 +36,7 @@ export async function readAudit(
               maxFiles: file.maxFiles,
             },
           }),
+      ...(chain && { chain }),
       stdout,
     }
   );

@@ -3,11 +3,16 @@
 // the mode or the policy gives that up.
 
 import type { Writable } from 'node:stream';
+import type { AuditChainSettings } from '../../core/audit-chain.ts';
 import type { AuditPolicy } from '../../core/audit-policy.ts';
 import type { AuditMode } from '../../core/configuration.ts';
 import type { Observer } from '../../core/observation.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { User } from '../../core/user.ts';
+import { Fault } from '../../core/fault.ts';
+import { openChain } from './chain/chain.ts';
+import type { Chain } from './chain/chain.ts';
+import type { ChainMetrics } from './chain/checkpointer.ts';
 import { createFileSink } from './file-sink.ts';
 import type { FileSinkOptions } from './file-sink.ts';
 import { createEvaluator } from './policy.ts';
@@ -19,7 +24,7 @@ import { AuditTrail } from './trail.ts';
 export interface AuditDependencies {
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: AuditMetrics;
+  readonly metrics: AuditMetrics & ChainMetrics;
 }
 
 export interface AuditOptions {
@@ -28,6 +33,8 @@ export interface AuditOptions {
   readonly mode: AuditMode;
   readonly fsync: boolean;
   readonly file?: Omit<FileSinkOptions, 'fsync'> | undefined;
+  /** Absent: the lines of the file are not chained. Those of standard output never are. */
+  readonly chain?: AuditChainSettings | undefined;
   /** true: the process's standard output. */
   readonly stdout: boolean | Writable;
   /** How many events may wait in mode batch, and while writes fail. Default 10,000, as in kube-apiserver. */
@@ -48,16 +55,20 @@ export interface Audit {
 
 const DEFAULT_BUFFER_SIZE = 10_000;
 
-/** Rejects if the file cannot be opened, and if there is nowhere to write to. */
+/** Rejects if a file cannot be opened, and if there is nowhere to write to. */
 export async function createAudit(dependencies: AuditDependencies, options: AuditOptions): Promise<Audit> {
   const { clock } = dependencies;
   const { mode, bufferSize = DEFAULT_BUFFER_SIZE } = options;
-  const sinks = await toSinks(dependencies, options);
+  const chain = await toChain(dependencies, options, (event) => fileQueue?.storeLater(event));
+  const sinks = await toSinks(dependencies, options, chain);
   const queues = sinks.map((sink) => new AuditQueue({ sink, ...dependencies }, { mode, bufferSize }));
+  const fileQueue = options.file === undefined ? undefined : queues[0];
   const users = new WeakMap<User, string>();
   let evaluate = createEvaluator(options.policy);
   const store = (event: string): Promise<void> | undefined => {
     const waits = queues.map((queue) => queue.store(event)).filter((wait) => wait !== undefined);
+    const problem = chain?.problem();
+    if (problem !== undefined) return Promise.reject(new Fault('ServiceUnavailable', problem));
     return waits.length < 2 ? waits[0] : Promise.all(waits).then(() => undefined);
   };
   const storeLater = (event: string, failed?: () => void): void => {
@@ -72,17 +83,45 @@ export async function createAudit(dependencies: AuditDependencies, options: Audi
       await Promise.all(queues.map((queue) => queue.reopen()));
     },
     close: async () => {
+      if (chain !== undefined) {
+        // So that the last checkpoint covers the last event.
+        await fileQueue?.flush();
+        await chain.finish();
+      }
       await Promise.all(queues.map((queue) => queue.close()));
+      await chain?.close();
     },
-    problem: () => queues.map((queue) => queue.problem()).find((problem) => problem !== undefined),
+    problem: () =>
+      queues.map((queue) => queue.problem()).find((problem) => problem !== undefined) ?? chain?.problem(),
   };
 }
 
-async function toSinks(dependencies: AuditDependencies, options: AuditOptions): Promise<AuditSink[]> {
+async function toChain(
+  dependencies: AuditDependencies,
+  { chain, file, fsync, stdout }: AuditOptions,
+  store: (event: string) => void,
+): Promise<Chain | undefined> {
+  if (chain === undefined || file === undefined) return undefined;
+  return openChain({ ...dependencies, store, stdout: toStream(stdout) }, { ...chain, fsync });
+}
+
+async function toSinks(
+  dependencies: AuditDependencies,
+  options: AuditOptions,
+  chain: Chain | undefined,
+): Promise<AuditSink[]> {
   const { file, fsync, stdout } = options;
   const sinks: AuditSink[] = [];
-  if (file !== undefined) sinks.push(await createFileSink(dependencies, { ...file, fsync }));
-  if (stdout !== false) sinks.push(createStdoutSink(stdout === true ? process.stdout : stdout));
+  if (file !== undefined) {
+    const { clock, log } = dependencies;
+    sinks.push(
+      await createFileSink({ clock, log, ...(chain && { lines: chain.lines }) }, { ...file, fsync }),
+    );
+  }
+  if (stdout !== false) sinks.push(createStdoutSink(toStream(stdout)));
   if (sinks.length === 0) throw new Error('the audit log needs a file, standard output, or both');
   return sinks;
 }
+
+const toStream = (stdout: boolean | Writable): Writable =>
+  typeof stdout === 'boolean' ? process.stdout : stdout;

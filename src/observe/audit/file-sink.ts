@@ -5,8 +5,10 @@
 import { fstatSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Clock, Log } from '../../core/ports.ts';
+import { plainLines } from './lines.ts';
+import type { Lines } from './lines.ts';
 import type { AuditSink } from './queue.ts';
 import { findFreePath, pruneRotated } from './rotation.ts';
 import type { RotationLimits } from './rotation.ts';
@@ -23,13 +25,17 @@ const LINE_END = 0x0a;
 /** After a rotation that failed, events go on into the same file, and it is not tried again for so long. */
 const ROTATION_RETRY_MS = 60_000;
 
+export interface FileSinkDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Default: plain lines. */
+  readonly lines?: Lines;
+}
+
 /** Opens the file, so that a path that cannot be written fails at the start. */
-export async function createFileSink(
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-  options: FileSinkOptions,
-): Promise<AuditSink> {
-  const sink = new FileSink(clock, log, options);
-  await sink.reopen();
+export async function createFileSink(deps: FileSinkDeps, options: FileSinkOptions): Promise<AuditSink> {
+  const sink = new FileSink(deps, options);
+  await sink.open();
   return sink;
 }
 
@@ -37,30 +43,57 @@ class FileSink implements AuditSink {
   readonly name = 'file';
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #lines: Lines;
   readonly #options: FileSinkOptions;
   #file: FileHandle | undefined;
   #isRegular = false;
   #size = 0;
-  /** The file ends within a line that could not be taken back. */
+  /** Events that go before all others: what was mended when the file was opened. */
+  #first: readonly string[] = [];
+  /** A part of a failed write could not be taken back. */
+  #isDoubtful = false;
+  /** And it ends within a line. */
   #isTorn = false;
+  #hasCompany = false;
   #rotateAfter = 0;
 
-  constructor(clock: Clock, log: Log, options: FileSinkOptions) {
+  constructor({ clock, log, lines = plainLines }: FileSinkDeps, options: FileSinkOptions) {
     this.#clock = clock;
     this.#log = log;
+    this.#lines = lines;
     this.#options = options;
   }
 
-  async write(text: string): Promise<void> {
-    const bytes = Buffer.from(text);
-    if (this.#mustRotate(bytes.length)) await this.#rotate();
+  async open(): Promise<void> {
+    await this.reopen();
+    if (this.#first.length === 0) return;
+    // Not a reason to fail here: they stay in front of the next write.
+    await this.write([]).catch((error: unknown) =>
+      this.#log.error({ error }, 'audit events could not be stored'),
+    );
+  }
+
+  async write(events: readonly string[]): Promise<void> {
+    if (this.#isDoubtful && this.#isRegular) await this.reopen();
+    let bytes = this.#make(events);
+    if (this.#mustRotate(bytes.length)) {
+      await this.#rotate();
+      bytes = this.#make(events);
+    }
     await this.#append(bytes);
     // A file without a name is a file that nobody will read. fstat of an open file asks no disk.
     if (this.#isRegular && this.#isRemoved()) {
       this.#log.warn({}, 'the audit file was removed; it is made again');
       await this.reopen();
+      bytes = this.#make(events);
       await this.#append(bytes);
     }
+    this.#first = [];
+    this.#lines.stored(this.#size === bytes.length);
+  }
+
+  #make(events: readonly string[]): Buffer {
+    return this.#lines.make(this.#first.length === 0 ? events : [...this.#first, ...events]);
   }
 
   /** Opens the path anew: after it was renamed (logrotate) or removed. The old file stays if the new one fails. */
@@ -69,14 +102,8 @@ class FileSink implements AuditSink {
     const folder = dirname(path);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     // Reading serves to see how the file ends.
-    const file = await open(path, 'a+', 0o600);
-    try {
-      await this.#adopt(file);
-      if (fsync) await syncFolder(folder);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    const file = await this.#openAdopted(path);
+    if (fsync) await syncFolder(folder);
     const before = this.#file;
     this.#file = file;
     await before?.close();
@@ -89,20 +116,41 @@ class FileSink implements AuditSink {
     await file?.close();
   }
 
-  /** Takes in what is known about an open file; a last line that a crash left unfinished gets its end. */
-  async #adopt(file: FileHandle): Promise<void> {
-    const status = await file.stat();
+  async #openAdopted(path: string, isSecondTry = false): Promise<FileHandle> {
+    // Reading serves to see how the file ends.
+    const file = await open(path, 'a+', 0o600);
+    try {
+      if (await this.#adopt(path, file)) return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await file.close();
+    if (isSecondTry) throw new Error('the audit file cannot be continued, nor moved away');
+    const moved = await findFreePath(path, this.#clock.now());
+    await rename(path, moved);
+    this.#log.warn(
+      { moved: basename(moved) },
+      'the audit file holds something else than its chain; it was moved',
+    );
+    return this.#openAdopted(path, true);
+  }
+
+  /** Takes in what is known about an open file. False: it cannot be continued. */
+  async #adopt(path: string, handle: FileHandle): Promise<boolean> {
+    const status = await handle.stat();
     let { size } = status;
-    if (status.isFile() && size > 0) {
-      const { buffer } = await file.read({ buffer: Buffer.alloc(1), position: size - 1 });
-      if (buffer[0] !== LINE_END) {
-        await file.write('\n');
-        size += 1;
-      }
+    if (status.isFile()) {
+      const adopted = await this.#lines.adopt({ path, handle, size });
+      if (adopted.kind === 'strange') return false;
+      size = adopted.size;
+      this.#first = [...this.#first, ...adopted.first];
     }
     this.#isRegular = status.isFile();
     this.#size = size;
+    this.#isDoubtful = false;
     this.#isTorn = false;
+    return true;
   }
 
   async #append(bytes: Buffer): Promise<void> {
@@ -133,12 +181,17 @@ class FileSink implements AuditSink {
       await file.truncate(this.#size);
     } catch {
       this.#size += written;
+      this.#isDoubtful = true;
       this.#isTorn = endsWithinLine;
     }
   }
 
   #isRemoved(): boolean {
     const { nlink, size } = fstatSync(this.#opened().fd);
+    if (size > this.#size && !this.#hasCompany) {
+      this.#hasCompany = true;
+      this.#log.error({}, "somebody else writes to the audit file, which is the gateway's alone");
+    }
     // Somebody may have emptied it (logrotate's copytruncate).
     this.#size = size;
     return nlink === 0;

@@ -9,8 +9,8 @@ import { Fault } from '../../core/fault.ts';
 /** Where events end up. */
 export interface AuditSink {
   readonly name: 'file' | 'stdout';
-  /** Settles when all of the text has been written, rejects if it is not there. Nothing overlaps with it. */
-  write(text: string): Promise<void>;
+  /** Settles when all of the events have been written, a line each; rejects if they are not there. Nothing overlaps with it. */
+  write(events: readonly string[]): Promise<void>;
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
@@ -198,8 +198,8 @@ export class AuditQueue {
     let written = 0;
     try {
       while (written < events.length) {
-        const { text, next } = toChunk(events, written);
-        await this.#sink.write(text);
+        const next = toChunkEnd(events, written);
+        await this.#sink.write(events.slice(written, next));
         this.#metrics.auditEvents(this.#sink.name, next - written);
         written = next;
       }
@@ -250,14 +250,15 @@ export class AuditQueue {
   }
 }
 
-function toChunk(events: readonly string[], from: number): { text: string; next: number } {
-  let text = '';
+/** Where a single write that begins at `from` ends. */
+function toChunkEnd(events: readonly string[], from: number): number {
+  let chars = 0;
   let next = from;
   do {
-    text += `${events[next] ?? ''}\n`;
+    chars += (events[next]?.length ?? 0) + 1;
     next += 1;
-  } while (next < events.length && text.length + (events[next]?.length ?? 0) < MAX_WRITE_CHARS);
-  return { text, next };
+  } while (next < events.length && chars + (events[next]?.length ?? 0) < MAX_WRITE_CHARS);
+  return next;
 }
 
 const toFault = (cause: unknown): Fault =>

@@ -38,14 +38,26 @@ export async function pruneRotated(
   nowMs: number,
 ): Promise<void> {
   const folder = dirname(path);
-  const rotated = (await readdir(folder))
-    .map((name) => ({ name, at: toRotationTime(path, name) }))
-    .filter((file): file is { name: string; at: number } => file.at !== undefined)
-    .sort((a, b) => b.at - a.at);
+  const rotated = await listRotated(path);
   const doomed = rotated.filter(
     ({ at }, place) => (maxFiles > 0 && place >= maxFiles) || (maxAgeMs > 0 && nowMs - at > maxAgeMs),
   );
   for (const { name } of doomed) await rm(join(folder, name), { force: true });
+}
+
+export interface RotatedFile {
+  /** Without its folder. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** The rotated files of `path`, the newest first. */
+export async function listRotated(path: string): Promise<readonly RotatedFile[]> {
+  return (await readdir(dirname(path)))
+    .map((name) => ({ name, at: toRotationTime(path, name) }))
+    .filter((file): file is RotatedFile => file.at !== undefined)
+    .sort((a, b) => b.at - a.at);
 }
 
 /** When a file of this name was rotated, if it is a rotated file of `path`. */

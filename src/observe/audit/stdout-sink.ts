@@ -13,13 +13,13 @@ export function createStdoutSink(stream: Writable): AuditSink {
   stream.on('error', remember);
   return {
     name: 'stdout',
-    write: (text) =>
+    write: (events) =>
       new Promise((resolve, reject) => {
         if (failure !== undefined) {
           reject(failure);
           return;
         }
-        stream.write(text, (error) => {
+        stream.write(`${events.join('\n')}\n`, (error) => {
           if (error === null || error === undefined) resolve();
           else reject(error);
         });

@@ -100,6 +100,24 @@ export const CATALOG = {
     help: 'Audit events lost: the buffer was full, or a write failed until the gateway stopped.',
     labels: { sink: SINK },
   },
+  auditCheckpoints: {
+    type: 'counter',
+    name: 'kubelet_gateway_audit_checkpoints_total',
+    help: 'Attempts to sign a checkpoint of the audit chain.',
+    labels: { result: RESULT },
+  },
+  auditCheckpointSinkErrors: {
+    type: 'counter',
+    name: 'kubelet_gateway_audit_checkpoint_sink_errors_total',
+    help: 'Checkpoints that could not be stored outside of the audit log.',
+    labels: {},
+  },
+  auditUnsigned: {
+    type: 'gauge',
+    name: 'kubelet_gateway_audit_unsigned_events',
+    help: 'Events in the audit file that no checkpoint covers yet. 0 where nothing is signed.',
+    labels: {},
+  },
   recordings: {
     type: 'counter',
     name: 'kubelet_gateway_session_recordings_total',

@@ -44,7 +44,7 @@ describe('the audit file', () => {
     const { path, open } = await create({ fsync: true });
     await writeFile(path, 'whole\ntor');
     const sink = await open();
-    await sink.write('next\n');
+    await sink.write(['next']);
     await sink.close();
     assert.equal(await textOf(path), 'whole\ntor\nnext\n');
   });
@@ -57,7 +57,7 @@ describe('the audit file', () => {
     const { open } = await create();
     const sink = await open();
     await sink.close();
-    await assert.rejects(sink.write('late\n'), /closed/);
+    await assert.rejects(sink.write(['late']), /closed/);
   });
 });
 
@@ -65,12 +65,12 @@ describe('rotation', () => {
   it('goes by size, between events, and names the file after the time', async () => {
     const { folder, clock, open } = await create({ maxBytes: 20 });
     const sink = await open();
-    await sink.write('aaaaaaaaa\n');
-    await sink.write('bbbbbbbbb\n');
-    await sink.write('ccccccccc\n');
+    await sink.write(['aaaaaaaaa']);
+    await sink.write(['bbbbbbbbb']);
+    await sink.write(['ccccccccc']);
     clock.advance(61_005);
-    await sink.write('a line that is longer than a file may be\n');
-    await sink.write('d\n');
+    await sink.write(['a line that is longer than a file may be']);
+    await sink.write(['d']);
     await sink.close();
     assert.deepEqual(await contents(folder), {
       'audit-2026-11-23T18-00-00.000.log': 'aaaaaaaaa\nbbbbbbbbb\n',
@@ -83,7 +83,7 @@ describe('rotation', () => {
     const { folder, path, open } = await create({ maxBytes: 20 });
     await writeFile(path, 'aaaaaaaaaaaaaaa\n');
     const sink = await open();
-    await sink.write('bbbbb\n');
+    await sink.write(['bbbbb']);
     await sink.close();
     assert.equal((await readdir(folder)).length, 2);
   });
@@ -91,8 +91,8 @@ describe('rotation', () => {
     const { folder, clock, open } = await create({ maxBytes: 1, maxFiles: 2 });
     await writeFile(join(folder, 'audit-of-something-else.log'), 'mine');
     const sink = await open();
-    for (const line of ['a\n', 'b\n', 'c\n', 'd\n', 'e\n']) {
-      await sink.write(line);
+    for (const line of ['a', 'b', 'c', 'd', 'e']) {
+      await sink.write([line]);
       clock.advance(1000);
     }
     await sink.close();
@@ -101,23 +101,23 @@ describe('rotation', () => {
   it('keeps files so long', async () => {
     const { folder, clock, open } = await create({ maxBytes: 1, maxAgeMs: 5_000 });
     const sink = await open();
-    await sink.write('a\n');
-    await sink.write('b\n');
+    await sink.write(['a']);
+    await sink.write(['b']);
     clock.advance(4_000);
-    await sink.write('c\n');
+    await sink.write(['c']);
     clock.advance(2_000);
-    await sink.write('d\n');
+    await sink.write(['d']);
     await sink.close();
     assert.deepEqual(Object.values(await contents(folder)), ['b\n', 'c\n', 'd\n']);
   });
   it('that fails loses no event and is said', async () => {
     const { folder, path, log, open } = await create({ maxBytes: 5 });
     const sink = await open();
-    await sink.write('aaaa\n');
+    await sink.write(['aaaa']);
     // Somebody took the name away, so that there is nothing to rename.
     await rename(path, join(folder, 'taken'));
-    await sink.write('bbbb\n');
-    await sink.write('cccc\n');
+    await sink.write(['bbbb']);
+    await sink.write(['cccc']);
     await sink.close();
     assert.equal(await textOf(join(folder, 'taken')), 'aaaa\nbbbb\ncccc\n');
     assert.deepEqual(
@@ -137,20 +137,20 @@ describe('a file that somebody else moves', () => {
   it('is followed by reopen, as logrotate asks', async () => {
     const { folder, path, open } = await create();
     const sink = await open();
-    await sink.write('a\n');
+    await sink.write(['a']);
     await rename(path, `${path}.1`);
-    await sink.write('b\n');
+    await sink.write(['b']);
     await sink.reopen();
-    await sink.write('c\n');
+    await sink.write(['c']);
     await sink.close();
     assert.deepEqual(await contents(folder), { 'audit.log': 'c\n', 'audit.log.1': 'a\nb\n' });
   });
   it('is made again when it is removed, and the event is in the new one', async () => {
     const { path, log, open } = await create();
     const sink = await open();
-    await sink.write('a\n');
+    await sink.write(['a']);
     await rm(path);
-    await sink.write('b\n');
+    await sink.write(['b']);
     await sink.close();
     assert.equal(await textOf(path), 'b\n');
     assert.deepEqual(
@@ -162,7 +162,7 @@ describe('a file that somebody else moves', () => {
     const { folder, path, open } = await create();
     const sink = await open();
     await rm(folder, { recursive: true });
-    await sink.write('b\n');
+    await sink.write(['b']);
     await sink.close();
     assert.equal(await textOf(path), 'b\n');
   });
@@ -171,20 +171,20 @@ describe('a file that somebody else moves', () => {
     const sink = await open();
     await rm(folder, { recursive: true });
     await writeFile(folder, 'a file where the directory was');
-    await assert.rejects(sink.write('a\n'));
-    await assert.rejects(sink.write('b\n'));
+    await assert.rejects(sink.write(['a']));
+    await assert.rejects(sink.write(['b']));
     await rm(folder);
-    await sink.write('c\n');
+    await sink.write(['c']);
     await sink.close();
     assert.equal(await textOf(path), 'c\n');
   });
   it('may be emptied in place, as logrotate does with copytruncate', async () => {
     const { path, open } = await create({ maxBytes: 10 });
     const sink = await open();
-    await sink.write('aaaaaaa\n');
+    await sink.write(['aaaaaaa']);
     await truncate(path);
-    await sink.write('b\n');
-    await sink.write('c\n');
+    await sink.write(['b']);
+    await sink.write(['c']);
     await sink.close();
     assert.equal(await textOf(path), 'b\nc\n');
   });
@@ -203,12 +203,12 @@ const UNDER_A_LIMIT = `
   const [path, intruder] = process.argv.slice(1);
   const sink = await createFileSink({ clock: systemClock, log },
     { path, maxBytes: 0, maxAgeMs: 0, maxFiles: 0, fsync: false });
-  await sink.write('first\\n');
+  await sink.write(['first']);
   if (intruder === 'yes') appendFileSync(path, 'somebody else\\n');
   const codes = [];
-  await sink.write('x'.repeat(1500) + '\\n' + 'y'.repeat(1500) + '\\n').catch((error) => codes.push(error.code));
+  await sink.write(['x'.repeat(1500), 'y'.repeat(1500)]).catch((error) => codes.push(error.code));
   execFileSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited:unlimited']);
-  await sink.write('last\\n');
+  await sink.write(['last']);
   await sink.close();
   console.log(codes.join());
 `;
@@ -251,7 +251,7 @@ describe('a full disk', { skip: !existsSync('/dev/full') && 'there is no /dev/fu
   it('fails the write', async () => {
     const { open } = await create({ path: '/dev/full' });
     const sink = await open();
-    await assert.rejects(sink.write('a\n'), { code: 'ENOSPC' });
+    await assert.rejects(sink.write(['a']), { code: 'ENOSPC' });
     await sink.close();
   });
 });

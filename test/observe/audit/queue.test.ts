@@ -24,7 +24,8 @@ class GatedSink implements AuditSink {
   /** Writes succeed by themselves. */
   isOpen = false;
 
-  write(text: string): Promise<void> {
+  write(events: readonly string[]): Promise<void> {
+    const text = `${events.join('\n')}\n`;
     const { promise, resolve, reject }: PromiseWithResolvers<void> = Promise.withResolvers();
     this.writes.push({
       text,

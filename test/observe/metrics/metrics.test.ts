@@ -207,6 +207,36 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 1,
     },
   ],
+  auditCheckpoints: [
+    {
+      what: 'a checkpoint',
+      run: (metrics) => metrics.auditCheckpoint(true),
+      series: 'audit_checkpoints_total{result="success"}',
+      value: 1,
+    },
+    {
+      what: 'a signer that is away',
+      run: (metrics) => metrics.auditCheckpoint(false),
+      series: 'audit_checkpoints_total{result="failure"}',
+      value: 1,
+    },
+  ],
+  auditCheckpointSinkErrors: [
+    {
+      what: 'a second sink that fails',
+      run: (metrics) => metrics.auditCheckpointSinkError(),
+      series: 'audit_checkpoint_sink_errors_total',
+      value: 1,
+    },
+  ],
+  auditUnsigned: [
+    {
+      what: 'events without a checkpoint',
+      run: (metrics) => metrics.auditUnsigned(12),
+      series: 'audit_unsigned_events',
+      value: 12,
+    },
+  ],
   recordings: [
     {
       what: 'a recording',
