@@ -5,6 +5,7 @@ import type { RecordingState } from '../core/recording.ts';
 import type { Foundation } from './foundation.ts';
 import { createForward } from '../forward/forward.ts';
 import { createRecorder } from '../record/recorder.ts';
+import { createDirectoryStore } from '../record/store/directory-store.ts';
 
 export function composeForward(
   { clock, log, pools, metrics }: Foundation,
@@ -18,7 +19,10 @@ export function composeForward(
       log,
       pools,
       credentialRejected: (code) => metrics.upstreamCredentialRejected(code),
-      tap: recording === undefined ? undefined : createRecorder({ clock, log, onEnded }, recording),
+      tap:
+        recording === undefined
+          ? undefined
+          : createRecorder({ clock, log, onEnded, store: createDirectoryStore({}, recording) }, recording),
     },
     { ...forwarding, sessions },
   );

@@ -7,12 +7,9 @@ import type { Credentialed } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Tap, TapFactory } from '../core/tap.ts';
-import { realDisk } from './disk.ts';
-import type { Disk } from './disk.ts';
-import { Manifest } from './manifest.ts';
 import { Recording } from './recording.ts';
-import type { RecordingStore } from './recording.ts';
 import { createRules } from './rules.ts';
+import type { OpenRecording, RecordingStore } from './store/recording-store.ts';
 import { toSubject } from './subject.ts';
 
 export interface RecorderDeps {
@@ -20,12 +17,11 @@ export interface RecorderDeps {
   readonly log: Log;
   /** Told once for each recording, with the bytes that were written of it. */
   readonly onEnded: (state: RecordingState, bytes: number) => void;
-  /** Default: the real one. */
-  readonly disk?: Disk;
+  readonly store: RecordingStore;
 }
 
-export interface RecorderOptions extends RecordingSettings {
-  /** How long the disk may take to begin a recording, to take what waits, and to end it. Default 10 s. */
+export interface RecorderOptions extends Pick<RecordingSettings, 'segment' | 'rules'> {
+  /** How long the store may take to begin a recording, to take what waits, and to end it. Default 10 s. */
   readonly patienceMs?: number;
 }
 
@@ -48,12 +44,12 @@ async function begin(
   exchange: Credentialed,
   rule: RecordingRule,
 ): Promise<Tap> {
-  const { clock, log, disk = realDisk, onEnded } = deps;
+  const { clock, log, onEnded } = deps;
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
-  const session = { exchange, rule, segment: options.segment, fsync: options.fsync, patienceMs };
+  const session = { exchange, rule, segment: options.segment, patienceMs };
   try {
-    const store = await inTime(clock, patienceMs, createStore(disk, options, exchange, rule, clock));
-    return new Recording({ clock, log, disk, onEnded, store }, session);
+    const store = await inTime(clock, patienceMs, beginStored(deps, exchange, rule));
+    return new Recording({ clock, log, onEnded, store }, session);
   } catch (error) {
     log.error({ error, auditId: exchange.auditId, mode: rule.mode }, 'a recording could not be begun');
     if (rule.mode === 'required') {
@@ -61,20 +57,16 @@ async function begin(
       const message = 'this session must be recorded, and its recording cannot be begun';
       throw new Fault('ServiceUnavailable', message, { cause: error });
     }
-    return new Recording({ clock, log, disk, onEnded, store: undefined }, session);
+    return new Recording({ clock, log, onEnded, store: undefined }, session);
   }
 }
 
-async function createStore(
-  disk: Disk,
-  { directory, fsync }: RecorderOptions,
+const beginStored = (
+  { store, clock }: RecorderDeps,
   exchange: Credentialed,
   rule: RecordingRule,
-  clock: Clock,
-): Promise<RecordingStore> {
-  const folder = await disk.createFolder(directory, exchange.auditId);
-  const manifest = new Manifest(disk, folder, { fsync });
-  await manifest.begin({
+): Promise<OpenRecording> =>
+  store.begin(exchange.auditId, {
     kind: 'Begin',
     version: 1,
     id: exchange.auditId,
@@ -82,13 +74,21 @@ async function createStore(
     mode: rule.mode,
     kubeletGateway: toSubject(exchange, undefined, rule.stdin),
   });
-  return { folder, manifest };
-}
 
-/** Rejects when it takes too long. What comes of it after all is left alone: an empty recording, with its beginning. */
-function inTime<T>(clock: Clock, limitMs: number, work: Promise<T>): Promise<T> {
+/** Rejects when it takes too long. What comes of it after all is an empty recording: it is discarded. */
+function inTime(clock: Clock, limitMs: number, work: Promise<OpenRecording>): Promise<OpenRecording> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(limitMs, () => reject(new Error(`not within ${limitMs} ms`)));
-    work.finally(cancel).then(resolve, reject);
+    let isLate = false;
+    const cancel = clock.after(limitMs, () => {
+      isLate = true;
+      reject(new Error(`not within ${limitMs} ms`));
+    });
+    work
+      .finally(cancel)
+      .then((recording) => {
+        if (isLate) void recording.discard().catch(() => undefined);
+        else resolve(recording);
+      })
+      .catch(reject);
   });
 }

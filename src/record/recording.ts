@@ -17,10 +17,9 @@ import { CastTranscript } from './cast-transcript.ts';
 import { createDecoder } from './decode/create-decoder.ts';
 import type { SessionDecoder } from './decode/session-decoder.ts';
 import type { SessionEvent } from './decode/session-event.ts';
-import type { Disk } from './disk.ts';
-import type { Manifest } from './manifest.ts';
 import { PortForwardTranscript } from './port-forward-transcript.ts';
 import { Segments } from './segments.ts';
+import type { OpenRecording } from './store/recording-store.ts';
 import { toSubject } from './subject.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -29,25 +28,18 @@ export const HIGH_WATER = 256 * 1024;
 /** And from here on it goes on. */
 const LOW_WATER = 64 * 1024;
 
-export interface RecordingStore {
-  readonly folder: string;
-  readonly manifest: Manifest;
-}
-
 export interface RecordingDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly disk: Disk;
   readonly onEnded: (state: RecordingState, bytes: number) => void;
   /** Undefined: it could not be begun, and the session goes on without. */
-  readonly store: RecordingStore | undefined;
+  readonly store: OpenRecording | undefined;
 }
 
 export interface RecordingSession {
   readonly exchange: Credentialed;
   readonly rule: RecordingRule;
   readonly segment: RecordingSettings['segment'];
-  readonly fsync: boolean;
   readonly patienceMs: number;
 }
 
@@ -83,20 +75,19 @@ export class Recording implements Tap {
   }
 
   accepted(protocol: string): void {
-    const { store, clock, disk } = this.#deps;
-    const { exchange, rule, segment, fsync } = this.#session;
+    const { store, clock } = this.#deps;
+    const { exchange, rule, segment } = this.#session;
     if (store !== undefined) {
       const unreadable = this.#startDecoder(protocol);
       const transcript = (this.#transcript = toTranscript(exchange, rule, protocol));
       this.#segments = new Segments(
         {
           clock,
-          disk,
-          manifest: store.manifest,
+          recording: store,
           onWritten: () => this.#written(),
           onFailed: (error) => this.#fail('the recording could not be stored', error),
         },
-        { folder: store.folder, extension: transcript.extension, ...segment, fsync },
+        { extension: transcript.extension, ...segment },
       );
       this.#write(transcript.header(clock.now()));
       if (unreadable !== undefined) this.#giveUp(unreadable);
@@ -123,11 +114,11 @@ export class Recording implements Tap {
   }
 
   async end(reason: EndReason | undefined): Promise<RecordingOutcome | undefined> {
-    const { store, disk } = this.#deps;
+    const { store } = this.#deps;
     this.#cancelPatience();
     if (!this.#accepted) {
       // The node never accepted: there was no session, and the audit event says so.
-      if (store !== undefined) await disk.removeFolder(store.folder).catch(() => undefined);
+      await store?.discard().catch(() => undefined);
       return undefined;
     }
     this.#takeEnd(reason);
@@ -263,7 +254,7 @@ export class Recording implements Tap {
     if (store === undefined) return;
     await segments?.close();
     const problem = this.#problem;
-    await store.manifest
+    await store
       .append({
         kind: 'End',
         endedAt: new Date(clock.now()).toISOString(),
@@ -274,6 +265,7 @@ export class Recording implements Tap {
         ...this.#transcript?.summary(),
       })
       .catch((error: unknown) => this.#fail('the recording could not be ended', error));
+    store.release();
   }
 }
 

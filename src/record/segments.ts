@@ -2,24 +2,18 @@
 // segment is closed when it is old or large enough, and then named in the manifest. What waits in memory is counted, so
 // that whoever produces lines can be slowed down.
 
-import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
 import type { Clock } from '../core/ports.ts';
-import type { Disk, OpenFile } from './disk.ts';
-import type { Manifest } from './manifest.ts';
+import type { OpenRecording, OpenSegment } from './store/recording-store.ts';
 
 export interface SegmentOptions {
-  readonly folder: string;
   readonly extension: string;
   readonly maxAgeMs: number;
   readonly maxBytes: number;
-  readonly fsync: boolean;
 }
 
 export interface SegmentDeps {
   readonly clock: Clock;
-  readonly disk: Disk;
-  readonly manifest: Manifest;
+  readonly recording: OpenRecording;
   /** Called after every write, with less waiting than before. */
   readonly onWritten: () => void;
   /** Called once. Nothing is written after it. */
@@ -27,9 +21,7 @@ export interface SegmentDeps {
 }
 
 interface Segment {
-  readonly name: string;
-  readonly file: OpenFile;
-  readonly hash: Hash;
+  readonly file: OpenSegment;
   bytes: number;
   due: boolean;
   readonly cancel: () => void;
@@ -66,9 +58,9 @@ export class Segments {
   }
 
   /** Whole lines. They are never divided between segments. */
-  append(lines: string): void {
-    if (lines === '' || this.#failed || this.#closing) return;
-    const bytes = Buffer.from(lines);
+  append(lines: string | Buffer): void {
+    if (lines.length === 0 || this.#failed || this.#closing) return;
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
     this.#queue.push(bytes);
     this.#pending += bytes.length;
     this.#start();
@@ -129,16 +121,16 @@ export class Segments {
   }
 
   async #open(): Promise<Segment> {
-    const { clock, disk } = this.#deps;
-    const { folder, extension, maxAgeMs } = this.#options;
+    const { clock, recording } = this.#deps;
+    const { extension, maxAgeMs, maxBytes } = this.#options;
     this.#count += 1;
     const name = `${String(this.#count).padStart(8, '0')}.${extension}`;
-    const file = await disk.create(folder, name);
+    const file = await recording.createSegment(name, maxBytes);
     const cancel = clock.after(maxAgeMs, () => {
       segment.due = true;
       this.#start();
     });
-    const segment: Segment = { name, file, hash: createHash('sha256'), bytes: 0, due: false, cancel };
+    const segment: Segment = { file, bytes: 0, due: false, cancel };
     return segment;
   }
 
@@ -146,10 +138,7 @@ export class Segments {
     const lines = this.#take(this.#options.maxBytes - segment.bytes);
     await segment.file.append(lines);
     let bytes = 0;
-    for (const line of lines) {
-      segment.hash.update(line);
-      bytes += line.length;
-    }
+    for (const line of lines) bytes += line.length;
     segment.bytes += bytes;
     this.#written += bytes;
     // After abandon() nothing waits any more.
@@ -171,21 +160,18 @@ export class Segments {
   }
 
   async #close(segment: Segment): Promise<void> {
-    const { clock, disk, manifest } = this.#deps;
-    const { folder, fsync } = this.#options;
-    const { name: file, bytes, hash } = segment;
+    const { clock, recording } = this.#deps;
     segment.cancel();
-    await segment.file.close(fsync);
     this.#segment = undefined;
-    if (fsync) await disk.syncFolder(folder);
+    const stored = await segment.file.close();
     const closedAt = new Date(clock.now()).toISOString();
-    await manifest.append({ kind: 'Segment', file, bytes, sha256: hash.digest('hex'), closedAt });
+    await recording.append({ kind: 'Segment', ...stored, closedAt });
   }
 
   async #letGo(): Promise<void> {
     const segment = this.#segment;
     this.#segment = undefined;
-    await segment?.file.close(false).catch(() => undefined);
+    await segment?.file.abandon();
   }
 
   #drop(): void {

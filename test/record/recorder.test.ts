@@ -17,6 +17,8 @@ import { realDisk } from '../../src/record/disk.ts';
 import type { Disk } from '../../src/record/disk.ts';
 import { createRecorder } from '../../src/record/recorder.ts';
 import type { RecorderOptions } from '../../src/record/recorder.ts';
+import { createDirectoryStore } from '../../src/record/store/directory-store.ts';
+import type { DirectoryStoreOptions } from '../../src/record/store/directory-store.ts';
 import { HIGH_WATER } from '../../src/record/recording.ts';
 import { createRules } from '../../src/record/rules.ts';
 import { OPCODE, encodeWebSocketFrame } from '../../src/wire/websocket-frame.ts';
@@ -73,7 +75,7 @@ interface Begun {
   readonly states: readonly RecordingState[];
 }
 
-interface BeginOptions extends Partial<RecorderOptions> {
+interface BeginOptions extends Partial<RecorderOptions & DirectoryStoreOptions> {
   readonly rule?: RecordingRule;
   readonly disk?: Disk;
   readonly clock?: ReturnType<typeof createFakeClock>;
@@ -90,8 +92,9 @@ async function begin(options: BeginOptions = {}): Promise<Begun> {
     rules: [rule],
     ...more,
   };
+  const store = createDirectoryStore({ disk }, settings);
   const record = createRecorder(
-    { clock, log: SILENT, disk, onEnded: (state) => states.push(state) },
+    { clock, log: SILENT, store, onEnded: (state) => states.push(state) },
     settings,
   );
   const exchange = toExchange(action);
@@ -186,9 +189,10 @@ describe('a recording', () => {
 
   it('leaves nothing behind when the node never accepts', async () => {
     const directory = join(root, 'refused');
+    const store = createDirectoryStore({}, { directory, fsync: false });
     const record = createRecorder(
-      { clock: systemClock, log: SILENT, onEnded: () => assert.fail() },
-      { directory, segment: { maxAgeMs: 1000, maxBytes: 10_000 }, fsync: false, rules: [REQUIRED] },
+      { clock: systemClock, log: SILENT, store, onEnded: () => assert.fail() },
+      { segment: { maxAgeMs: 1000, maxBytes: 10_000 }, rules: [REQUIRED] },
     );
     const tap = await record(toExchange(exec()));
     assert.equal(await tap?.end(undefined), undefined);
