@@ -4,6 +4,7 @@ import type { Command, Terminal } from './command.ts';
 import { auditCommand } from './audit.ts';
 import { checkConfig } from './check-config.ts';
 import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
+import { explainCommand } from './explain-command.ts';
 import { toSuggestion } from '../config/nearest.ts';
 import { serveCommand } from './serve-command.ts';
 import { VERSION } from './version.ts';
@@ -42,7 +43,9 @@ export async function main(
 }
 
 async function run(command: Command, args: readonly string[], terminal: Terminal): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
+  // What stands after -- belongs to somebody else's command.
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  if (own.includes('--help') || own.includes('-h')) {
     terminal.out(toUsage(command));
     return EXIT_OK;
   }
@@ -78,14 +81,16 @@ const suggest = (name: string, commands: readonly Command[]): string =>
     commands.map((command) => command.name),
   );
 
-const toUsage = ({ name, synopsis, summary }: Command): string =>
-  `Usage: ${PROGRAM} ${name} ${synopsis}\n\n${summary}\n`;
+const toUsage = ({ name, synopsis, summary, details }: Command): string =>
+  `Usage: ${PROGRAM} ${name} ${synopsis}\n\n${summary}\n${details === undefined ? '' : `\n${details}\n`}`;
 
 const toHelp = (commands: readonly Command[]): string =>
   [
     `Usage: ${PROGRAM} COMMAND`,
     '',
-    ...commands.map(({ name, synopsis, summary }) => `  ${`${name} ${synopsis}`.padEnd(22)}${summary}`),
+    ...commands.map(
+      ({ name, synopsis, summary }) => `  ${`${name} ${synopsis}`.padEnd(22)} ${summary.split('\n', 1)[0] ?? ''}`,
+    ),
     `  ${'help [COMMAND]'.padEnd(22)}Explain a command.`,
     `  ${'--version'.padEnd(22)}Print the version.`,
     '',
