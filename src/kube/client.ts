@@ -4,13 +4,14 @@
 
 import type { KubeConnection } from '../core/kube-connection.ts';
 import type { Clock } from '../core/ports.ts';
-import type { Outcome } from './post.ts';
+import type { Outcome } from './call.ts';
 import type { ReviewSpec, ReviewStatus } from './subject-access-review.ts';
 import type { TokenReviewSpec, TokenReviewStatus } from './token-review.ts';
 import { Fault } from '../core/fault.ts';
 import { createAgent, toApiUrl } from './agent.ts';
 import { createBearer } from './bearer.ts';
-import { post } from './post.ts';
+import { call } from './call.ts';
+import { pause } from './pause.ts';
 import { toRetryDelayMs } from './retry.ts';
 import { parseReviewStatus, REVIEW_PATH, toReviewBody } from './subject-access-review.ts';
 import { parseTokenReviewStatus, TOKEN_REVIEW_PATH, toTokenReviewBody } from './token-review.ts';
@@ -49,7 +50,10 @@ export function createKubeClient(
 
   const ask = async (url: URL, body: string, signal: AbortSignal): Promise<Outcome> => {
     try {
-      return await post({ agent, url, authorization: await bearer(), body, maxAnswerBytes }, signal);
+      return await call(
+        { agent, url, method: 'POST', authorization: await bearer(), body, maxAnswerBytes },
+        signal,
+      );
     } catch (error) {
       return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
     }
@@ -124,15 +128,3 @@ function toCause({ name, isQuotable }: ReviewKind<unknown>, outcome: Outcome): E
   const excerpt = isQuotable ? `: ${outcome.body.slice(0, EXCERPT_LENGTH)}` : '';
   return new Error(`${name}: HTTP ${outcome.code}${excerpt}`);
 }
-
-/** Resolves early when the signal aborts: the next attempt then fails at once with the signal's reason. */
-const pause = (clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(delayMs, done);
-    signal.addEventListener('abort', done, { once: true });
-  });

@@ -17,3 +17,12 @@ export function toStringList(value: unknown, what: string): readonly string[] {
     return item;
   });
 }
+
+/** Of an answer that holds a secret: JSON.parse quotes what it cannot read. */
+export function parseSecretJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new SyntaxError('the answer is not JSON');
+  }
+}

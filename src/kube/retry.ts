@@ -1,7 +1,7 @@
 // Which outcomes of a question to an API server are worth asking again, and after how long: the rules of
 // k8s.io/apiserver/pkg/util/webhook (WithExponentialBackoff, DefaultShouldRetry). A refusal is not asked again.
 
-import type { Outcome } from './post.ts';
+import type { Outcome } from './call.ts';
 
 const GROWTH = 1.5;
 const JITTER = 0.2;

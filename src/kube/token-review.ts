@@ -2,7 +2,7 @@
 // does not look like an answer is no answer.
 
 import type { Secret } from '../core/secret.ts';
-import { toRecord, toStringList } from './decode.ts';
+import { parseSecretJson, toRecord, toStringList } from './decode.ts';
 
 /** TokenReviewSpec. */
 export interface TokenReviewSpec {
@@ -40,7 +40,7 @@ export const toTokenReviewBody = ({ token, audiences }: TokenReviewSpec): string
 
 /** Throws a TypeError or SyntaxError that says what is wrong with the answer and quotes nothing of it. */
 export function parseTokenReviewStatus(body: string): TokenReviewStatus {
-  const review = toRecord(parse(body), 'the answer');
+  const review = toRecord(parseSecretJson(body), 'the answer');
   if (review['apiVersion'] !== API_VERSION || review['kind'] !== KIND) {
     throw new TypeError(`the answer is not an ${API_VERSION} ${KIND}`);
   }
@@ -58,15 +58,6 @@ export function parseTokenReviewStatus(body: string): TokenReviewStatus {
     user: toUser(status['user']),
     audiences: toStringList(status['audiences'], 'status.audiences'),
   };
-}
-
-/** JSON.parse quotes what it cannot read, and the answer holds the token. */
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    throw new SyntaxError('the answer is not JSON');
-  }
 }
 
 function toUser(value: unknown): ReviewedUser {

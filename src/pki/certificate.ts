@@ -50,7 +50,7 @@ export function parseCertificate(der: Uint8Array): CertificateFacts {
     authority: constraints?.ca ?? false,
     ...(constraints?.pathLength === undefined ? {} : { pathLength: constraints.pathLength }),
     mayCertify: keyUsage === null || (keyUsage.usages & x509.KeyUsageFlags.keyCertSign) !== 0,
-    ...(extendedKeyUsage === null ? {} : { extendedKeyUsages: extendedKeyUsage.usages.map(String) }),
+    ...(extendedKeyUsage === null ? {} : { extendedKeyUsages: Array.from(extendedKeyUsage.usages, String) }),
     unsupportedExtensions: extensions
       .filter(({ type, critical }) => type === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.has(type)))
       .map(({ type }) => type),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Outcome } from '../../src/kube/post.ts';
+import type { Outcome } from '../../src/kube/call.ts';
 import { toRetryDelayMs } from '../../src/kube/retry.ts';
 
 const answered = (code: number, retryAfter?: string): Outcome => ({

@@ -1,4 +1,4 @@
-// One POST of JSON over HTTPS and what became of it. No redirect is followed, and an answer that is too long is cut
+// One call of an API server, JSON over HTTPS, and what became of it. No redirect is followed, and an answer that is too long is cut
 // off and counts as a failure.
 
 import type { Agent } from 'node:https';
@@ -8,30 +8,33 @@ export type Outcome =
   | { readonly kind: 'answer'; readonly code: number; readonly retryAfter?: string; readonly body: string }
   | { readonly kind: 'failed'; readonly error: Error };
 
-export interface Post {
+export interface Call {
   readonly agent: Agent;
   readonly url: URL;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** The value of the Authorization header, if there is one. */
   readonly authorization: string | undefined;
-  readonly body: string;
+  /** Absent where the method has none. */
+  readonly body?: string;
   readonly maxAnswerBytes: number;
 }
 
 /** Never rejects. */
-export const post = (
-  { agent, url, authorization, body, maxAnswerBytes }: Post,
+export const call = (
+  { agent, url, method, authorization, body, maxAnswerBytes }: Call,
   signal: AbortSignal,
 ): Promise<Outcome> =>
   new Promise((resolve) => {
     const headers = {
       accept: 'application/json',
-      'content-type': 'application/json',
-      'content-length': String(Buffer.byteLength(body)),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
       'user-agent': 'kubelet-gateway',
       ...(authorization === undefined ? {} : { authorization }),
     };
     const fail = (error: Error): void => resolve({ kind: 'failed', error });
-    const outgoing = request(url, { method: 'POST', agent, headers, signal }, (incoming) => {
+    const outgoing = request(url, { method, agent, headers, signal }, (incoming) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       incoming.on('data', (chunk: Buffer) => {
