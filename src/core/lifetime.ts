@@ -11,17 +11,40 @@ export type EndReason =
   | 'sessionTimeout'
   | 'requestTimeout'
   | 'auditFailed'
+  | 'signedOut'
+  /** Somebody with a right to has ended it: `Lifetime.terminatedBy`. */
+  | 'terminated'
   | 'recordingFailed'
   | 'protocolError';
+
+export interface Termination {
+  /** Name of the user who ended it. */
+  readonly by: string;
+  /** In that user's words. */
+  readonly reason?: string;
+}
 
 export class Lifetime {
   #reason: EndReason | undefined;
   #listeners: ((reason: EndReason) => void)[] = [];
   #controller: AbortController | undefined;
+  #termination: Termination | undefined;
 
   /** Why it ended; undefined while it lives. */
   get reason(): EndReason | undefined {
     return this.#reason;
+  }
+
+  /** Who ended it, where the reason is `terminated`. */
+  get terminatedBy(): Termination | undefined {
+    return this.#reason === 'terminated' ? this.#termination : undefined;
+  }
+
+  /** Ends it for somebody. The first reason stands. */
+  terminate(termination: Termination): void {
+    if (this.#reason !== undefined) return;
+    this.#termination = termination;
+    this.end('terminated');
   }
 
   get ended(): boolean {

@@ -28,6 +28,8 @@ export interface Ending {
   /** Bytes of payload from the client to the node and back. */
   readonly bytesSent?: number;
   readonly bytesReceived?: number;
+  /** What else the audit event says, without the gateway's prefix: lower-case words and dashes. */
+  readonly notes?: Readonly<Record<string, string>>;
   /** Present when the session was to be recorded. */
   readonly recording?: RecordingOutcome;
 }

@@ -20,12 +20,27 @@ export const ANONYMOUS: User = {
   extra: {},
 };
 
+/** Which sign-in at an identity provider a credential comes of: what a logout at the provider names. */
+export interface SignIn {
+  readonly issuer: string;
+  /** The issuer's own name of the person, `sub`. */
+  readonly subject: string;
+  /** The issuer's name of the sign-in, `sid` (OpenID Connect Back-Channel Logout 1.0 §2.1), where it gives one. */
+  readonly sid?: string;
+  /** When it was, in milliseconds since the epoch by the issuer's clock; a token that does not say counts as old. */
+  readonly at: number;
+  /** The gateway's own session, when a browser's cookie is the credential. */
+  readonly session?: string;
+}
+
 /** How a user proved who they are. */
 export interface Authentication {
   readonly user: User;
-  readonly method: 'x509' | 'jwt' | 'tokenReview' | 'anonymous';
+  readonly method: 'x509' | 'jwt' | 'tokenReview' | 'session' | 'anonymous';
   /** The issuer of a JWT, as its `iss` says and as the configuration names it. */
   readonly issuer?: string;
+  /** Present for tokens of an issuer and for sessions of browsers. */
+  readonly signIn?: SignIn;
   /** When the presented credential stops being valid, in milliseconds since the epoch. */
   readonly expiresAt: number;
   /**

@@ -82,6 +82,10 @@ export function toEndFault(reason: EndReason): Fault {
       return new Fault('Timeout', 'the node did not answer in time');
     case 'credentialExpired':
       return new Fault('Unauthorized', 'the credential of this request has expired');
+    case 'signedOut':
+      return new Fault('Unauthorized', 'the sign-in of this request has been ended');
+    case 'terminated':
+      return new Fault('Forbidden', 'the session was ended by an operator');
     case 'auditFailed':
       return new Fault('InternalError', 'failed to store audit event');
     case 'recordingFailed':

@@ -91,6 +91,8 @@ describe('an ending before anything was sent', () => {
     sessionTimeout: 504,
     requestTimeout: 504,
     auditFailed: 500,
+    signedOut: 401,
+    terminated: 403,
     recordingFailed: 500,
   };
   for (const [reason, code] of Object.entries(rows)) {

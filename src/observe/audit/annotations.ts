@@ -103,7 +103,13 @@ export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undef
 }
 
 /** How it ended. */
-export function toEndingAnnotations({ reason, bytesSent, bytesReceived, recording }: Ending): string {
+export function toEndingAnnotations({
+  reason,
+  bytesSent,
+  bytesReceived,
+  recording,
+  notes = {},
+}: Ending): string {
   const parts = new Parts();
   if (reason !== undefined) parts.own('end-reason', reason);
   if (bytesSent !== undefined) parts.own('bytes-sent', String(bytesSent));
@@ -112,5 +118,6 @@ export function toEndingAnnotations({ reason, bytesSent, bytesReceived, recordin
     parts.own('recording', `${recording.id} ${recording.state}`);
     if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
   }
+  for (const [name, note] of Object.entries(notes)) parts.own(name, note);
   return parts.text;
 }
