@@ -49,3 +49,5 @@ export interface RecordingOutcome {
   /** Why it is not complete, or what the session was ended for. */
   readonly problem?: string;
 }
+  /** Digest of the manifest's last line, and how many segments it names. Absent when its end could not be stored. */
+  readonly manifest?: { readonly sha256: string; readonly segments: number };

@@ -33,11 +33,15 @@ export type ManifestEntry =
 export class ManifestChain {
   #previous = NO_PREVIOUS;
 
-  /** Adds an entry. The chain goes on from it when `store` has the line, which has no line end. Must not overlap. */
-  async add(entry: ManifestEntry, store: (line: string) => Promise<void>): Promise<void> {
+  /**
+   * Adds an entry. The chain goes on from it when `store` has the line, which has no line end. Resolves to the line's
+   * digest. Must not overlap.
+   */
+  async add(entry: ManifestEntry, store: (line: string) => Promise<void>): Promise<string> {
     const line = JSON.stringify({ ...entry, previous: this.#previous });
     await store(line);
     this.#previous = digestOf(line);
+    return this.#previous;
   }
 }
 

@@ -64,6 +64,7 @@ export class Recording implements Tap {
 
   constructor(deps: RecordingDeps, session: RecordingSession) {
     this.#deps = deps;
+  #manifest: RecordingOutcome['manifest'];
     this.#session = session;
     this.#required = session.rule.mode === 'required';
     this.#state = deps.store === undefined ? 'failed' : 'complete';
@@ -136,7 +137,8 @@ export class Recording implements Tap {
     this.#deps.onEnded(this.#state, this.#segments?.bytes ?? 0);
     const problem = this.#problem;
     const id = this.#session.exchange.auditId;
-    return { id, state: this.#state, ...(problem === undefined ? {} : { problem }) };
+    const manifest = this.#manifest;
+    return { id, state: this.#state, ...(problem && { problem }), ...(manifest && { manifest }) };
   }
 
   /** Why it cannot be read, where that is no reason to refuse the session. */
@@ -254,8 +256,8 @@ export class Recording implements Tap {
     if (store === undefined) return;
     await segments?.close();
     const problem = this.#problem;
-    await store
-      .append({
+    try {
+      const sha256 = await store.append({
         kind: 'End',
         endedAt: new Date(clock.now()).toISOString(),
         state: this.#state,
@@ -263,8 +265,11 @@ export class Recording implements Tap {
         ...(problem === undefined ? {} : { problem }),
         segments: segments?.count ?? 0,
         ...this.#transcript?.summary(),
-      })
-      .catch((error: unknown) => this.#fail('the recording could not be ended', error));
+      });
+      this.#manifest = { sha256, segments: segments?.named ?? 0 };
+    } catch (error) {
+      this.#fail('the recording could not be ended', error);
+    }
     store.release();
   }
 }

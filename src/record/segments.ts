@@ -34,6 +34,7 @@ export class Segments {
   #pending = 0;
   #written = 0;
   #count = 0;
+  #named = 0;
   #segment: Segment | undefined;
   #running: Promise<void> | undefined;
   #closing = false;
@@ -55,6 +56,11 @@ export class Segments {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Those that the manifest names. */
+  get named(): number {
+    return this.#named;
   }
 
   /** Whole lines. They are never divided between segments. */
@@ -166,6 +172,7 @@ export class Segments {
     const stored = await segment.file.close();
     const closedAt = new Date(clock.now()).toISOString();
     await recording.append({ kind: 'Segment', ...stored, closedAt });
+    this.#named += 1;
   }
 
   async #letGo(): Promise<void> {

@@ -15,6 +15,7 @@ import type { RecordingRule, RecordingState } from '../../src/core/recording.ts'
 import type { Tap } from '../../src/core/tap.ts';
 import { realDisk } from '../../src/record/disk.ts';
 import type { Disk } from '../../src/record/disk.ts';
+import { digestOf } from '../../src/record/manifest.ts';
 import { createRecorder } from '../../src/record/recorder.ts';
 import type { RecorderOptions } from '../../src/record/recorder.ts';
 import { createDirectoryStore } from '../../src/record/store/directory-store.ts';
@@ -157,6 +158,9 @@ describe('a recording', () => {
     assert.deepEqual(outcome, { id: exchange.auditId, state: 'complete' });
     assert.deepEqual(states, ['complete']);
     const whole = await readRecording(folder);
+    const lines = (await readFile(join(folder, 'manifest.jsonl'), 'utf8')).trimEnd().split('\n');
+    const manifest = { sha256: digestOf(lines.at(-1) ?? ''), segments: 2 };
+    assert.deepEqual(outcome, { id: exchange.auditId, state: 'complete', manifest });
     assert.deepEqual(
       whole.manifest.map(({ kind }) => kind),
       ['Begin', 'Segment', 'Segment', 'End'],

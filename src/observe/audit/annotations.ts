@@ -117,6 +117,10 @@ export function toEndingAnnotations({
   if (recording !== undefined) {
     parts.own('recording', `${recording.id} ${recording.state}`);
     if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
+    if (recording.manifest !== undefined) {
+      const { sha256, segments } = recording.manifest;
+      parts.own('recording-manifest', `${sha256} ${segments}`);
+    }
   }
   for (const [name, note] of Object.entries(notes)) parts.own(name, note);
   return parts.text;

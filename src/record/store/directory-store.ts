@@ -62,9 +62,9 @@ class DirectoryRecording implements OpenRecording {
     if (this.#fsync) await this.#disk.syncFolder(this.#folder);
   }
 
-  async append(entry: ManifestEntry): Promise<void> {
+  async append(entry: ManifestEntry): Promise<string> {
     const file = await this.#disk.reopen(this.#folder, MANIFEST_NAME);
-    await this.#chain.add(entry, (line) => this.#write(file, line));
+    return this.#chain.add(entry, (line) => this.#write(file, line));
   }
 
   async createSegment(name: string): Promise<OpenSegment> {

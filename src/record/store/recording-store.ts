@@ -14,8 +14,8 @@ export type BeginEntry = Extract<ManifestEntry, { kind: 'Begin' }>;
 export interface OpenRecording {
   /** `name` without what the store adds to it. May wait for room; rejects when the segment cannot be made. */
   createSegment(name: string, maxBytes: number): Promise<OpenSegment>;
-  /** Adds an entry to the manifest. Calls must not overlap. */
-  append(entry: ManifestEntry): Promise<void>;
+  /** Adds an entry to the manifest. Resolves to the digest of its line, which stands for all before. Calls must not overlap. */
+  append(entry: ManifestEntry): Promise<string>;
   /** Forgets a recording of which nothing is to be kept. */
   discard(): Promise<void>;
   /** Nothing more is written of it. Called once, at its end, however it ended; not after `discard`. */
