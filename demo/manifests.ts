@@ -82,7 +82,7 @@ listeners:
     port: ${files.port}
     tls: { certificateFile: pki/gateway.crt, privateKeyFile: pki/gateway.key }
     clientCertificates: { request: true }
-admin: { address: 127.0.0.1, port: ${files.adminPort} }
+admin: { address: 127.0.0.1, port: ${files.adminPort}, openMetrics: true }
 authentication:
   configurationFile: authentication.yaml
   clientCAFile: pki/client-ca.crt

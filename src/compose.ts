@@ -16,16 +16,20 @@ import { composeAuthorizer } from './compose/authorizer.ts';
 import { composeCredential } from './compose/credentials.ts';
 import { composeForward } from './compose/forwarder.ts';
 import { composeBearer, composeCertificates, composeTokenReview, composeTokens } from './compose/identity.ts';
-import { composeServe } from './compose/serving.ts';
+import { composeArchive, composeAuditFiles } from './compose/archive.ts';
+import { composeServers, createServe } from './compose/serving.ts';
 import { createIdentify } from './identify/identify.ts';
 import { createStaticInventory } from './inventory/static.ts';
 import { refuse } from './listen/refuse.ts';
 import { createLocate } from './locate/locate.ts';
+import { createAdminResolve } from './resolve/admin-resolve.ts';
 import { createResolve } from './resolve/resolve.ts';
 
 /** A line with what belongs to it. */
 export interface ComposedLine {
   readonly line: Line;
+  /** The line of the admin listener: the same stages, and paths of its own. */
+  readonly admin: Line;
   /** Fetches the issuers' keys, and keeps them fresh. Resolves when every first attempt has ended. */
   start(): Promise<void>;
   /** Why no one can sign in at present, in words. */
@@ -54,7 +58,7 @@ export function composeLine(
   const { clock, observer, version } = foundation;
   const inventory = createStaticInventory(configuration.nodes);
   const tokens = composeTokens(foundation, configuration, before);
-  const { authorizer, release } = composeAuthorizer(foundation, configuration);
+  const { authorizer, flush, release } = composeAuthorizer(foundation, configuration);
   const credential = composeCredential(foundation, configuration, probes.mapping);
   const forward = composeForward(foundation, configuration);
   const tokenReview = composeTokenReview(foundation, configuration);
@@ -82,13 +86,26 @@ export function composeLine(
     credential,
     forward: (credentialed, observation) => forward.forward(credentialed, observation),
     answer: createAnswer(createScrapeTargets({ inventory: () => inventory, authorizer }), clock),
-    serve: composeServe(),
+    serve: createServe(
+      composeServers(foundation, {
+        archive: composeArchive(configuration),
+        auditFiles: composeAuditFiles(configuration),
+        flush: {
+          sar: flush,
+          tokens: () => {
+            tokens.flush();
+            tokenReview?.flush();
+          },
+        },
+      }),
+    ),
     refuse: (received, fault) => {
       refuse(received, fault, clock);
     },
   };
   return {
     line,
+    admin: { ...line, resolve: createAdminResolve({ version: `v${version}` }) },
     start: () => tokens.start(),
     // One provider that is down must not take the gateway from the users of the others.
     problem: () => {

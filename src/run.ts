@@ -1,6 +1,7 @@
 // A running gateway: its listeners and its admin server, the line of the moment, reloads, and an orderly end.
 
 import type { GatewayConfiguration, ListenerConfiguration } from './core/configuration.ts';
+import type { Received } from './core/exchange.ts';
 import type { Fault } from './core/fault.ts';
 import type { Clock } from './core/ports.ts';
 import type { Refused } from './listen/accept.ts';
@@ -10,10 +11,14 @@ import type { GatewayLog } from './observe/log.ts';
 import type { Metrics } from './observe/metrics/metrics.ts';
 import type { ComposedLine } from './compose.ts';
 import type { Foundation } from './compose/foundation.ts';
-import { createAdminApp, createAdminServer } from './admin/admin.ts';
+import { createAdminApp } from './admin/admin.ts';
 import { composeLine } from './compose.ts';
+import { composeAdmin } from './compose/admin.ts';
+import type { AdminListener } from './compose/admin.ts';
+import { composeSessions } from './compose/sessions.ts';
 import { createPools } from './forward/pools.ts';
 import { handle } from './gateway/handle.ts';
+import type { Line } from './gateway/handle.ts';
 import { createLiveExchanges } from './listen/live.ts';
 import { createListener } from './listen/server.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -53,6 +58,7 @@ export async function createGateway(
     metrics,
     version,
     observer: createObserver([audit.observer, metrics.observer, createAccessLog({ log })]),
+    sessions: composeSessions(clock),
     pools: createPools(
       { clock, log, upstreamTlsError: (problem) => metrics.upstreamTlsError(problem) },
       configuration.forwarding,
@@ -69,7 +75,7 @@ class RunningGateway implements Gateway {
   /** One for each exchange whose last audit event is still to come, whether or not its client is still there. */
   readonly #handled = new Set<Promise<void>>();
   readonly #listeners: ReadonlyMap<string, Listener>;
-  readonly #admin: ReturnType<typeof createAdminServer>;
+  readonly #admin: AdminListener;
   #configuration: GatewayConfiguration;
   #composed: ComposedLine;
   #isServing = false;
@@ -80,8 +86,7 @@ class RunningGateway implements Gateway {
     this.#audit = audit;
     this.#configuration = configuration;
     this.#composed = composeLine(foundation, configuration);
-    const app = this.#createApp(foundation.metrics);
-    this.#admin = createAdminServer({ app, log: foundation.log }, configuration.admin);
+    const app = this.#createApp(foundation.metrics, configuration.admin.openMetrics);
     const ports = {
       clock: foundation.clock,
       log: foundation.log,
@@ -92,22 +97,26 @@ class RunningGateway implements Gateway {
         const fields = { ...refused, code: fault.code, fault: fault.message };
         foundation.log.info(fields, 'refused before it was a request');
       },
-      onReceived: (received: Parameters<typeof handle>[1]) => {
-        const handled = handle(this.#composed.line, received)
-          .catch((error: unknown) => {
-            this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
-            received.lifetime.end('protocolError');
-          })
-          .finally(() => this.#handled.delete(handled));
-        this.#handled.add(handled);
-      },
+      onReceived: (received: Received) => this.#handle(this.#composed.line, received),
     };
+    const onAdminReceived = (received: Received): void => this.#handle(this.#composed.admin, received);
+    this.#admin = composeAdmin({ ...ports, app, onReceived: onAdminReceived }, configuration);
     this.#listeners = new Map(
       configuration.listeners.map((listener) => [
         listener.name,
         createListener(ports, toListenerOptions(configuration, listener)),
       ]),
     );
+  }
+
+  #handle(line: Line, received: Received): void {
+    const handled = handle(line, received)
+      .catch((error: unknown) => {
+        this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
+        received.lifetime.end('protocolError');
+      })
+      .finally(() => this.#handled.delete(handled));
+    this.#handled.add(handled);
   }
 
   async start(): Promise<void> {
@@ -167,6 +176,8 @@ class RunningGateway implements Gateway {
     this.log.info({ running: this.#live.count }, 'draining');
     for (const listener of this.#listeners.values()) listener.drain();
     await within(clock, this.#configuration.shutdown.graceMs, this.#live.empty());
+    // Until now a session that does not end could be looked at and ended.
+    this.#admin.drain();
     this.#live.endAll('draining');
     await within(clock, LAST_WORDS_MS, this.#live.empty());
     await within(clock, LAST_WORDS_MS, Promise.all(this.#handled));
@@ -178,9 +189,9 @@ class RunningGateway implements Gateway {
     this.log.info({}, 'stopped');
   }
 
-  #createApp(metrics: Metrics) {
+  #createApp(metrics: Metrics, openMetrics: boolean) {
     return createAdminApp({
-      metrics: () => metrics.render(),
+      metrics: openMetrics ? () => metrics.render() : undefined,
       log: this.log,
       checks: [
         // Not a reason to be restarted, which would end every running stream.
@@ -196,7 +207,7 @@ class RunningGateway implements Gateway {
     const swaps = next.listeners.map((listener) =>
       this.#listeners.get(listener.name)?.prepare(toListenerOptions(next, listener)),
     );
-    return [...swaps, this.#admin.prepare(next.admin.tls)].filter((swap) => swap !== undefined);
+    return [...swaps, this.#admin.prepare(next)].filter((swap) => swap !== undefined);
   }
 }
 
@@ -224,7 +235,12 @@ function needsRestart(now: GatewayConfiguration, next: GatewayConfiguration): st
   ];
   const parts = {
     listeners: addresses,
-    admin: ({ admin }: GatewayConfiguration): unknown => [admin.address, admin.port],
+    admin: ({ admin }: GatewayConfiguration): unknown => [
+      admin.address,
+      admin.port,
+      admin.openMetrics,
+      admin.tls === undefined,
+    ],
     audit,
     'forwarding (connections)': connections,
   };

@@ -94,7 +94,7 @@ listeners:
     port: ${port}
     tls: { certificateFile: ${pki}/server.crt, privateKeyFile: ${pki}/server.key }
     clientCertificates: { request: true }
-admin: { address: 127.0.0.1, port: ${adminPort} }
+admin: { address: 127.0.0.1, port: ${adminPort}, openMetrics: true }
 authentication:
   configurationFile: authentication.yaml
   clientCAFile: ${pki}/people-ca.crt

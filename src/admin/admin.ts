@@ -1,28 +1,30 @@
-// The operators' side of the gateway: health and Prometheus metrics, on a listener of their own. The health endpoints
-// of the same application also answer beside the line on the main listeners, which pass nothing else on to it.
+// What the gateway answers beside the line: health on every listener, and Prometheus metrics on the admin listener where
+// they are open to anybody. An admin listener without a certificate has nothing else.
 
 import type { Express, NextFunction, Request, Response } from 'express';
-import type { RequestListener, Server as HttpServer } from 'node:http';
-import { createServer as createHttpServer } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
-import { createServer as createHttpsServer } from 'node:https';
-import { createSecureContext } from 'node:tls';
+import type { RequestListener } from 'node:http';
+import { createServer } from 'node:http';
 import express from 'express';
 import helmet from 'helmet';
-import type { AdminConfiguration, ServingCertificate } from '../core/configuration.ts';
+import type { AdminConfiguration } from '../core/configuration.ts';
 import type { Log } from '../core/ports.ts';
 import type { HealthCheck } from './health.ts';
 import { HEALTH_ENDPOINTS, createHealth } from './health.ts';
 
+/** The line, which knows who asks, is behind TLS alone. */
+const NEEDS_TLS =
+  'forbidden: this admin listener has no certificate, so nobody can be known here: configure admin.tls';
+
 const TEXT = 'text/plain; charset=utf-8';
 
 export interface AdminPorts {
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Undefined: they are not open, and the line serves them to those who may read them. */
+  readonly metrics: (() => Promise<{ readonly contentType: string; readonly body: string }>) | undefined;
   readonly checks: readonly HealthCheck[];
   readonly log: Log;
 }
 
-/** GET and HEAD of /livez, /readyz, /healthz and /metrics. Everything else is 404 or 405. */
+/** GET and HEAD of /livez, /readyz, /healthz, and of /metrics where it is open. All else is 403, 404 or 405. */
 export function createAdminApp(ports: AdminPorts): Express {
   const health = createHealth(ports, ports.checks);
   const app = express();
@@ -42,9 +44,15 @@ export function createAdminApp(ports: AdminPorts): Express {
       send(response, status, TEXT, body);
     });
   }
-  app.get('/metrics', async (_request, response) => {
-    const { contentType, body } = await ports.metrics();
-    send(response, 200, contentType, body);
+  const { metrics } = ports;
+  if (metrics !== undefined) {
+    app.get('/metrics', async (_request, response) => {
+      const { contentType, body } = await metrics();
+      send(response, 200, contentType, body);
+    });
+  }
+  app.all(/^\/(?:metrics|apis?|version)(?:\/.*)?$/, (_request, response) => {
+    send(response, 403, TEXT, `${NEEDS_TLS}\n`);
   });
   app.use((request, response) => {
     const isRead = request.method === 'GET' || request.method === 'HEAD';
@@ -75,22 +83,16 @@ function send(response: Response, status: number, contentType: string, body: str
 export interface AdminServer {
   /** Rejects when the address cannot be listened on. */
   start(): Promise<{ readonly address: string; readonly port: number }>;
-  /**
-   * Another certificate for connections after the returned function was called; nothing on a plain listener. Throws when
-   * it cannot be used; the function does not.
-   */
-  prepare(tls: ServingCertificate | undefined): () => void;
   close(): Promise<void>;
 }
 
-/** Throws when the certificate or its key cannot be used. */
+/** Plain HTTP. */
 export function createAdminServer(
   ports: { readonly app: RequestListener; readonly log: Log },
-  options: AdminConfiguration,
+  options: Pick<AdminConfiguration, 'address' | 'port'>,
 ): AdminServer {
   const { app, log } = ports;
-  const secure: HttpsServer | undefined = options.tls && createHttpsServer(toTls(options.tls), app);
-  const server: HttpServer | HttpsServer = secure ?? createHttpServer(app);
+  const server = createServer(app);
   server.on('error', (error) => {
     log.error({ error: error.message }, 'admin listener');
   });
@@ -107,19 +109,10 @@ export function createAdminServer(
             return;
           }
           const { address, port } = bound;
-          log.info({ address, port, tls: secure !== undefined }, 'admin listening');
+          log.info({ address, port, tls: false }, 'admin listening');
           resolve({ address, port });
         });
       }),
-    prepare: (tls) => {
-      if (tls === undefined || secure === undefined) return () => undefined;
-      const options = toTls(tls);
-      // What setSecureContext would do, tried: it throws here, while nothing has been changed yet.
-      createSecureContext(options);
-      return () => {
-        secure.setSecureContext(options);
-      };
-    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -129,9 +122,3 @@ export function createAdminServer(
       }),
   };
 }
-
-const toTls = ({ certificate, privateKey }: ServingCertificate) => ({
-  cert: certificate,
-  key: privateKey.reveal(),
-  minVersion: 'TLSv1.2' as const,
-});

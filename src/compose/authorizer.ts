@@ -10,7 +10,7 @@ import { createKubeClient } from '../kube/client.ts';
 export function composeAuthorizer(
   { clock, log, metrics }: Foundation,
   { authorization }: GatewayConfiguration,
-): { readonly authorizer: Authorizer; readonly release: () => void } {
+): { readonly authorizer: Authorizer; readonly flush?: () => void; readonly release: () => void } {
   if (authorization.mode === 'RBAC') {
     return { authorizer: createRbacAuthorizer(authorization.rbac), release: () => undefined };
   }
@@ -26,5 +26,9 @@ export function composeAuthorizer(
     settings,
   );
   // Questions that are on their way may still be answered.
-  return { authorizer, release: () => void clock.after(settings.timeoutMs, () => client.close()) };
+  return {
+    authorizer,
+    flush: () => authorizer.flush(),
+    release: () => void clock.after(settings.timeoutMs, () => client.close()),
+  };
 }

@@ -8,7 +8,7 @@ import { createRecorder } from '../record/recorder.ts';
 import { createDirectoryStore } from '../record/store/directory-store.ts';
 
 export function composeForward(
-  { clock, log, pools, metrics }: Foundation,
+  { clock, log, pools, metrics, sessions: live }: Foundation,
   configuration: GatewayConfiguration,
 ) {
   const { forwarding, sessions, recording } = configuration;
@@ -19,10 +19,11 @@ export function composeForward(
       log,
       pools,
       credentialRejected: (code) => metrics.upstreamCredentialRejected(code),
-      tap:
+      tap: live.tap(
         recording === undefined
           ? undefined
           : createRecorder({ clock, log, onEnded, store: createDirectoryStore({}, recording) }, recording),
+      ),
     },
     { ...forwarding, sessions },
   );

@@ -47,7 +47,11 @@ export function composeTokenReview({ clock, log }: Foundation, { authentication 
     { reviews: (spec, signal) => client.createTokenReview(spec, signal), clock, log },
     settings,
   );
-  return { authenticate, release: () => void clock.after(settings.timeoutMs, () => client.close()) };
+  return {
+    authenticate,
+    flush: () => authenticate.flush(),
+    release: () => void clock.after(settings.timeoutMs, () => client.close()),
+  };
 }
 
 export function composeTokens(

@@ -63,7 +63,13 @@ function checkTrustedProxies({ listeners = [] }: Sections, { source, findings }:
 }
 
 function checkAdmin({ admin, listeners = [] }: Sections, { source, findings }: Checking): void {
-  if (admin === undefined || admin.tls !== undefined || isLoopback(admin.address)) return;
+  if (admin === undefined) return;
+  if (admin.tls === undefined && !admin.openMetrics) {
+    const message =
+      'has no tls, so it serves health alone: no sessions, no recordings, and no metrics (openMetrics would open those to anybody)';
+    findings.warning(source, ['admin'], message);
+  }
+  if (admin.tls !== undefined || isLoopback(admin.address)) return;
   if (listeners.every(({ address }) => isLoopback(address))) return;
   const message = 'is reachable from other hosts and speaks plain HTTP: give it tls, or listen on 127.0.0.1';
   findings.warning(source, ['admin', 'address'], message);

@@ -43,8 +43,10 @@ export interface AdminConfiguration {
   readonly address: string;
   /** 0: any free port. */
   readonly port: number;
-  /** Absent: plain HTTP. */
+  /** Absent: plain HTTP, and nothing but health, and metrics where they are open. */
   readonly tls?: ServingCertificate;
+  /** Whether `/metrics` is served to anybody who can reach the listener. */
+  readonly openMetrics: boolean;
 }
 
 /** The JWS algorithms (RFC 7518) that Kubernetes accepts from an OIDC issuer: asymmetric ones only. */

@@ -5,6 +5,12 @@ import type { Credentialed } from './exchange.ts';
 import type { EndReason } from './lifetime.ts';
 import type { RecordingOutcome } from './recording.ts';
 
+/** What those who follow a session see of it. Never what the client typed. */
+export type OutputEvent =
+  | { readonly kind: 'data'; readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }
+  | { readonly kind: 'resize'; readonly columns: number; readonly rows: number }
+  | { readonly kind: 'status'; readonly text: string; readonly exitCode: number | undefined };
+
 export interface Tap {
   /**
    * The node has accepted: `protocol` is what it chose (empty: none was asked for, or plain HTTP). Called before the
@@ -20,6 +26,10 @@ export interface Tap {
   readonly isFull: boolean;
   /** What the client can be told where its stream stands now, when the session ends for this reason. */
   lastWords(reason: EndReason): Buffer | undefined;
+  /** Words for the client, where the stream stands so that it can be told anything at all. */
+  farewell?(message: string): Buffer | undefined;
+  /** Called once, before `accepted`, by who wants to see what is decoded. The data is to be looked at, not kept. */
+  watch?(onEvent: (event: OutputEvent) => void): void;
   /** Called once, at the end, whether or not the node accepted. Never rejects. Undefined: nothing was to be kept. */
   end(reason: EndReason | undefined): Promise<RecordingOutcome | undefined>;
 }

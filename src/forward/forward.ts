@@ -4,6 +4,7 @@
 import type { Credentialed } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import type { Termination } from '../core/lifetime.ts';
 import type { Tap, TapFactory } from '../core/tap.ts';
 import type { NodeAccess } from './collect.ts';
 import type { LimitOptions } from './limits.ts';
@@ -74,21 +75,32 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
     async forward(exchange, observation) {
       const tapping = tap?.(exchange);
       if (tapping === undefined) return send(exchange, observation, undefined);
-      return withTap(await tapping, (tapped) => send(exchange, observation, tapped));
+      const tapped = await tapping;
+      return withTap(tapped, exchange, () => send(exchange, observation, tapped));
     },
     fetchPods: (access, signal) => read(pools.get(access.entry, access.credential), signal),
   };
 }
 
 /** Whatever becomes of the exchange, its tap hears of the end, and the ending tells what the tap has kept. */
-async function withTap(tap: Tap, send: (tap: Tap) => Promise<Ending>): Promise<Ending> {
+async function withTap(tap: Tap, { lifetime }: Credentialed, send: () => Promise<Ending>): Promise<Ending> {
   let ending: Ending;
   try {
-    ending = await send(tap);
+    ending = await send();
   } catch (error) {
     await tap.end(undefined);
     throw error;
   }
   const recording = await tap.end(ending.reason);
-  return recording === undefined ? ending : { ...ending, recording };
+  const { terminatedBy } = lifetime;
+  return {
+    ...ending,
+    ...(recording === undefined ? {} : { recording }),
+    ...(terminatedBy === undefined ? {} : { notes: { ...ending.notes, ...toNotes(terminatedBy) } }),
+  };
 }
+
+const toNotes = ({ by, reason }: Termination): Readonly<Record<string, string>> => ({
+  'ended-by': by,
+  ...(reason === undefined ? {} : { 'ended-because': reason }),
+});

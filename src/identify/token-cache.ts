@@ -18,6 +18,12 @@ interface Entry extends Checked {
   readonly until: number;
 }
 
+export interface TokenCache {
+  (token: string): Authentication | Promise<Authentication>;
+  /** Forgets all tokens: each is verified anew. What is being verified now is not kept. */
+  flush(): void;
+}
+
 /**
  * A token is kept for `ttlMs` milliseconds and never past its expiry; 0 keeps none. `verify` rejects with a Fault, and
  * so does what is returned. Answers a known token without a promise.
@@ -25,18 +31,20 @@ interface Entry extends Checked {
 export function createTokenCache(
   { clock, verify }: { readonly clock: Clock; readonly verify: (token: string) => Promise<Checked> },
   { ttlMs, maxEntries }: AuthenticationSettings['tokenCache'],
-): (token: string) => Authentication | Promise<Authentication> {
-  const entries = new LRUCache<string, Entry>({ max: maxEntries });
-  const running = new Map<string, Promise<Authentication>>();
+): TokenCache {
+  /** Both replaced by a flush: what is on its way belongs to those that it began with. */
+  let entries = new LRUCache<string, Entry>({ max: maxEntries });
+  let running = new Map<string, Promise<Authentication>>();
 
   const verifyAndKeep = async (digest: string, token: string): Promise<Authentication> => {
+    const own = entries;
     const { authentication, holds } = await verify(token);
     const until = Math.min(clock.now() + ttlMs, authentication.expiresAt);
-    if (until > clock.now()) entries.set(digest, { authentication, holds, until });
+    if (until > clock.now()) own.set(digest, { authentication, holds, until });
     return authentication;
   };
 
-  return (token) => {
+  const authenticate = (token: string): Authentication | Promise<Authentication> => {
     const digest = hash('sha256', token, 'base64');
     const known = entries.get(digest);
     if (known !== undefined) {
@@ -45,9 +53,16 @@ export function createTokenCache(
     }
     let pending = running.get(digest);
     if (pending === undefined) {
-      pending = verifyAndKeep(digest, token).finally(() => running.delete(digest));
-      running.set(digest, pending);
+      const own = running;
+      pending = verifyAndKeep(digest, token).finally(() => own.delete(digest));
+      own.set(digest, pending);
     }
     return pending;
   };
+  return Object.assign(authenticate, {
+    flush: () => {
+      entries = new LRUCache({ max: maxEntries });
+      running = new Map();
+    },
+  });
 }

@@ -35,18 +35,25 @@ type Entry = Verdict & { readonly until: number };
 /** A token that says no expiry is good for as long as the API server says so. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
+export interface TokenReviewAuthenticator extends TokenAuthenticator {
+  /** Forgets what the API server has said about tokens. */
+  flush(): void;
+}
+
 export function createTokenReviewAuthenticator(
   dependencies: TokenReviewDependencies,
   options: TokenReviewOptions,
-): TokenAuthenticator {
+): TokenReviewAuthenticator {
   const { clock } = dependencies;
   // Two caches, so that made-up tokens cannot push out real ones.
-  const known = {
+  const createCaches = () => ({
     user: new LRUCache<string, Entry>({ max: options.maxEntries }),
     refused: new LRUCache<string, Entry>({ max: options.maxEntries }),
-  };
+  });
+  /** Both replaced by a flush: what is on its way belongs to those that it began with. */
+  let known = createCaches();
   const ttlMs = { user: options.authenticatedTtlMs, refused: options.unauthenticatedTtlMs };
-  const flights = new Map<string, Promise<Authentication>>();
+  let flights = new Map<string, Promise<Authentication>>();
   const slots = createSlots(options);
 
   const recall = (digest: string): Verdict | undefined => {
@@ -60,28 +67,36 @@ export function createTokenReviewAuthenticator(
   };
 
   const fly = async (digest: string, token: string): Promise<Authentication> => {
+    const own = known;
     const { verdict, isCertain } = await review(dependencies, options, token);
     const expiresAt = verdict.kind === 'user' ? verdict.authentication.expiresAt : NEVER;
     const until = Math.min(clock.now() + ttlMs[verdict.kind], expiresAt);
-    if (isCertain && until > clock.now()) known[verdict.kind].set(digest, { ...verdict, until });
+    if (isCertain && until > clock.now()) own[verdict.kind].set(digest, { ...verdict, until });
     return toAuthentication(verdict);
   };
 
-  return (token, source) => {
+  const authenticate: TokenAuthenticator = (token, source) => {
     const digest = hash('sha256', token, 'base64');
     const verdict = recall(digest);
     if (verdict !== undefined) return toAuthentication(verdict);
     let flight = flights.get(digest);
     if (flight === undefined) {
       slots.take(source);
+      const own = flights;
       flight = fly(digest, token).finally(() => {
-        flights.delete(digest);
+        own.delete(digest);
         slots.give(source);
       });
-      flights.set(digest, flight);
+      own.set(digest, flight);
     }
     return flight;
   };
+  return Object.assign(authenticate, {
+    flush: () => {
+      known = createCaches();
+      flights = new Map();
+    },
+  });
 }
 
 function toAuthentication(verdict: Verdict): Authentication {

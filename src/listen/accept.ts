@@ -21,6 +21,7 @@ import { refuse, toStatusAnswer } from './refuse.ts';
 
 /** Served beside the line, to anybody: exactly these targets, whatever else the request says. */
 const BESIDE = /^\/(?:livez|readyz|healthz)(?:\?.*)?$/;
+const METRICS = /^\/metrics(?:\?.*)?$/;
 
 export interface AcceptPorts {
   readonly clock: Clock;
@@ -29,6 +30,8 @@ export interface AcceptPorts {
   readonly onReceived: (received: Received) => void;
   /** Answers health checks. Without it they are requests like any other. */
   readonly beside?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  /** Whether it answers `/metrics` too, to anybody. Default false. */
+  readonly besideMetrics?: boolean | undefined;
   /** Told of refusals that never reach the line, for metrics and the log. */
   readonly onRefused?: ((fault: Fault, refused: Refused) => void) | undefined;
   readonly sourcesOf: (peerAddress: string, headers: HeaderLines) => SourceIPs;
@@ -71,7 +74,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
       const fault = findHeadFault(request, received.headers, limits) ?? findCrowd(connection, limits);
       follow(connection, received, request, response, ports.clock);
       if (fault !== undefined) turnAway(ports, connection, received, fault);
-      else if (ports.beside !== undefined && isBeside(received)) {
+      else if (ports.beside !== undefined && isBeside(received, ports.besideMetrics === true)) {
         response.setHeader('Audit-Id', received.auditId);
         if (ports.isDraining()) response.shouldKeepAlive = false;
         ports.beside(request, response);
@@ -167,8 +170,8 @@ const isUnfinished = ({ reply }: Received): boolean =>
   reply.kind === 'http' && !reply.request.complete && !reply.response.headersSent;
 
 /** No header and no upgrade leads here, only method and target (oauth2-proxy GHSA-5hvv-m4w4-gf6v). */
-const isBeside = ({ method, target }: Received): boolean =>
-  (method === 'GET' || method === 'HEAD') && BESIDE.test(target);
+const isBeside = ({ method, target }: Received, withMetrics: boolean): boolean =>
+  (method === 'GET' || method === 'HEAD') && (BESIDE.test(target) || (withMetrics && METRICS.test(target)));
 
 const findCrowd = (connection: Connection, limits: ListenerLimits): Fault | undefined =>
   connection.unanswered.size < limits.maxPipelined

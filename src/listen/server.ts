@@ -31,6 +31,8 @@ export interface ListenerPorts {
   readonly onReceived: (received: Received) => void;
   /** Answers GET and HEAD of /livez, /readyz and /healthz. It must answer. */
   readonly beside?: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Whether it answers `/metrics` too, to anybody. Default false. */
+  readonly besideMetrics?: boolean;
   /** Told of every refusal that never reaches the line: malformed, oversized, too slow, draining. */
   readonly onRefused?: (fault: Fault, refused: Refused) => void;
 }

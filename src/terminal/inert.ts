@@ -5,3 +5,12 @@ const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** One line of text without anything that acts. Each such character becomes U+FFFD. */
 export const toInertText = (text: string): string => text.replace(STEERING, '\uFFFD');
+
+/** JSON in which every such character within a string is written as an escape. */
+export const toInertJson = (value: unknown): string =>
+  JSON.stringify(value).replace(STEERING, (text) =>
+    text
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );

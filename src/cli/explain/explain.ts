@@ -10,6 +10,7 @@ import type { Credentialed, Identified } from '../../core/exchange.ts';
 import type { LogFields } from '../../core/ports.ts';
 import type { Authentication } from '../../core/user.ts';
 import type { Foundation } from '../../compose/foundation.ts';
+import { composeSessions } from '../../compose/sessions.ts';
 import type { GatewayLog } from '../../observe/log.ts';
 import type { Explanation } from './explanation.ts';
 import type { AskedRequest } from './request.ts';
@@ -72,6 +73,7 @@ function createFoundation(configuration: GatewayConfiguration, log: GatewayLog):
     metrics: createMetrics({ version: VERSION }),
     observer: createObserver([]),
     pools: createPools({ clock, log }, configuration.forwarding),
+    sessions: composeSessions(clock),
     version: VERSION,
   };
 }

@@ -26,12 +26,12 @@ export async function readListeners(
 }
 
 export async function readAdmin(
-  { address, port, tls }: GatewayFile['admin'],
+  { address, port, openMetrics, tls }: GatewayFile['admin'],
   reading: Reading,
 ): Promise<AdminConfiguration | undefined> {
-  if (tls === undefined) return { address, port };
+  if (tls === undefined) return { address, port, openMetrics };
   const serving = await readServingCertificate(tls, reading, ['admin', 'tls']);
-  return serving && { address, port, tls: serving };
+  return serving && { address, port, openMetrics, tls: serving };
 }
 
 async function readServingCertificate(

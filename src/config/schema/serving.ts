@@ -51,7 +51,15 @@ export const admin = strict({
   port: listenPort.prefault(9443).describe('TCP port; 0 takes any free one.'),
   tls: strict({ certificateFile, privateKeyFile })
     .exactOptional()
-    .describe('Certificate of the admin listener. Without it the listener speaks plain HTTP.'),
+    .describe(
+      'Certificate of the admin listener. Without it the listener speaks plain HTTP and serves health, and metrics where openMetrics says so, and nothing else.',
+    ),
+  openMetrics: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Serve /metrics to anybody who can reach the listener. Otherwise it needs a certificate or token, and the right to get the nonResourceURL /metrics.',
+    ),
 })
   .prefault({})
-  .describe('Health and metrics, apart from the listeners of users.');
+  .describe('Health, metrics and the admin API, apart from the listeners of users.');

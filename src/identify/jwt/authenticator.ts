@@ -25,6 +25,8 @@ export type JwtDeps = { readonly getJson: GetJson } & Pick<KeySetDeps, 'clock' |
 
 export interface JwtAuthenticator {
   readonly authenticate: (token: string) => ReturnType<TokenAuthenticator>;
+  /** Forgets which tokens have been verified. */
+  flush(): void;
   /** For readiness; `ready` answers undefined, or why the issuer's tokens cannot be verified. */
   readonly issuers: readonly { readonly url: string; ready(): string | undefined }[];
   /** Fetches all keys, and keeps them fresh until stop(). Resolves when every first attempt has ended. Never rejects. */
@@ -67,8 +69,10 @@ export function createJwtAuthenticator(
     return issuer.verify(token);
   };
 
+  const authenticate = createTokenCache({ clock: ports.clock, verify }, options.cache);
   return {
-    authenticate: createTokenCache({ clock: ports.clock, verify }, options.cache),
+    authenticate,
+    flush: () => authenticate.flush(),
     issuers: [...issuers].map(([url, { keySet }]) => ({ url, ready: () => keySet.ready() })),
     async start() {
       await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()));

@@ -1,0 +1,16 @@
+// What of a session's events those may see who follow it: its output, and never what the client typed.
+
+import type { OutputEvent } from '../core/tap.ts';
+import type { SessionEvent } from './decode/session-event.ts';
+
+export function toOutputEvent(event: SessionEvent): OutputEvent | undefined {
+  switch (event.kind) {
+    case 'data':
+      return event.stream === 'stdin' ? undefined : { kind: 'data', stream: event.stream, data: event.data };
+    case 'resize':
+    case 'status':
+      return event;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,194 @@
+// One running session: what is known of it, how many bytes have passed, and who looks on. It wraps the recorder's tap
+// where there is one, which decodes anyway; a session that nobody records is decoded here, so that it can be followed
+// from any moment and be ended with a word. Followers are handed what is decoded and hold nothing up.
+
+import type { Credentialed } from '../core/exchange.ts';
+import type { EndReason } from '../core/lifetime.ts';
+import type { SessionId } from '../core/operation.ts';
+import type { Clock } from '../core/ports.ts';
+import type { RecordingOutcome } from '../core/recording.ts';
+import type { Follower, LiveSession, SessionInfo } from '../core/session.ts';
+import type { OutputEvent, Tap, TapControl } from '../core/tap.ts';
+import { Fault } from '../core/fault.ts';
+
+/** Reads both directions of a session. Throws a Fault for what it cannot read, and is then given no more. */
+export interface SessionReader {
+  fromClient(chunk: Buffer): void;
+  fromNode(chunk: Buffer): void;
+  /** Bytes that tell the client why its session ends, where its stream stands so that it can be told. */
+  farewell(message: string): Buffer | undefined;
+}
+
+export type CreateReader = (
+  exchange: Credentialed,
+  protocol: string,
+  onEvent: (event: OutputEvent) => void,
+) => SessionReader | undefined;
+
+interface SessionParts {
+  readonly clock: Clock;
+  readonly createReader: CreateReader;
+  readonly onBegun: (session: SessionTap) => void;
+  readonly onOver: () => void;
+}
+
+/** Of one session at a time. */
+const MAX_FOLLOWERS = 8;
+/** How long the end waits for the node to come to the end of a frame, after which the client can be told. */
+const WORDS_MS = 1_000;
+/** Until the client says how large its terminal is. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+
+export class SessionTap implements Tap, LiveSession {
+  readonly #parts: SessionParts;
+  readonly #id: SessionId;
+  readonly #exchange: Credentialed;
+  readonly #inner: Tap | undefined;
+  readonly #startedAt: number;
+  readonly #followers = new Set<Follower>();
+  #reader: SessionReader | undefined;
+  #protocol = '';
+  #size = DEFAULT_SIZE;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+  /** What the client is told, once somebody has ended the session. */
+  #words: string | undefined;
+  #part: (() => void) | undefined;
+
+  constructor(parts: SessionParts, id: SessionId, exchange: Credentialed, inner: Tap | undefined) {
+    this.#parts = parts;
+    this.#id = id;
+    this.#exchange = exchange;
+    this.#inner = inner;
+    this.#startedAt = parts.clock.now();
+    inner?.watch?.((event) => this.#show(event));
+  }
+
+  get isFull(): boolean {
+    return this.#inner?.isFull === true;
+  }
+
+  accepted(protocol: string): void {
+    this.#inner?.accepted(protocol);
+    this.#protocol = protocol;
+    if (this.#inner?.watch === undefined) {
+      this.#reader = this.#parts.createReader(this.#exchange, protocol, (event) => this.#show(event));
+    }
+    this.#parts.onBegun(this);
+  }
+
+  attach(control: TapControl): void {
+    this.#inner?.attach(control);
+  }
+
+  fromClient(chunk: Buffer): boolean {
+    this.#bytesSent += chunk.length;
+    if (this.#inner?.fromClient(chunk) === false) return false;
+    this.#read((reader) => reader.fromClient(chunk));
+    return true;
+  }
+
+  fromNode(chunk: Buffer): boolean {
+    this.#bytesReceived += chunk.length;
+    if (this.#inner?.fromNode(chunk) === false) return false;
+    this.#read((reader) => reader.fromNode(chunk));
+    // Not before this chunk has been written on, and not after the next one.
+    if (this.#part !== undefined && this.#farewell() !== undefined) queueMicrotask(this.#part);
+    return true;
+  }
+
+  lastWords(reason: EndReason): Buffer | undefined {
+    return reason === 'terminated' ? this.#farewell() : this.#inner?.lastWords(reason);
+  }
+
+  async end(reason: EndReason | undefined): Promise<RecordingOutcome | undefined> {
+    this.#parts.onOver();
+    try {
+      return await this.#inner?.end(reason);
+    } finally {
+      const followers = [...this.#followers];
+      this.#followers.clear();
+      for (const follower of followers) follower.onEnd();
+    }
+  }
+
+  info(): SessionInfo {
+    const { action, authentication, node, transport, peer } = this.#exchange;
+    const pod = 'pod' in action ? action.pod : undefined;
+    return {
+      id: this.#id,
+      user: authentication.user.name,
+      groups: authentication.user.groups,
+      node,
+      namespace: pod?.namespace ?? '',
+      pod: pod?.name ?? '',
+      ...('container' in action ? { container: action.container } : {}),
+      action: action.kind,
+      ...('command' in action
+        ? { command: typeof action.command === 'string' ? action.command.split(' ') : action.command }
+        : {}),
+      transport: transport.kind,
+      protocol: this.#protocol,
+      clientAddresses: peer.sourceIPs,
+      startedAt: this.#startedAt,
+      bytesSent: this.#bytesSent,
+      bytesReceived: this.#bytesReceived,
+      recorded: this.#inner !== undefined,
+      followers: this.#followers.size,
+    };
+  }
+
+  follow(follower: Follower): ReturnType<LiveSession['follow']> {
+    if (this.#exchange.action.kind === 'portForward') {
+      throw new Fault('Conflict', 'a port-forward has no screen that could be followed');
+    }
+    if (this.#reader === undefined && this.#inner?.watch === undefined) {
+      throw new Fault('Conflict', 'what passes in this session cannot be read, so it cannot be followed');
+    }
+    if (this.#followers.size >= MAX_FOLLOWERS) {
+      throw new Fault('TooManyRequests', `a session is followed by ${MAX_FOLLOWERS} at most`);
+    }
+    this.#followers.add(follower);
+    return { ...this.#size, stop: () => void this.#followers.delete(follower) };
+  }
+
+  terminate(by: string, reason: string | undefined): void {
+    if (this.#words !== undefined) return;
+    const { lifetime } = this.#exchange;
+    this.#words = `the session was ended by an operator${reason === undefined ? '' : `: ${reason}`}`;
+    let cancel = (): void => undefined;
+    this.#part = () => {
+      cancel();
+      this.#part = undefined;
+      lifetime.terminate({ by, ...(reason === undefined ? {} : { reason }) });
+    };
+    cancel = this.#parts.clock.after(WORDS_MS, this.#part);
+    if (this.#farewell() !== undefined || !this.#hasWords()) this.#part();
+  }
+
+  #hasWords(): boolean {
+    return this.#reader !== undefined || this.#inner?.farewell !== undefined;
+  }
+
+  #farewell(): Buffer | undefined {
+    const words = this.#words;
+    if (words === undefined) return undefined;
+    return this.#inner?.farewell?.(words) ?? this.#reader?.farewell(words);
+  }
+
+  #read(push: (reader: SessionReader) => void): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    try {
+      push(reader);
+    } catch {
+      // Nobody asked for a recording: the session goes on, and cannot be looked at any more.
+      this.#reader = undefined;
+    }
+  }
+
+  #show(event: OutputEvent): void {
+    if (event.kind === 'resize') this.#size = { columns: event.columns, rows: event.rows };
+    for (const follower of this.#followers) follower.onEvent(event);
+  }
+}
