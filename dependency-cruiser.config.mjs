@@ -12,10 +12,10 @@ const STAGES = [
   'serve',
 ];
 const EDGES = ['listen', 'forward'];
-const LEAVES = ['wire', 'inventory', 'kube', 'kubectl', 'pki', 'outbound', 'cel', 'chain', 'terminal'];
+const LEAVES = ['wire', 'inventory', 'kube', 'kubectl', 'pki', 'outbound', 'cel', 'age', 'object-store', 'chain', 'terminal', 'sign-in', 'browser-session', 'login-store', 'oidc'];
 /** Certificates are read in one place. */
 const LEAF_USES = { kube: ['outbound'], outbound: ['pki'] };
-const SURFACES = ['admin'];
+const SURFACES = ['admin', 'login'];
 const any = (folders) => `^src/(${folders.join('|')})/`;
 
 /** Folders `from` may import only the folders of `to`, its own, and no other part of src. */
@@ -79,9 +79,10 @@ export default {
       layer(surface, ['core', ...LEAVES], 'a surface is handed the rest as ports'),
     ),
     layer('gateway', ['core'], 'the line is given its stages'),
+    layer('doctor', ['core', 'kube', 'outbound', 'pki'], 'the doctor is handed what stages know'),
     layer(
       'config',
-      ['core', 'cel', 'pki', 'chain'],
+      ['core', 'cel', 'pki', 'age', 'chain', 'inventory'],
       'configuration knows no stage; expressions, revocation lists and signing keys are tried to report their errors',
     ),
     {
@@ -97,16 +98,22 @@ export default {
       from: { path: '^src/', pathNot: any(SURFACES) },
       to: { path: 'node_modules/(express|helmet)/' },
     },
-    onlyIn('jose', '^src/(identify/jwt/|chain/jws.ts$)'),
+    onlyIn('jose', '^src/(identify/jwt/|chain/jws.ts$|browser-session/seal.ts$)'),
     onlyIn('lru-cache', '^src/(identify|authorize)/'),
     onlyIn('undici', '^src/(forward|outbound)/'),
-    onlyIn('yaml', '^src/(config|kube|authorize|observe|identify)/|^src/core/yaml'),
+    onlyIn('yaml', '^src/(config|kube|authorize|observe|identify)/|^src/cli/login/kubeconfig.ts$'),
+    onlyIn('openid-client', '^src/(oidc/provider.ts$|sign-in/provider.ts$)'),
+    onlyIn('@redis/client', '^src/login-store/redis.ts$'),
+    onlyIn('pkijs', '^src/pki/pkcs12.ts$'),
+    onlyIn('asn1js', '^src/pki/pkcs12.ts$'),
     onlyIn('zod', '^src/config/'),
     onlyIn('prom-client', '^src/observe/metrics/'),
     onlyIn('pino', '^src/observe/log.ts$'),
     onlyIn('@peculiar/x509', '^src/pki/'),
     onlyIn('@marcbachmann/cel-js', '^src/cel/compile.ts$'),
     onlyIn('re2js', '^src/cel/regex.ts$'),
+    onlyIn('age-encryption', '^src/age/age.ts$'),
+    onlyIn('@aws-sdk/client-s3', '^src/object-store/s3.ts$'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

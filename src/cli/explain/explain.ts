@@ -7,11 +7,7 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { GatewayConfiguration } from '../../core/configuration.ts';
 import type { Credentialed, Identified } from '../../core/exchange.ts';
-import type { LogFields } from '../../core/ports.ts';
 import type { Authentication } from '../../core/user.ts';
-import type { Foundation } from '../../compose/foundation.ts';
-import { composeSessions } from '../../compose/sessions.ts';
-import type { GatewayLog } from '../../observe/log.ts';
 import type { Explanation } from './explanation.ts';
 import type { AskedRequest } from './request.ts';
 import { composeLine } from '../../compose.ts';
@@ -20,11 +16,8 @@ import { HeaderLines } from '../../core/headers.ts';
 import { Lifetime } from '../../core/lifetime.ts';
 import { systemClock } from '../../core/ports.ts';
 import { toLimits } from '../../forward/limits.ts';
-import { createPools } from '../../forward/pools.ts';
-import { createMetrics } from '../../observe/metrics/metrics.ts';
-import { createObserver } from '../../observe/observe.ts';
 import { createRules } from '../../record/rules.ts';
-import { VERSION } from '../version.ts';
+import { createInspection, nodesKnown } from '../inspection.ts';
 import { createWalk } from './walk.ts';
 
 export interface ExplainOptions {
@@ -37,11 +30,14 @@ export interface ExplainOptions {
 /** Throws an Error when the configuration cannot be used after all. */
 export async function explain(options: ExplainOptions): Promise<Explanation> {
   const { configuration, authentication, request, offline } = options;
-  const notes: string[] = [];
-  const foundation = createFoundation(configuration, createNotes(notes));
+  const inspection = createInspection(configuration);
+  const { foundation, notes } = inspection;
   const walk = createWalk();
-  const composed = composeLine(foundation, configuration, undefined, walk.probes);
+  // A cluster that is followed is an API server that is asked.
+  const nodes = offline ? NO_NODES : configuration.nodes;
+  const composed = composeLine(foundation, { ...configuration, nodes }, undefined, walk.probes);
   try {
+    if (!offline) await nodesKnown(composed);
     const { found, outcome, exchange } = await walk.run(
       composed.line,
       toIdentified(authentication, request),
@@ -61,32 +57,11 @@ export async function explain(options: ExplainOptions): Promise<Explanation> {
     };
   } finally {
     composed.retire();
-    await foundation.pools.close();
+    await inspection.close();
   }
 }
 
-function createFoundation(configuration: GatewayConfiguration, log: GatewayLog): Foundation {
-  const clock = systemClock;
-  return {
-    clock,
-    log,
-    metrics: createMetrics({ version: VERSION }),
-    observer: createObserver([]),
-    pools: createPools({ clock, log }, configuration.forwarding),
-    sessions: composeSessions(clock),
-    version: VERSION,
-  };
-}
-
-/** A log of what an operator should hear of, in words. */
-function createNotes(notes: string[]): GatewayLog {
-  const keep = ({ error, credential }: LogFields, message: string): void => {
-    const about = typeof credential === 'string' ? `credential ${credential}: ` : '';
-    notes.push(`${about}${message}${error instanceof Error ? `: ${error.message}` : ''}`);
-  };
-  const drop = (): void => undefined;
-  return { debug: drop, info: drop, warn: keep, error: keep, setLevel: drop };
-}
+const NO_NODES: GatewayConfiguration['nodes'] = { source: { kind: 'list', nodes: [] }, allowedAddresses: [] };
 
 /** What `listen` and `identify` would have made of the request. Its reply is connected to nothing. */
 function toIdentified(authentication: Authentication, { method, target, headers }: AskedRequest): Identified {
