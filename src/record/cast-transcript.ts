@@ -1,25 +1,38 @@
 // A terminal session as asciicast v3 (docs.asciinema.org/manual/asciicast/v3). Beside its codes o, i, r, m and x there
-// are three of the gateway's own, which players pass over: `e`, `b` and `s`. docs/recording.md describes them.
+// are some of the gateway's own, which players pass over. docs/recording.md describes them.
 
-import { isUtf8 } from 'node:buffer';
 import type { SessionEvent } from './decode/session-event.ts';
+import { MAX_BYTES } from './cast-lines.ts';
+import type { ByteLines } from './cast-lines.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { RecordingSubject } from './subject.ts';
-import type { Transcript } from './transcript.ts';
-import { Utf8Boundary } from './utf8-boundary.ts';
+import type { Transcript, WriteLines } from './transcript.ts';
+import { MAX_UNFINISHED, Utf8Boundary } from './utf8-boundary.ts';
 
 type Stream = Extract<SessionEvent, { kind: 'data' }>['stream'];
+
+export interface CastDeps {
+  readonly write: WriteLines;
+  readonly writeBytes: (lines: ByteLines, write: WriteLines) => void;
+}
 
 export interface CastOptions {
   readonly subject: RecordingSubject;
   /** Whether `i` events are written. */
   readonly stdin: boolean;
+  /** A line is never longer, but for one with a note or a status. Default: as long as lines may be. */
+  readonly maxLineBytes?: number;
 }
+
+/** What a byte may become in a line. */
+const MAX_GROWTH = 6;
 
 /** Until the client says how large its terminal is; many never do. */
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 
 export class CastTranscript implements Transcript {
   readonly extension = 'cast';
+  readonly #deps: CastDeps;
   readonly #options: CastOptions;
   readonly #boundaries: Readonly<Record<Stream, Utf8Boundary>> = {
     stdin: new Utf8Boundary(),
@@ -27,14 +40,26 @@ export class CastTranscript implements Transcript {
     stderr: new Utf8Boundary(),
   };
   readonly #bytes = { stdin: 0, stdout: 0, stderr: 0 };
+  /** Of one stream, since one moment: they become one line. */
+  readonly #held: HeldBytes;
+  #heldOf: Stream = 'stdout';
+  #heldSinceMs = 0;
   #exitCode: number | undefined;
   #lastMs = 0;
 
-  constructor(options: CastOptions) {
+  constructor(deps: CastDeps, options: CastOptions) {
+    this.#deps = deps;
     this.#options = options;
+    const { maxLineBytes = Infinity } = options;
+    const most = Math.max(64, Math.min(MAX_BYTES, Math.floor(maxLineBytes / MAX_GROWTH) - 64));
+    this.#held = new HeldBytes(most - MAX_UNFINISHED);
   }
 
-  header(atMs: number): string {
+  get held(): number {
+    return this.#held.length;
+  }
+
+  header(atMs: number): void {
     this.#lastMs = atMs;
     const { subject } = this.#options;
     const { command, namespace, pod, container, node, action } = subject;
@@ -47,39 +72,43 @@ export class CastTranscript implements Transcript {
       tags: [`action:${action}`, `node:${node}`, `namespace:${namespace}`, `pod:${pod}`],
       kubeletGateway: subject,
     };
-    return `${JSON.stringify(header)}\n`;
+    this.#deps.write(`${JSON.stringify(header)}\n`);
   }
 
-  event(event: SessionEvent, atMs: number): string {
+  event(event: SessionEvent, atMs: number): void {
     switch (event.kind) {
-      case 'data': {
-        const { stream } = event;
-        this.#bytes[stream] += event.data.length;
-        if (stream === 'stdin' && !this.#options.stdin) return '';
-        return this.#data(stream, this.#boundaries[stream].push(event.data), atMs);
-      }
+      case 'data':
+        this.#data(event.stream, event.data, atMs);
+        return;
       case 'stdinClosed':
-        return this.#options.stdin ? this.#flush('stdin', atMs) : '';
+        if (this.#options.stdin) this.#finish('stdin', atMs);
+        return;
       case 'resize':
-        return this.#line(atMs, 'r', `${event.columns}x${event.rows}`);
+        this.#line(atMs, 'r', `${event.columns}x${event.rows}`);
+        return;
       case 'status':
         this.#exitCode = event.exitCode;
-        return event.text === '' ? '' : this.#line(atMs, 's', event.text);
+        if (event.text !== '') this.#line(atMs, 's', event.text);
+        return;
       case 'opened':
       case 'passed':
       case 'message':
       case 'closed':
-        return '';
+        return;
     }
   }
 
-  note(text: string, atMs: number): string {
-    return this.#line(atMs, 'm', `kubelet-gateway: ${text}`);
+  flush(): void {
+    if (this.#held.length > 0) this.#writeBytes(this.#heldOf, this.#held.take(), this.#heldSinceMs);
   }
 
-  end(atMs: number): string {
-    const rest = (['stdin', 'stdout', 'stderr'] as const).map((stream) => this.#flush(stream, atMs)).join('');
-    return this.#exitCode === undefined ? rest : `${rest}${this.#line(atMs, 'x', String(this.#exitCode))}`;
+  note(text: string, atMs: number): void {
+    this.#line(atMs, 'm', `kubelet-gateway: ${text}`);
+  }
+
+  end(atMs: number): void {
+    for (const stream of ['stdin', 'stdout', 'stderr'] as const) this.#finish(stream, atMs);
+    if (this.#exitCode !== undefined) this.#line(atMs, 'x', String(this.#exitCode));
   }
 
   summary(): Readonly<Record<string, number>> {
@@ -93,24 +122,48 @@ export class CastTranscript implements Transcript {
     };
   }
 
+  #data(stream: Stream, data: Buffer, atMs: number): void {
+    this.#bytes[stream] += data.length;
+    if (stream === 'stdin' && !this.#options.stdin) return;
+    if (stream !== this.#heldOf) {
+      this.flush();
+      this.#heldOf = stream;
+    }
+    for (let at = 0; at < data.length;) {
+      if (this.#held.length === 0) this.#heldSinceMs = atMs;
+      at += this.#held.add(at === 0 ? data : data.subarray(at));
+      if (this.#held.isFull) this.flush();
+    }
+  }
+
   /** The first bytes of a character whose others never came. */
-  #flush(stream: Stream, atMs: number): string {
-    return this.#data(stream, this.#boundaries[stream].flush(), atMs);
+  #finish(stream: Stream, atMs: number): void {
+    this.flush();
+    const bytes = this.#boundaries[stream].flush();
+    if (bytes.length > 0) this.#lines(stream, bytes, atMs);
   }
 
-  #data(stream: Stream, bytes: Buffer, atMs: number): string {
-    if (bytes.length === 0) return '';
-    const marks =
-      (stream === 'stderr' ? this.#line(atMs, 'e', '') : '') +
-      (isUtf8(bytes) ? '' : this.#line(atMs, 'b', bytes.toString('base64')));
-    return marks + this.#line(atMs, stream === 'stdin' ? 'i' : 'o', bytes.toString('utf8'));
+  #writeBytes(stream: Stream, taken: Buffer, atMs: number): void {
+    const bytes = this.#boundaries[stream].push(taken);
+    if (bytes.length > 0) this.#lines(stream, bytes, atMs);
   }
 
-  #line(atMs: number, code: string, data: string): string {
-    // The wall clock may be set back; time within a recording does not run backwards.
+  #lines(stream: Stream, bytes: Buffer, atMs: number): void {
+    const { write, writeBytes } = this.#deps;
+    const code = stream === 'stdin' ? 'i' : 'o';
+    writeBytes({ code, isError: stream === 'stderr', elapsed: this.#elapsed(atMs), bytes }, write);
+  }
+
+  #line(atMs: number, code: string, data: string): void {
+    this.flush();
+    this.#deps.write(`[${this.#elapsed(atMs)},"${code}",${JSON.stringify(data)}]\n`);
+  }
+
+  /** Seconds since the line before. The wall clock may be set back; time within a recording does not run backwards. */
+  #elapsed(atMs: number): string {
     const elapsedMs = Math.max(0, atMs - this.#lastMs);
     this.#lastMs += elapsedMs;
-    return `[${elapsedMs / 1000},"${code}",${JSON.stringify(data)}]\n`;
+    return String(elapsedMs / 1000);
   }
 }
 

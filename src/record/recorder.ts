@@ -7,7 +7,10 @@ import type { Credentialed } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Tap, TapFactory } from '../core/tap.ts';
+import { createByteLines } from './cast-lines.ts';
+import { createJsonTextWriter } from './json-text.ts';
 import { Recording } from './recording.ts';
+import type { RecordingDeps } from './recording.ts';
 import { createRules } from './rules.ts';
 import type { OpenRecording, RecordingStore } from './store/recording-store.ts';
 import { toSubject } from './subject.ts';
@@ -30,26 +33,27 @@ const PATIENCE_MS = 10_000;
 /** The factory gives undefined for an exchange that is not recorded, and rejects with ServiceUnavailable. */
 export function createRecorder(deps: RecorderDeps, options: RecorderOptions): TapFactory {
   const choose = createRules(options.rules);
+  const parts = { ...deps, writeBytes: createByteLines(createJsonTextWriter()) };
   const actions: ReadonlySet<string> = new Set<RecordedAction>(RECORDED_ACTIONS);
   return (exchange) => {
     if (!actions.has(exchange.action.kind)) return undefined;
     const rule = choose(exchange);
-    return rule === undefined ? undefined : begin(deps, options, exchange, rule);
+    return rule === undefined ? undefined : begin(parts, options, exchange, rule);
   };
 }
 
 async function begin(
-  deps: RecorderDeps,
+  deps: RecorderDeps & Pick<RecordingDeps, 'writeBytes'>,
   options: RecorderOptions,
   exchange: Credentialed,
   rule: RecordingRule,
 ): Promise<Tap> {
-  const { clock, log, onEnded } = deps;
+  const { clock, log, onEnded, writeBytes } = deps;
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
   const session = { exchange, rule, segment: options.segment, patienceMs };
   try {
     const store = await inTime(clock, patienceMs, beginStored(deps, exchange, rule));
-    return new Recording({ clock, log, onEnded, store }, session);
+    return new Recording({ clock, log, onEnded, writeBytes, store }, session);
   } catch (error) {
     log.error({ error, auditId: exchange.auditId, mode: rule.mode }, 'a recording could not be begun');
     if (rule.mode === 'required') {
@@ -57,7 +61,7 @@ async function begin(
       const message = 'this session must be recorded, and its recording cannot be begun';
       throw new Fault('ServiceUnavailable', message, { cause: error });
     }
-    return new Recording({ clock, log, onEnded, store: undefined }, session);
+    return new Recording({ clock, log, onEnded, writeBytes, store: undefined }, session);
   }
 }
 

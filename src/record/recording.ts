@@ -12,25 +12,31 @@ import type {
   RecordingSettings,
   RecordingState,
 } from '../core/recording.ts';
-import type { Tap, TapControl } from '../core/tap.ts';
+import type { OutputEvent, Tap, TapControl } from '../core/tap.ts';
+import type { ByteLines } from './cast-lines.ts';
 import { CastTranscript } from './cast-transcript.ts';
 import { createDecoder } from './decode/create-decoder.ts';
 import type { SessionDecoder } from './decode/session-decoder.ts';
 import type { SessionEvent } from './decode/session-event.ts';
+import { toOutputEvent } from './output-event.ts';
 import { PortForwardTranscript } from './port-forward-transcript.ts';
 import { Segments } from './segments.ts';
 import type { OpenRecording } from './store/recording-store.ts';
 import { toSubject } from './subject.ts';
-import type { Transcript } from './transcript.ts';
+import type { Transcript, WriteLines } from './transcript.ts';
 
 /** Bytes of lines that wait for the disk: from here on the session waits too. */
-export const HIGH_WATER = 256 * 1024;
+export const HIGH_WATER = 512 * 1024;
 /** And from here on it goes on. */
-const LOW_WATER = 64 * 1024;
+const LOW_WATER = 256 * 1024;
+/** Lines go to the disk when there are so many bytes of them, or after so long. One write costs as much as 50 kB. */
+const BATCH_BYTES = 192 * 1024;
+const BATCH_MS = 10;
 
 export interface RecordingDeps {
   readonly clock: Clock;
   readonly log: Log;
+  readonly writeBytes: (lines: ByteLines, write: WriteLines) => void;
   readonly onEnded: (state: RecordingState, bytes: number) => void;
   /** Undefined: it could not be begun, and the session goes on without. */
   readonly store: OpenRecording | undefined;
@@ -53,18 +59,22 @@ export class Recording implements Tap {
   #transcript: Transcript | undefined;
   #segments: Segments | undefined;
   #events: SessionEvent[] = [];
+  #batch: (string | Buffer)[] = [];
+  #batchBytes = 0;
+  #cancelBatch: (() => void) | undefined;
   #state: RecordingState;
   #problem: string | undefined;
+  #manifest: RecordingOutcome['manifest'];
   /** What may not go on any more, nor any byte after it. */
   #over: EndReason | undefined;
   #full = false;
+  #onEvent: ((event: OutputEvent) => void) | undefined;
   /** The disk took something no more: nothing is written. */
   #broken = false;
   #cancelPatience: () => void = () => undefined;
 
   constructor(deps: RecordingDeps, session: RecordingSession) {
     this.#deps = deps;
-  #manifest: RecordingOutcome['manifest'];
     this.#session = session;
     this.#required = session.rule.mode === 'required';
     this.#state = deps.store === undefined ? 'failed' : 'complete';
@@ -80,7 +90,7 @@ export class Recording implements Tap {
     const { exchange, rule, segment } = this.#session;
     if (store !== undefined) {
       const unreadable = this.#startDecoder(protocol);
-      const transcript = (this.#transcript = toTranscript(exchange, rule, protocol));
+      const transcript = (this.#transcript = this.#toTranscript(exchange, rule, protocol));
       this.#segments = new Segments(
         {
           clock,
@@ -90,10 +100,19 @@ export class Recording implements Tap {
         },
         { extension: transcript.extension, ...segment },
       );
-      this.#write(transcript.header(clock.now()));
+      transcript.header(clock.now());
+      this.#sendBatch();
       if (unreadable !== undefined) this.#giveUp(unreadable);
     }
     this.#accepted = true;
+  }
+
+  watch(onEvent: (event: OutputEvent) => void): void {
+    this.#onEvent = onEvent;
+  }
+
+  farewell(message: string): Buffer | undefined {
+    return this.#over === undefined ? this.#decoder?.farewell(message) : undefined;
   }
 
   attach(control: TapControl): void {
@@ -184,14 +203,42 @@ export class Recording implements Tap {
     const now = this.#deps.clock.now();
     const events = this.#events;
     this.#events = [];
-    this.#write(events.map((event) => transcript.event(event, now)).join(''));
+    for (const event of events) {
+      transcript.event(event, now);
+      const shown = this.#onEvent === undefined ? undefined : toOutputEvent(event);
+      if (shown !== undefined) this.#onEvent?.(shown);
+    }
+    this.#afterLines();
   }
 
-  #write(lines: string): void {
+  /** Lines are gathered: one write for many, and one line for what comes in many pieces. */
+  #afterLines(): void {
+    if (this.#batchBytes >= BATCH_BYTES) this.#sendBatch();
+    const isWaiting = this.#batchBytes > 0 || (this.#transcript?.held ?? 0) > 0;
+    if (isWaiting && this.#cancelBatch === undefined) {
+      this.#cancelBatch = this.#deps.clock.after(BATCH_MS, () => {
+        this.#cancelBatch = undefined;
+        this.#transcript?.flush();
+        this.#sendBatch();
+      });
+    }
+    this.#checkRoom();
+  }
+
+  #sendBatch(): void {
+    this.#cancelBatch?.();
+    this.#cancelBatch = undefined;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    for (const lines of batch) this.#segments?.append(lines);
+    this.#checkRoom();
+  }
+
+  #checkRoom(): void {
     const segments = this.#segments;
-    if (segments === undefined) return;
-    segments.append(lines);
-    if (this.#full || segments.pending < HIGH_WATER) return;
+    if (this.#full || this.#broken || segments === undefined) return;
+    if (segments.pending + this.#batchBytes < HIGH_WATER) return;
     this.#full = true;
     this.#cancelPatience = this.#deps.clock.after(this.#session.patienceMs, () =>
       this.#fail('the recording cannot keep up'),
@@ -213,7 +260,8 @@ export class Recording implements Tap {
     this.#decoder = undefined;
     this.#state = 'incomplete';
     this.#problem = problem;
-    this.#write(this.#transcript?.note(`incomplete from here: ${problem}`, this.#deps.clock.now()) ?? '');
+    this.#transcript?.note(`incomplete from here: ${problem}`, this.#deps.clock.now());
+    this.#afterLines();
     this.#deps.log.warn({ auditId: this.#session.exchange.auditId, problem }, 'a recording is incomplete');
   }
 
@@ -231,6 +279,7 @@ export class Recording implements Tap {
     this.#state = segments.bytes > 0 ? 'incomplete' : 'failed';
     this.#problem = problem;
     segments.abandon();
+    this.#sendBatch();
     if (this.#required) {
       this.#over ??= 'recordingFailed';
       this.#control?.end('recordingFailed');
@@ -247,7 +296,9 @@ export class Recording implements Tap {
     this.#decoder?.end();
     this.#writeEvents();
     const why = this.#problem === undefined ? '' : `, ${this.#problem}`;
-    this.#write(transcript.end(now) + transcript.note(`ended: ${reason ?? 'unknown'}${why}`, now));
+    transcript.end(now);
+    transcript.note(`ended: ${reason ?? 'unknown'}${why}`, now);
+    this.#sendBatch();
   }
 
   async #store(reason: EndReason | undefined): Promise<void> {
@@ -272,11 +323,16 @@ export class Recording implements Tap {
     }
     store.release();
   }
-}
 
-function toTranscript(exchange: Credentialed, { stdin }: RecordingRule, protocol: string): Transcript {
-  const subject = toSubject(exchange, protocol, stdin);
-  return exchange.action.kind === 'portForward'
-    ? new PortForwardTranscript(subject)
-    : new CastTranscript({ subject, stdin });
+  #toTranscript(exchange: Credentialed, { stdin }: RecordingRule, protocol: string): Transcript {
+    const subject = toSubject(exchange, protocol, stdin);
+    const write = (lines: string | Buffer): void => {
+      this.#batch.push(lines);
+      this.#batchBytes += lines.length;
+    };
+    if (exchange.action.kind === 'portForward') return new PortForwardTranscript(write, subject);
+    const { writeBytes } = this.#deps;
+    const maxLineBytes = this.#session.segment.maxBytes;
+    return new CastTranscript({ write, writeBytes }, { subject, stdin, maxLineBytes });
+  }
 }

@@ -1,5 +1,8 @@
 // Cuts a stream of bytes only where no UTF-8 character is cut (RFC 3629): up to three bytes wait for what follows.
 
+/** Bytes that a character may have without being whole. */
+export const MAX_UNFINISHED = 3;
+
 const EMPTY = Buffer.alloc(0);
 
 export class Utf8Boundary {

@@ -18,7 +18,7 @@ export interface Cast {
   bytes(stream: 'stdin' | 'stdout' | 'stderr'): Buffer;
 }
 
-const CODES = ['o', 'i', 'r', 'm', 'x', 'e', 'b', 's'];
+const CODES = ['o', 'i', 'O', 'I', 'r', 'm', 'x', 'e', 'b', 's'];
 
 /** Throws for anything that is not asciicast v3 with the gateway's own codes in their places. */
 export function parseCast(text: string): Cast {
@@ -45,9 +45,9 @@ export function parseCast(text: string): Cast {
     if (code === 'x') assert.match(data, /^\d+$/);
     if (code === 'e') stderr = true;
     if (code === 'b') raw = Buffer.from(data, 'base64');
-    if (code === 'o' || code === 'i') {
-      const stream = code === 'i' ? 'stdin' : stderr ? 'stderr' : 'stdout';
-      streams[stream].push(raw ?? Buffer.from(data));
+    if (/^[oi]$/i.test(code)) {
+      const stream = code.toLowerCase() === 'i' ? 'stdin' : stderr ? 'stderr' : 'stdout';
+      streams[stream].push(raw ?? Buffer.from(data, code < 'a' ? 'base64' : 'utf8'));
       stderr = false;
       raw = undefined;
     }
