@@ -1,7 +1,7 @@
 // npm run bench: the gateway with everything on, beside haproxy, nginx and a bare relay, all on loopback and in one run.
 //
 //   --quick   a minute and a half: fewer and shorter rounds, no crowds, small streams
-//   --only    requests | crowds | streams
+//   --only    requests | crowds | streams | recorded
 //
 // Results go to bench/results/ as JSON, Markdown and SVG.
 
@@ -24,6 +24,7 @@ import { toPlot } from './report/plot.ts';
 import type { Results, StreamFigure } from './report/results.ts';
 import type { Scenario } from './scenarios.ts';
 import { measureCrowds, measureNewConnections, measureOneClient, measureSizes } from './scenarios.ts';
+import { measureRecorded } from './streams/recorded.ts';
 import { measureStreams } from './streams/streams.ts';
 
 const { values } = parseArgs({
@@ -46,10 +47,14 @@ try {
     console.log('crowds');
     scenarios.push(await measureCrowds(ground, identity, options));
   }
-  let streams: readonly StreamFigure[] = [];
+  const streams: StreamFigure[] = [];
   if (wants('streams')) {
     console.log('streams');
-    streams = await measureStreams(ground, identity, mode);
+    streams.push(...(await measureStreams(ground, identity, mode)));
+  }
+  if (wants('recorded')) {
+    console.log('recorded sessions');
+    streams.push(...(await measureRecorded(ground, identity, mode)));
   }
   save({
     date: new Date().toISOString(),

@@ -73,6 +73,7 @@ function toStreamBars(streams: readonly StreamFigure[]): readonly Bar[] {
       },
     );
   }
+  bars.push(...toRecordingBars(value));
   for (const { what, way } of streams) {
     if (way !== 'gateway' || !what.startsWith('memory of an open session')) continue;
     bars.push({
@@ -80,6 +81,39 @@ function toStreamBars(streams: readonly StreamFigure[]): readonly Bar[] {
       value: value(what, way) / value(what, 'relay'),
       atMost: 1.2,
       unit: 'times',
+    });
+  }
+  return bars;
+}
+
+/** What recording adds to the gateway's own sessions of the same run. */
+function toRecordingBars(value: (what: string, way: string) => number): readonly Bar[] {
+  const kinds = ['printed text', 'printed noise', 'a file copied into a pod'];
+  const bars: Bar[] = kinds.map((kind) => {
+    const what = `recording: CPU of the gateway for a MB of ${kind}`;
+    return {
+      what,
+      value: value(what, 'recorded') / value(what, 'gateway'),
+      atMost: 1.15,
+      unit: 'times that of a session that is not recorded',
+    };
+  });
+  for (const protocol of ['SPDY/3.1', 'WebSocket']) {
+    const what = `recording: echoed byte, ${protocol}, p99`;
+    bars.push({
+      what: `added: ${what}`,
+      value: value(what, 'recorded') - value(what, 'gateway'),
+      atMost: 1,
+      unit: 'ms',
+    });
+  }
+  for (const count of [200, 1000]) {
+    const what = `recording: memory of an open session (${count} open)`;
+    bars.push({
+      what,
+      value: value(what, 'recorded') - 1.2 * value(what, 'relay'),
+      atMost: 60,
+      unit: 'kB above 1.2 times the bare relay',
     });
   }
   return bars;

@@ -1,8 +1,8 @@
-// A node for streams that is all stream: it accepts every exec, and either prints as many bytes as the command
-// `print BYTES` says, in WebSocket frames of 32 kB on the channel of standard output, or says nothing.
+// A node for streams that is all stream: it accepts every exec. `print BYTES [text|random]` prints so many in WebSocket
+// frames of 32 kB on the channel of standard output, `take BYTES` reads so many and closes, any other says nothing.
 // Run by streams/streams.ts: stand-in-process.ts PORT PKI_FOLDER.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
@@ -12,11 +12,20 @@ const [port, pki = ''] = process.argv.slice(2);
 const read = (name: string): string => readFileSync(join(pki, name), 'utf8');
 
 const FRAME_BYTES = 32 * 1024;
-/** FIN and binary, a length of 16 bits, then channel 1 (RFC 6455 §5.2; KEP-4006). */
-const FRAME = Buffer.alloc(FRAME_BYTES, 'x');
-FRAME.set([0x82, 126, ((FRAME_BYTES - 4) >> 8) & 0xff, (FRAME_BYTES - 4) & 0xff, 1]);
+/** What a listing of files looks like: words, quotes, two characters at each end of a line. */
+const LINE = 'drwxr-xr-x  2 root root  4096 Nov 23 21:58 "some file.txt"\r\n';
 /** One write of two frames: what a kubelet's copy loop and its kernel make of a busy pipe. */
-const FRAMES = Buffer.concat([FRAME, FRAME]);
+const toFrames = (payload: Buffer): Buffer => {
+  const frame = Buffer.from(payload.subarray(0, FRAME_BYTES));
+  // FIN and binary, a length of 16 bits, then channel 1 (RFC 6455 §5.2; KEP-4006).
+  frame.set([0x82, 126, ((FRAME_BYTES - 4) >> 8) & 0xff, (FRAME_BYTES - 4) & 0xff, 1]);
+  return Buffer.concat([frame, frame]);
+};
+const FRAMES: Readonly<Record<string, Buffer>> = {
+  same: toFrames(Buffer.alloc(FRAME_BYTES, 'x')),
+  text: toFrames(Buffer.from(LINE.repeat(Math.ceil(FRAME_BYTES / LINE.length)))),
+  random: toFrames(randomBytes(FRAME_BYTES)),
+};
 
 const server = createServer({
   cert: read('node.crt'),
@@ -35,18 +44,28 @@ server.on('upgrade', (request, socket: Duplex) => {
     'Sec-WebSocket-Protocol: v5.channel.k8s.io',
   ];
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${lines.join('\r\n')}\r\n\r\n`);
+  const words = new URL(request.url ?? '/', 'https://node').searchParams.getAll('command');
+  const [command, bytes, kind = 'same'] = words;
+  if (command === 'take') take(socket, Number(bytes));
   socket.resume();
-  const [command, bytes] = new URL(request.url ?? '/', 'https://node').searchParams.getAll('command');
-  if (command === 'print') print(socket, Number(bytes));
+  if (command === 'print') print(socket, Number(bytes), FRAMES[kind] ?? Buffer.alloc(0));
 });
 server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 });
 
-function print(socket: Duplex, bytes: number): void {
+function take(socket: Duplex, bytes: number): void {
+  let taken = 0;
+  socket.on('data', (chunk: Buffer) => {
+    taken += chunk.length;
+    if (taken >= bytes) socket.end();
+  });
+}
+
+function print(socket: Duplex, bytes: number, frames: Buffer): void {
   let left = bytes;
   const go = (): void => {
     while (left > 0) {
-      left -= FRAMES.length;
-      if (!socket.write(FRAMES)) {
+      left -= frames.length;
+      if (!socket.write(frames)) {
         socket.once('drain', go);
         return;
       }

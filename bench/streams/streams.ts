@@ -90,7 +90,7 @@ async function withProxies<T>(
   }
 }
 
-async function withKubelet<T>(ground: Ground, use: (port: number) => Promise<T>): Promise<T> {
+export async function withKubelet<T>(ground: Ground, use: (port: number) => Promise<T>): Promise<T> {
   const pair = await ground.nodes.issue({ dnsNames: [NODE_SERVER_NAME], usages: ['server'] });
   const kubelet = await startKubelet({
     nodeName: 'node-1',
@@ -106,7 +106,10 @@ async function withKubelet<T>(ground: Ground, use: (port: number) => Promise<T>)
   }
 }
 
-async function withStandIn<T>({ directory, pki }: Ground, use: (port: number) => Promise<T>): Promise<T> {
+export async function withStandIn<T>(
+  { directory, pki }: Ground,
+  use: (port: number) => Promise<T>,
+): Promise<T> {
   const port = await freePort();
   const command = [process.execPath, STAND_IN, String(port), pki] as const;
   const standIn = await startProgram('streams-stand-in', command, { directory, port });

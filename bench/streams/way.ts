@@ -3,7 +3,7 @@
 import type { ConnectionOptions } from 'node:tls';
 
 export interface Way {
-  readonly name: 'direct' | 'relay' | 'gateway';
+  readonly name: 'direct' | 'relay' | 'gateway' | 'recorded';
   readonly port: number;
   /** What goes before a kubelet's path. */
   readonly prefix: string;
