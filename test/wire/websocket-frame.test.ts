@@ -186,3 +186,22 @@ describe('toWebSocketAccept', () => {
     assert.equal(toWebSocketAccept(key ?? ''), accept);
   });
 });
+
+describe('the mask', () => {
+  it('is taken off every byte, whatever the length and wherever the payload is cut', () => {
+    const mask = hex('a1b2c3d4');
+    for (const length of [0, 1, 2, 3, 4, 5, 7, 8, 31, 200]) {
+      const payload = Buffer.from(Array.from({ length }, (_, at) => (at * 7) & 0xff));
+      const frame = encodeWebSocketFrame({ opcode: OPCODE.binary, payload, mask });
+      const body = frame.subarray(frame.length - length);
+      assert.deepEqual(
+        [...body],
+        [...payload].map((byte, at) => byte ^ (mask[at & 3] ?? 0)),
+      );
+      for (let cut = 0; cut <= frame.length; cut++) {
+        const [read] = decode([frame.subarray(0, cut), frame.subarray(cut)], CLIENT);
+        assert.equal(read?.payload, payload.toString('hex'), `${length} at ${cut}`);
+      }
+    }
+  });
+});
