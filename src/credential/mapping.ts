@@ -4,8 +4,8 @@ import type { CredentialMapping } from '../core/credential-source.ts';
 import type { Located } from '../core/exchange.ts';
 import { createMappingExpression } from './mapping-expression.ts';
 
-/** The first part of a rule that does not hold. */
-export type Mismatch = 'actions' | 'nodes' | 'users' | 'groups' | 'when';
+/** The first part of a rule that does not hold; `grant`: it names a certificate of the user's own, and the right is not on nodes. */
+export type Mismatch = 'grant' | 'actions' | 'nodes' | 'users' | 'groups' | 'when';
 
 /** A rule with its lists made ready for look-ups and its expression compiled. */
 export interface MappingRule {

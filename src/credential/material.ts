@@ -2,25 +2,16 @@
 // thrown error whose text is for the log: it may name a file, and holds nothing of its content.
 
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import type { CredentialSource } from '../core/credential-source.ts';
+import { readFileSync } from 'node:fs';
+import type { FileCredentialSource } from '../core/credential-source.ts';
 import type { KubeletCredential } from '../core/node.ts';
 import { Secret } from '../core/secret.ts';
 
-export const toFiles = (source: CredentialSource): readonly string[] =>
+export const toFiles = (source: FileCredentialSource): readonly string[] =>
   source.kind === 'certificate' ? [source.certificateFile, source.privateKeyFile] : [source.bearerTokenFile];
 
-/** Changes when a file was replaced or rewritten. Throws when one is missing. */
-export const readVersion = (source: CredentialSource): string =>
-  toFiles(source)
-    .map((file) => {
-      const { dev, ino, mtimeMs, size } = statSync(file);
-      return `${dev} ${ino} ${mtimeMs} ${size}`;
-    })
-    .join(' ');
-
 /** Throws when a file is missing or malformed, or when certificate and key are not a pair. */
-export function readCredential(source: CredentialSource): KubeletCredential {
+export function readCredential(source: FileCredentialSource): KubeletCredential {
   switch (source.kind) {
     case 'certificate': {
       const certificate = readFileSync(source.certificateFile, 'utf8');
@@ -53,7 +44,8 @@ function checkPair(certificate: string, key: string): void {
   }
 }
 
-const toFingerprint = (kind: string, text: string): string =>
+/** Of a certificate or a token, of which it shows nothing. */
+export const toFingerprint = (kind: string, text: string): string =>
   createHash('sha256')
     .update(JSON.stringify([kind, text]))
     .digest('hex');

@@ -1,13 +1,15 @@
 // The credentials of the configuration, read from their files and read again when those change. The last good one
 // stays in use while what lies in the files is not usable: halfway through a rotation, certificate and key differ.
 
-import type { CredentialSource } from '../core/credential-source.ts';
+import type { FileCredentialSource } from '../core/credential-source.ts';
 import type { NodeName } from '../core/names.ts';
 import type { KubeletCredential } from '../core/node.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import { Fault } from '../core/fault.ts';
 import { isNodeName } from '../core/names.ts';
-import { readCredential, readVersion, toFiles } from './material.ts';
+import type { KeptFiles } from './kept-files.ts';
+import { createKeptFiles } from './kept-files.ts';
+import { readCredential, toFiles } from './material.ts';
 
 export interface CredentialStore {
   readonly names: ReadonlySet<string>;
@@ -38,17 +40,20 @@ const NODE = '{node}';
  */
 export function createCredentialStore(
   dependencies: CredentialStoreDependencies,
-  sources: readonly CredentialSource[],
+  sources: readonly FileCredentialSource[],
   { checkIntervalMs = 5000 }: CredentialStoreOptions = {},
 ): CredentialStore {
-  const bySource = new Map<string, { readonly source: CredentialSource; readonly perNode: boolean }>();
-  const entries = new Map<string, Entry>();
+  const bySource = new Map<string, { readonly source: FileCredentialSource; readonly perNode: boolean }>();
+  const entries = new Map<string, KeptFiles<KubeletCredential>>();
 
-  const getEntry = (source: CredentialSource, node: NodeName | undefined): Entry => {
+  const getEntry = (
+    source: FileCredentialSource,
+    node: NodeName | undefined,
+  ): KeptFiles<KubeletCredential> => {
     const key = JSON.stringify([source.name, node]);
     let entry = entries.get(key);
     if (entry === undefined) {
-      entry = createEntry(dependencies, node === undefined ? source : toNodeSource(source, node), node);
+      entry = keep(dependencies, node === undefined ? source : toNodeSource(source, node), node);
       entries.set(key, entry);
     }
     return entry;
@@ -73,11 +78,27 @@ export function createCredentialStore(
   };
 }
 
+function keep(
+  { log, clock, onState }: CredentialStoreDependencies,
+  source: FileCredentialSource,
+  node: NodeName | undefined,
+): KeptFiles<KubeletCredential> {
+  return createKeptFiles(
+    { log, clock, onState: (usable) => onState?.(source.name, node, usable) },
+    {
+      files: toFiles(source),
+      read: () => readCredential(source),
+      identify: ({ fingerprint }) => fingerprint,
+      fields: { credential: source.name, ...(node === undefined ? {} : { node }) },
+    },
+  );
+}
+
 const unusable = (cause: unknown): Fault =>
   new Fault('ServiceUnavailable', 'no usable credential for this node', { cause });
 
 /** The name becomes part of a path: only a node's name, which holds neither a slash nor two dots in a row, may. */
-function toNodeSource(source: CredentialSource, node: NodeName): CredentialSource {
+function toNodeSource(source: FileCredentialSource, node: NodeName): FileCredentialSource {
   if (!isNodeName(node)) throw unusable(new TypeError('not the name of a node'));
   const expand = (file: string): string => file.replaceAll(NODE, node);
   return source.kind === 'certificate'
@@ -87,67 +108,4 @@ function toNodeSource(source: CredentialSource, node: NodeName): CredentialSourc
         privateKeyFile: expand(source.privateKeyFile),
       }
     : { ...source, bearerTokenFile: expand(source.bearerTokenFile) };
-}
-
-interface Entry {
-  /** The last good credential, after a look at the files if one is due. */
-  current(checkIntervalMs: number): KubeletCredential | undefined;
-  /** What was wrong at the last look; undefined when nothing was. */
-  problem(): unknown;
-}
-
-function createEntry(
-  { log, clock, onState }: CredentialStoreDependencies,
-  source: CredentialSource,
-  node: NodeName | undefined,
-): Entry {
-  let credential: KubeletCredential | undefined;
-  /** Of the files that `credential` was read from. */
-  let version: string | undefined;
-  let checkedAt = -Infinity;
-  let problem: Error | undefined;
-  const fields = { credential: source.name, ...(node === undefined ? {} : { node }) };
-
-  const succeed = (): void => {
-    if (problem !== undefined) log.info(fields, 'the credential is usable again');
-    if (problem !== undefined || version === undefined) onState?.(source.name, node, true);
-    problem = undefined;
-  };
-  const fail = (error: Error): void => {
-    if (problem?.message !== error.message) {
-      const kept = credential === undefined ? 'there is none to use' : 'the last good one stays in use';
-      log.error({ ...fields, error }, `the credential cannot be read; ${kept}`);
-    }
-    if (problem === undefined) onState?.(source.name, node, false);
-    problem = error;
-  };
-  const look = (): void => {
-    try {
-      const found = readVersion(source);
-      if (found !== version) {
-        // The version is taken before the content: a file that is replaced in between is read once more.
-        const next = readCredential(source);
-        if (credential !== undefined && next.fingerprint !== credential.fingerprint) {
-          log.info(fields, 'the credential was replaced');
-        }
-        succeed();
-        credential = next;
-        version = found;
-      } else succeed();
-    } catch (error) {
-      fail(error instanceof Error ? error : new Error(String(error)));
-    }
-  };
-  return {
-    current: (checkIntervalMs) => {
-      const now = clock.now();
-      // A clock that was set back does not put off the next look.
-      if (now - checkedAt >= checkIntervalMs || now < checkedAt) {
-        checkedAt = now;
-        look();
-      }
-      return credential;
-    },
-    problem: () => problem,
-  };
 }

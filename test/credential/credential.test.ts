@@ -84,7 +84,7 @@ describe('the credential mapping', () => {
         assert.throws(() => stage(exchange), { reason: 'Forbidden' });
         return;
       }
-      const credentialed = stage(exchange);
+      const credentialed = await stage(exchange);
       assert.equal(credentialed.credential.name, want);
       assert.equal(credentialed.grant, exchange.grant);
     });

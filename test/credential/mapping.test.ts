@@ -215,7 +215,7 @@ describe('the credential stage with expressions', () => {
     { credential: 'strong', when: 'grant.resource == "nodes"' },
   ];
   it('takes the first rule whose expression is true', async () => {
-    assert.equal(stage(mappings)(await located()).credential.name, 'weak');
+    assert.equal((await stage(mappings)(await located())).credential.name, 'weak');
   });
   it('refuses where all are false', async () => {
     const exchange = await located();

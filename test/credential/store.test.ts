@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { inspect } from 'node:util';
-import type { CredentialSource } from '../../src/core/credential-source.ts';
+import type { FileCredentialSource } from '../../src/core/credential-source.ts';
 import { createCredentialStore } from '../../src/credential/store.ts';
 import { Fault } from '../../src/core/fault.ts';
 import type { NodeName } from '../../src/core/names.ts';
@@ -57,14 +57,14 @@ function start(t: TestContext) {
       write(`${name}.crt`, certificate);
       write(`${name}.key`, key);
     },
-    certificate: (name: string, files = name): CredentialSource => ({
+    certificate: (name: string, files = name): FileCredentialSource => ({
       kind: 'certificate',
       name,
       certificateFile: path(`${files}.crt`),
       privateKeyFile: path(`${files}.key`),
     }),
-    token: (name: string): CredentialSource => ({ kind: 'bearerToken', name, bearerTokenFile: path(name) }),
-    open: (...sources: CredentialSource[]) =>
+    token: (name: string): FileCredentialSource => ({ kind: 'bearerToken', name, bearerTokenFile: path(name) }),
+    open: (...sources: FileCredentialSource[]) =>
       createCredentialStore({ clock, log, onState: (...state) => void states.push(state) }, sources),
   };
 }
@@ -134,7 +134,7 @@ describe('a credential with fixed file names', () => {
     assert.throws(() => start(t).open().get('ghost', node1), isUnusable(/no credential "ghost"/));
   });
 
-  const malformed: readonly [string, (s: ReturnType<typeof start>) => CredentialSource, RegExp][] = [
+  const malformed: readonly [string, (s: ReturnType<typeof start>) => FileCredentialSource, RegExp][] = [
     [
       'a certificate that is none',
       (s) => (s.writePair('x', { ...pair(0), certificate: 'nonsense' }), s.certificate('x')),

@@ -76,6 +76,7 @@ const MISMATCHES: Readonly<Record<NonNullable<TriedMapping['mismatch']>, string>
   users: 'its users do not hold this one',
   groups: 'the user is in none of its groups',
   when: 'its expression is false',
+  grant: "it gives a certificate of the user's own, which serves rights on nodes only",
 };
 
 const toMappings = (title: string, mappings: readonly TriedMapping[] = []): string[] =>
