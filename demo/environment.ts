@@ -1,7 +1,7 @@
 // Everything around the gateway in the demo and in the scenario tests, all of it on loopback: a certificate authority
 // for each trust domain, a real OpenID provider, simulated nodes, and the configuration files for the gateway.
 
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,6 +27,9 @@ export const USERS = {
 export type DemoUser = keyof typeof USERS;
 
 const NODES = ['node-1', 'node-2', 'node-3'] as const;
+
+/** What browsers may call the gateway. */
+const HOSTS = ['localhost', '127.0.0.1'] as const;
 
 /** How long the tokens in the folder are good for. */
 const TOKEN_SECONDS = 12 * 3600;
@@ -79,6 +82,8 @@ export async function startEnvironment(options: {
   readonly directory: string;
   /** 0: any free port. */
   readonly port: number;
+  /** How long ID tokens of people in browsers are good for. Default an hour. */
+  readonly idTokenSeconds?: number;
 }): Promise<Environment> {
   const { directory } = options;
   await mkdir(join(directory, 'pki'), { recursive: true, mode: 0o700 });
@@ -112,6 +117,10 @@ export async function startEnvironment(options: {
   await write('pki/kubelet-ca.crt', nodes.certificate);
   await write('pki/client-ca.crt', people.certificate);
 
+  const port = options.port === 0 ? await freePort() : options.port;
+  const clientSecret = randomBytes(32).toString('base64url');
+  await write('login-client.secret', clientSecret);
+  await write('cookie.key', randomBytes(32).toString('base64'));
   const providerPort = await freePort();
   const provider = await startIdentityProvider({
     ...(await servers.issue({ commonName: 'demo identity provider', ...localhost })),
@@ -119,6 +128,17 @@ export async function startEnvironment(options: {
     issuer: `https://127.0.0.1:${providerPort}`,
     audience: AUDIENCE,
     users: USERS,
+    trusted: servers.certificate,
+    ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
+    clients: [
+      {
+        clientID: AUDIENCE,
+        clientSecret,
+        redirectURIs: HOSTS.map((host) => `https://${host}:${port}/-/callback/demo`),
+        postLogoutRedirectURIs: HOSTS.map((host) => `https://${host}:${port}/-/logged-out`),
+        backChannelLogoutURI: `https://127.0.0.1:${port}/-/backchannel-logout/demo`,
+      },
+    ],
   });
 
   const kubelets = new Map<string, SimulatedKubelet>();
@@ -151,7 +171,6 @@ export async function startEnvironment(options: {
     }
   }
 
-  const port = options.port === 0 ? await freePort() : options.port;
   const adminPort = await freePort();
   await write('rbac.yaml', RBAC);
   await write('audit-policy.yaml', AUDIT_POLICY);
@@ -168,6 +187,7 @@ export async function startEnvironment(options: {
     gatewayConfiguration({
       port,
       adminPort,
+      issuer: provider.url,
       nodes: [...kubelets].map(([name, kubelet]) => ({ name, port: kubelet.port })),
     }),
   );

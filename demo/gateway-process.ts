@@ -2,7 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { request } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -51,9 +52,14 @@ export async function startGatewayProcess(options: {
   };
 }
 
-const isReady = (port: number): Promise<boolean> =>
+/** Over plain HTTP, or over TLS where the admin listener has a certificate; health is no secret, whoever shows it. */
+const isReady = async (port: number): Promise<boolean> =>
+  (await probeOver(httpRequest, port)) || (await probeOver(httpsRequest, port));
+
+const probeOver = (request: typeof httpRequest | typeof httpsRequest, port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const probe = request({ host: '127.0.0.1', port, path: '/readyz', timeout: 2000 }, (response) => {
+    const at = { host: '127.0.0.1', port, path: '/readyz', timeout: 2000, rejectUnauthorized: false };
+    const probe = request(at, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });

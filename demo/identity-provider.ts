@@ -1,13 +1,16 @@
-// A real OpenID provider (the certified oidc-provider package) on loopback, for the demo and for tests. Nobody signs in
-// by hand here: a grant of its own gives out an access token (RFC 9068) for a named user, to the one client that knows
-// the secret of this process. Discovery, keys, token endpoint and signatures are the package's.
+// A real OpenID provider (the certified oidc-provider package) on loopback, for the demo and for tests. People sign in by
+// saying who they are; for programs, a grant of its own gives out an access token (RFC 9068) for a named user, to the one
+// client that knows the secret of this process. Discovery, keys, endpoints, sessions and signatures are the package's.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer, request } from 'node:https';
 import type { Server } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { Provider, errors } from 'oidc-provider';
-import type { Adapter, TokenEndpointGrantContext } from 'oidc-provider';
+import type { ClientMetadata, KoaContextWithOIDC, TokenEndpointGrantContext } from 'oidc-provider';
+import { createFetch } from '../src/outbound/fetch.ts';
+import { createMemoryAdapters } from './memory-adapter.ts';
+import { INTERACTION_PATH, answerInteraction, logoutPage } from './sign-in-page.ts';
 
 export interface IdentityProviderOptions {
   /** PEM. Must be valid for 127.0.0.1. */
@@ -20,6 +23,20 @@ export interface IdentityProviderOptions {
   /** What the tokens are for: their `aud`. */
   readonly audience: string;
   readonly users: Readonly<Record<string, { readonly groups: readonly string[] }>>;
+  /** At which people sign in with a browser. Default none. */
+  readonly clients?: readonly BrowserClient[];
+  /** PEM of who may have signed the certificates of clients that are told of logouts. */
+  readonly trusted?: string;
+  /** Default an hour. */
+  readonly idTokenSeconds?: number;
+}
+
+export interface BrowserClient {
+  readonly clientID: string;
+  readonly clientSecret: string;
+  readonly redirectURIs: readonly string[];
+  readonly postLogoutRedirectURIs?: readonly string[];
+  readonly backChannelLogoutURI?: string;
 }
 
 export interface IdentityProvider {
@@ -33,17 +50,6 @@ export interface IdentityProvider {
 const GRANT = 'urn:kubelet-gateway:demo:user';
 const CLIENT = 'demo';
 
-const nothing = (): Promise<undefined> => Promise.resolve(undefined);
-const NO_STORE: Adapter = {
-  upsert: nothing,
-  find: nothing,
-  findByUserCode: nothing,
-  findByUid: nothing,
-  consume: nothing,
-  destroy: nothing,
-  revokeByGrantId: nothing,
-};
-
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
   const server = createServer({ cert: options.certificate, key: options.key });
   await new Promise<void>((resolve) => server.listen(options.port, '127.0.0.1', resolve));
@@ -52,7 +58,10 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const secret = randomBytes(32).toString('base64url');
   const provider = createProvider(url, secret, options);
   const answer = provider.callback();
-  server.on('request', (incoming, outgoing) => void answer(incoming, outgoing));
+  server.on('request', (incoming, outgoing) => {
+    if (incoming.url?.startsWith(INTERACTION_PATH) !== true) void answer(incoming, outgoing);
+    else void answerInteraction(provider, Object.keys(options.users), incoming, outgoing);
+  });
   return {
     url,
     issueToken: (user, ttlSeconds = 3600) =>
@@ -68,8 +77,9 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
 function createProvider(
   issuer: string,
   secret: string,
-  { audience, users }: IdentityProviderOptions,
+  { audience, users, clients = [], trusted, idTokenSeconds = 3600 }: IdentityProviderOptions,
 ): Provider {
+  const { fetch } = createFetch({ certificateAuthority: trusted });
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const provider: Provider = new Provider(issuer, {
     clients: [
@@ -81,16 +91,50 @@ function createProvider(
         redirect_uris: [],
         id_token_signed_response_alg: 'ES256',
       },
+      ...clients.map(toClient),
     ],
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256', kid: 'demo-1' }] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
-    // Tokens are self-contained, and nobody has a session: nothing needs to be stored.
-    adapter: () => NO_STORE,
+    adapter: createMemoryAdapters(),
+    claims: { openid: ['sub', 'groups'] },
+    // The gateway reads claims from ID tokens, and asks for no others.
+    conformIdTokenClaims: false,
+    interactions: { url: (_ctx, { uid }) => `${INTERACTION_PATH}${uid}` },
+    issueRefreshToken: (_ctx, client) => Promise.resolve(client.grantTypeAllowed('refresh_token')),
+    rotateRefreshToken: true,
+    loadExistingGrant: (ctx) => consent(provider, ctx),
+    fetch: (to, { method, headers, body, signal } = {}) =>
+      fetch(to instanceof Request ? to.url : to.toString(), {
+        ...(method === undefined ? {} : { method }),
+        headers: Object.fromEntries(new Headers(headers)),
+        body: body instanceof URLSearchParams || typeof body === 'string' ? body : undefined,
+        signal: signal ?? undefined,
+      }),
     extraTokenClaims: (_ctx, token) =>
       token.kind === 'AccessToken' ? { groups: users[token.accountId]?.groups ?? [] } : undefined,
-    features: { devInteractions: { enabled: false } },
-    findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    ttl: { AccessToken: 3600, Grant: 3600, Session: 3600, Interaction: 3600, IdToken: 3600 },
+    features: {
+      devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx, form) => {
+          ctx.body = logoutPage(form);
+        },
+      },
+      revocation: { enabled: true },
+    },
+    findAccount: (_ctx, id) => ({
+      accountId: id,
+      claims: () => ({ sub: id, groups: [...(users[id]?.groups ?? [])] }),
+    }),
+    ttl: {
+      AccessToken: 3600,
+      Grant: 86_400,
+      Session: 86_400,
+      Interaction: 3600,
+      IdToken: idTokenSeconds,
+      RefreshToken: 86_400,
+    },
   });
   provider.registerGrantType<{ user?: string; ttl?: string }>(
     GRANT,
@@ -98,6 +142,36 @@ function createProvider(
     ['user', 'ttl'],
   );
   return provider;
+}
+
+const toClient = (client: BrowserClient): ClientMetadata => ({
+  client_id: client.clientID,
+  client_secret: client.clientSecret,
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+  redirect_uris: [...client.redirectURIs],
+  post_logout_redirect_uris: [...(client.postLogoutRedirectURIs ?? [])],
+  id_token_signed_response_alg: 'ES256',
+  require_auth_time: true,
+  ...(client.backChannelLogoutURI === undefined
+    ? {}
+    : {
+        backchannel_logout_uri: client.backChannelLogoutURI,
+        backchannel_logout_session_required: true,
+      }),
+});
+
+/** Nobody is asked whether the gateway may know who they are. */
+async function consent(provider: Provider, { oidc }: KoaContextWithOIDC) {
+  const { client, session, result } = oidc;
+  if (client === undefined || session?.accountId === undefined) return undefined;
+  const id = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
+  const known = id === undefined ? undefined : await provider.Grant.find(id);
+  if (known !== undefined) return known;
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+  grant.addOIDCScope('openid offline_access');
+  await grant.save();
+  return grant;
 }
 
 async function grant(

@@ -13,6 +13,8 @@ const MADE = [
   'tokens',
   'ca.crt',
   'kubeconfig',
+  'cookie.key',
+  'login-client.secret',
   'gateway.yaml',
   'authentication.yaml',
   'audit-policy.yaml',
@@ -55,6 +57,8 @@ const gateway = await startGatewayProcess({
 
 const at = values.dir;
 console.log(`ready   https://127.0.0.1:${port}   metrics and health: http://127.0.0.1:${environment.adminPort}
+
+In a browser: https://localhost:${port}/ (its certificate and the provider's are the demo's own: let both pass).
 
 alice may do everything, bob reads metrics, carol holds nothing but "get nodes/proxy". In another terminal:
 

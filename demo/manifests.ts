@@ -69,6 +69,8 @@ rules:
 
 export interface GatewayFiles {
   readonly port: number;
+  /** Of people who sign in with a browser. */
+  readonly issuer: string;
   readonly adminPort: number;
   readonly nodes: readonly { readonly name: string; readonly port: number }[];
 }
@@ -91,10 +93,13 @@ authorization:
   podSubresources: enabled
   rbac: { manifestFiles: [rbac.yaml] }
 nodes:
+  # Of the gateway's own host, as no node of a cluster is.
+  allowedAddresses: [127.0.0.0/8]
+  list:
 ${files.nodes
   .map(
     (node) =>
-      `  - { name: ${node.name}, address: 127.0.0.1, port: ${node.port}, serverName: ${node.name}, certificateAuthorityFile: pki/kubelet-ca.crt }`,
+      `    - { name: ${node.name}, address: 127.0.0.1, port: ${node.port}, serverName: ${node.name}, certificateAuthorityFile: pki/kubelet-ca.crt }`,
   )
   .join('\n')}
 # Two credentials a node: one that reads, and one for what a kubelet gates on nodes/proxy.
@@ -104,6 +109,11 @@ credentials:
 credentialMappings:
   - { credential: reader, actions: [metrics, stats, pods, runningPods, healthz, nodeLogs] }
   - { credential: operator }
+login:
+  externalURLs: ["https://localhost:${files.port}", "https://127.0.0.1:${files.port}"]
+  cookieKeyFiles: [cookie.key]
+  providers:
+    - { name: demo, displayName: Demo identity provider, issuer: "${files.issuer}", clientID: kubelet-gateway, clientSecretFile: login-client.secret }
 endpoints: { enabled: [run, checkpoint, debug, flagz, statusz] }
 audit:
   policyFile: audit-policy.yaml

@@ -19,6 +19,8 @@ export interface ScrapeTarget {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+const NODE_LABEL = '__meta_kubelet_gateway_node';
+
 const metricsOf = (node: string): Attributes => ({
   verb: 'get',
   apiGroup: '',
@@ -31,7 +33,7 @@ const metricsOf = (node: string): Attributes => ({
 
 /**
  * Lists the targets for the caller, all at the address under which the caller reached the gateway. Throws a Fault
- * when that address is not one, or when the authorizer cannot decide.
+ * when that address is not one, while no node is known yet, or when the authorizer cannot decide.
  */
 export function createScrapeTargets(ports: {
   readonly inventory: () => Inventory;
@@ -41,15 +43,20 @@ export function createScrapeTargets(ports: {
     const host = identified.headers.first('host') ?? '';
     if (!HOST.test(host))
       throw new Fault('BadRequest', 'the Host header is not a host name with an optional port');
-    const nodes = await readable(ports.authorizer, identified.authentication.user, [
-      ...ports.inventory().list(),
-    ]);
+    const inventory = ports.inventory();
+    // An empty list would tell Prometheus to forget every node.
+    const problem = inventory.problem?.();
+    if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
+    const nodes = await readable(ports.authorizer, identified.authentication.user, [...inventory.list()]);
     return nodes.map((node) => ({
       targets: [host],
-      labels: { __meta_kubelet_gateway_node: node.name, __metrics_path__: `/nodes/${node.name}/metrics` },
+      labels: { [NODE_LABEL]: node.name, __metrics_path__: `/nodes/${node.name}/metrics` },
     }));
   };
 }
+
+export const toNodeNames = (targets: readonly ScrapeTarget[]): readonly string[] =>
+  targets.flatMap(({ labels }) => labels[NODE_LABEL] ?? []);
 
 async function readable(
   authorizer: Authorizer,

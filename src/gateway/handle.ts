@@ -35,6 +35,8 @@ export interface Line {
   serve(own: OwnAuthorized, observation: Observation): Awaitable<Ending>;
   /** Sends the gateway's own answer. Throws a Fault only while nothing has been sent. */
   answer(answered: Answered): Awaitable<Ending>;
+  /** Instead of a refusal: sends a person to where they can sign in. Undefined: not this one. */
+  redirect?(received: Received, fault: Fault): Ending | undefined;
   /** Sends a Fault as a Kubernetes Status. */
   refuse(received: Received, fault: Fault): void;
 }
@@ -57,8 +59,8 @@ export async function handle(line: Line, received: Received): Promise<void> {
     observation.complete(await carryOut(line, resolved, told, observation));
   } catch (error) {
     const fault = await unlessUntold(told ?? observation.received(known) ?? TOLD, error);
-    line.refuse(received, fault);
-    const ending = { code: fault.code, fault };
+    const ending = line.redirect?.(received, fault) ?? { code: fault.code, fault };
+    if (ending.code === fault.code) line.refuse(received, fault);
     if (error instanceof Fault) observation.complete(ending);
     else observation.panic(error, ending);
   }

@@ -9,6 +9,11 @@
 //   both, of one user                 the certificate counts
 //   a certificate alone, for a page
 //     of another origin               403
+//   a session's cookie beside a token   the cookie is not looked at: a browser sends no token by itself
+//   a session's cookie beside a
+//     certificate of another user     400
+//   a session's cookie, and none of the
+//     gateway's own pages asks        403 (session-rules.ts)
 
 import type { Identified, Received } from '../core/exchange.ts';
 import type { Authentication } from '../core/user.ts';
@@ -17,6 +22,9 @@ import { refuseAssertedIdentity } from './asserted-identity.ts';
 import { readBearer } from './bearer.ts';
 import { refuseForeignPage } from './foreign-page.ts';
 import { badRequest, unauthorized } from './refusals.ts';
+import type { OpenSession } from './session.ts';
+import { refuseForeignUse } from './session-rules.ts';
+import { SESSION_COOKIE } from '../browser-session/cookies.ts';
 import type { CertificateAuthenticator } from './x509.ts';
 
 /**
@@ -32,24 +40,36 @@ export interface Authenticators {
   readonly token: TokenAuthenticator | undefined;
   /** Paths, exactly as a request writes them, that need no credential. Default none. */
   readonly anonymousPaths?: ReadonlySet<string>;
+  /** Undefined: no session of a browser counts, and its cookie is nobody's business. */
+  readonly session?: SessionUse | undefined;
+}
+
+export interface SessionUse {
+  readonly open: OpenSession;
+  /** The gateway's own, as browsers write them. */
+  readonly origins: ReadonlySet<string>;
+  /** Sends `Set-Cookie` lines with the answer, whatever it will be. */
+  readonly setCookies: (received: Received, lines: readonly string[]) => void;
 }
 
 export type Identify = (received: Received) => Identified | Promise<Identified>;
 
 /** Throws, or rejects with, a Fault. Answers without a promise whenever nothing has to be waited for. */
-export function createIdentify({ certificate, token, anonymousPaths = new Set() }: Authenticators): Identify {
+export function createIdentify({
+  certificate,
+  token,
+  anonymousPaths = new Set(),
+  session,
+}: Authenticators): Identify {
   return (received) => {
     refuseAssertedIdentity(received.headers);
     const bearer = readBearer(received.headers);
     const presented = received.peer.certificate;
     const byCertificate = presented === undefined ? undefined : (certificate ?? refuseCertificate)(presented);
     if (bearer === undefined) {
-      if (byCertificate === undefined) {
-        if (!anonymousPaths.has(pathOf(received.target))) throw unauthorized('the request has no credential');
-        return { ...received, authentication: { user: ANONYMOUS, method: 'anonymous', expiresAt: NEVER } };
-      }
-      refuseForeignPage(received);
-      return { ...received, authentication: byCertificate };
+      const cookie = session === undefined || !hasSession(received) ? undefined : session;
+      const without = (): Identified => withoutToken(received, byCertificate, anonymousPaths);
+      return cookie === undefined ? without() : bySession(cookie, received, byCertificate, without);
     }
     const byToken = (token ?? refuseToken)(bearer, received.peer.sourceIPs[0]);
     return byToken instanceof Promise
@@ -59,6 +79,46 @@ export function createIdentify({ certificate, token, anonymousPaths = new Set() 
         }))
       : { ...received, authentication: agreed(byCertificate, byToken) };
   };
+}
+
+function withoutToken(
+  received: Received,
+  byCertificate: Authentication | undefined,
+  anonymousPaths: ReadonlySet<string>,
+): Identified {
+  if (byCertificate === undefined) {
+    if (!anonymousPaths.has(pathOf(received.target))) throw unauthorized('the request has no credential');
+    return { ...received, authentication: { user: ANONYMOUS, method: 'anonymous', expiresAt: NEVER } };
+  }
+  refuseForeignPage(received);
+  return { ...received, authentication: byCertificate };
+}
+
+const hasSession = ({ headers }: Received): boolean =>
+  headers.first('cookie') !== undefined &&
+  headers.all('cookie').some((line) => line.includes(`${SESSION_COOKIE}=`));
+
+/** A session that is over is no credential: what else there is counts, or that there is nothing. */
+async function bySession(
+  { open, origins, setCookies }: SessionUse,
+  received: Received,
+  byCertificate: Authentication | undefined,
+  without: () => Identified,
+): Promise<Identified> {
+  const outcome = await open(received.headers);
+  if (outcome.kind === 'none') return without();
+  if (outcome.kind === 'over') {
+    // An ID token that has run out: the page for signing in knows from it whom to ask, without asking the person.
+    if (outcome.why !== 'expired') setCookies(received, outcome.setCookies);
+    return without();
+  }
+  refuseForeignUse(received, origins);
+  setCookies(received, outcome.setCookies);
+  if (byCertificate === undefined) return { ...received, authentication: outcome.authentication };
+  if (byCertificate.user.name !== outcome.authentication.user.name) {
+    throw badRequest('the client certificate and the session of the browser name different users');
+  }
+  return { ...received, authentication: byCertificate };
 }
 
 /** What stands before the query; another spelling of a path is another path here. */

@@ -47,6 +47,12 @@ export const sendRedirect = (received: Received, location: string, clock: Clock 
     clock,
   );
 
+/** `Set-Cookie` lines that go with whatever is answered. An upgraded connection has no use for them. */
+export function addCookies({ reply }: Received, lines: readonly string[]): void {
+  if (reply.kind !== 'http' || reply.response.headersSent) return;
+  for (const line of lines) reply.response.appendHeader('set-cookie', line);
+}
+
 const toHeaders = (auditId: string, answer: OwnAnswer): Record<string, string> => ({
   'content-type': answer.contentType,
   'content-length': String(Buffer.byteLength(answer.body)),

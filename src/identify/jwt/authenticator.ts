@@ -12,6 +12,8 @@ import { createIssuer } from './issuer.ts';
 import { createKeySet } from './key-set.ts';
 import type { KeySet, KeySetDeps } from './key-set.ts';
 import type { LoadedKeys } from './loaded-keys.ts';
+import { createLogoutReader } from './logout-token.ts';
+import type { Logout, ReadLogout } from './logout-token.ts';
 import { readUnverified } from './token.ts';
 
 export type JwtOptions = AuthenticationSettings['jwt'] & {
@@ -25,6 +27,11 @@ export type JwtDeps = { readonly getJson: GetJson } & Pick<KeySetDeps, 'clock' |
 
 export interface JwtAuthenticator {
   readonly authenticate: (token: string) => ReturnType<TokenAuthenticator>;
+  /**
+   * Verifies a logout token of the issuer for the client. Rejects with a Fault: Unauthorized when it does not count,
+   * ServiceUnavailable when the issuer's keys cannot be had.
+   */
+  readonly readLogout: (issuer: string, clientID: string, token: string) => Promise<Logout>;
   /** Forgets which tokens have been verified. */
   flush(): void;
   /** For readiness; `ready` answers undefined, or why the issuer's tokens cannot be verified. */
@@ -46,7 +53,12 @@ export function createJwtAuthenticator(
 ): JwtAuthenticator {
   const issuers = new Map<
     string,
-    { fingerprint: string; keySet: KeySet; verify: (token: string) => Promise<Checked> }
+    {
+      fingerprint: string;
+      keySet: KeySet;
+      verify: (token: string) => Promise<Checked>;
+      readLogout: ReadLogout;
+    }
   >();
   for (const issuer of options.issuers) {
     const { url, discoveryURL, certificateAuthority } = issuer.issuer;
@@ -60,7 +72,8 @@ export function createJwtAuthenticator(
       const { authentication, thumbprint } = await verifyToken(token);
       return { authentication, holds: () => keySet.has(thumbprint) };
     };
-    issuers.set(url, { fingerprint, keySet, verify });
+    const readLogout = createLogoutReader({ keySet, clock: ports.clock }, url, options);
+    issuers.set(url, { fingerprint, keySet, verify, readLogout });
   }
 
   const verify = async (token: string): Promise<Checked> => {
@@ -73,6 +86,11 @@ export function createJwtAuthenticator(
   return {
     authenticate,
     flush: () => authenticate.flush(),
+    readLogout: async (issuer, clientID, token) => {
+      const known = issuers.get(issuer);
+      if (known === undefined) throw new Error(`there is no issuer ${issuer}`);
+      return known.readLogout(clientID, token);
+    },
     issuers: [...issuers].map(([url, { keySet }]) => ({ url, ready: () => keySet.ready() })),
     async start() {
       await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()));

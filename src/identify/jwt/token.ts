@@ -10,7 +10,11 @@ const TYPES = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']
 const MAX_KEY_ID_LENGTH = 256;
 
 /** The issuer that the token says it is from. Throws a Fault (Unauthorized) for what no issuer's key could make good. */
-export function readUnverified(token: string, algorithms: readonly JwtAlgorithm[]): string {
+export function readUnverified(
+  token: string,
+  algorithms: readonly JwtAlgorithm[],
+  types: ReadonlySet<string> = TYPES,
+): string {
   const parts = token.split('.');
   // Five parts are a JWE: nothing is decrypted or inflated here (RFC 8725 §3.6).
   if (parts.length === 5) throw refused('it is encrypted');
@@ -25,7 +29,7 @@ export function readUnverified(token: string, algorithms: readonly JwtAlgorithm[
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH)) {
     throw refused('its key id is malformed');
   }
-  if (typ !== undefined && (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase()))) {
+  if (typ !== undefined && (typeof typ !== 'string' || !types.has(typ.toLowerCase()))) {
     throw refused('it is of a type that is not for signing in');
   }
   if (crit !== undefined) throw refused('it has a critical header parameter');

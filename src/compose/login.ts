@@ -1,0 +1,156 @@
+// People who sign in with a browser: the pages, the sessions that count on the line, and what ends them.
+
+import type { GatewayConfiguration } from '../core/configuration.ts';
+import type { Found, Identified, Received } from '../core/exchange.ts';
+import type { LoginProviderSettings, LoginSettings } from '../core/login.ts';
+import type { Ending } from '../core/observation.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import type { Identify, SessionUse } from '../identify/identify.ts';
+import type { JwtAuthenticator } from '../identify/jwt/authenticator.ts';
+import type { LoginPorts } from '../login/ports.ts';
+import type { SessionStore } from '../login-store/store.ts';
+import type { Foundation } from './foundation.ts';
+import { composeLoginStore, toStoreKey } from './login-store.ts';
+import { createSessionSealer } from '../browser-session/session-cookie.ts';
+import { isOwnPath } from '../browser-session/own-path.ts';
+import { createSealer } from '../browser-session/seal.ts';
+import { Fault } from '../core/fault.ts';
+import { createOpenSession } from '../identify/session.ts';
+import { isNavigation, refuseDangerousRead } from '../identify/session-rules.ts';
+import { addCookies, sendAnswer } from '../listen/answer.ts';
+import { createLoginPages } from '../login/login.ts';
+import { createRefreshTokens } from '../login/refresh-tokens.ts';
+import { createOidcProvider } from '../oidc/provider.ts';
+import { createFetch } from '../outbound/fetch.ts';
+
+export interface ComposedLogin {
+  readonly session: SessionUse;
+  /** Serves `/-/…`, and `/` to people. False: not one of ours. */
+  servePage(received: Received): boolean;
+  /** Refuses whose sign-in is over, and keeps the exchange within reach of a logout. Throws a Fault. */
+  readonly admit: (identified: Identified) => Identified;
+  /** Throws a Fault for what a cookie alone must not reach. */
+  readonly check: (found: Found) => Found;
+  /** Sends a person who is not signed in to where they can; undefined for everybody else. */
+  readonly redirect: (received: Received, fault: Fault) => Ending | undefined;
+  start(): Promise<void>;
+  release(): void;
+}
+
+/** Throws an Error when a key cannot be used. */
+export function composeLogin(
+  foundation: Foundation,
+  { login: settings, authentication }: GatewayConfiguration,
+  {
+    tokens,
+    readableNodes,
+  }: { readonly tokens: JwtAuthenticator; readonly readableNodes: LoginPorts['readableNodes'] },
+): ComposedLogin | undefined {
+  if (settings === undefined) return undefined;
+  const { clock, log, observer } = foundation;
+  const sessions = createSessionSealer(settings.cookieKeys, settings);
+  const [sealer, tokenSealer] = [
+    createSealer(settings.cookieKeys, 'login'),
+    createSealer(settings.cookieKeys, 'tokens'),
+  ];
+  const { providers, close } = composeProviders({ clock, log }, settings.providers, authentication.jwt);
+  const held = foundation.loginStores.take(toStoreKey(settings), () =>
+    composeLoginStore(foundation, settings),
+  );
+  const { store } = held.value;
+  const refreshTokens = createRefreshTokens({ clock, log, store, sealer: tokenSealer, providers }, settings);
+  const authenticate = (idToken: string) => tokens.authenticate(idToken);
+  const { renew } = refreshTokens;
+  const openSession = createOpenSession(
+    { clock, log, store, sealer: sessions, authenticate, renew },
+    settings,
+  );
+  const serve = createLoginPages({
+    ...{ clock, log, observe: observer, settings, providers, store, sessions, sealer, refreshTokens },
+    ...{ openSession, authenticate, readableNodes },
+    readLogout: (issuer, clientID, token) => tokens.readLogout(issuer, clientID, token),
+  });
+  return {
+    session: { open: openSession, origins: new Set(settings.origins), setCookies: addCookies },
+    servePage: (received) => {
+      if (!isPage(received)) return false;
+      serve(received);
+      return true;
+    },
+    ...createLineRules(foundation, settings, store),
+    start: () => held.value.start(),
+    release: () => {
+      held.release();
+      close();
+    },
+  };
+}
+
+/** What the stages of the line are told. */
+function createLineRules(
+  { clock, signIns }: Foundation,
+  { providers }: LoginSettings,
+  store: SessionStore,
+): Pick<ComposedLogin, 'admit' | 'check' | 'redirect'> {
+  const issuers = new Set(providers.map(({ issuer }) => issuer));
+  return {
+    admit: (identified) => {
+      const { signIn } = identified.authentication;
+      if (signIn === undefined || !issuers.has(signIn.issuer)) return identified;
+      // First within reach, then asked about: a logout in between finds it.
+      signIns.add(signIn, identified.lifetime);
+      if (!store.isRevoked(signIn)) return identified;
+      throw new Fault('Unauthorized', 'the sign-in that this credential comes of has been ended');
+    },
+    check: (found) => {
+      refuseDangerousRead(found);
+      return found;
+    },
+    redirect: (received, fault) => {
+      if (fault.reason !== 'Unauthorized' || !mayBeSent(received)) return undefined;
+      return { ...sendAnswer(received, toLogin(received.target), clock), fault };
+    },
+  };
+}
+
+/** The stage identify, with what a logout has to say about it. */
+export const withLogin =
+  (login: ComposedLogin | undefined, identify: Identify): Identify =>
+  (received) => {
+    const identified = identify(received);
+    if (login === undefined) return identified;
+    return identified instanceof Promise ? identified.then(login.admit) : login.admit(identified);
+  };
+
+/** A person, with no credential but a cookie. */
+const mayBeSent = (received: Received): boolean =>
+  isNavigation(received) && received.headers.first('authorization') === undefined;
+
+const toLogin = (target: string) => ({
+  status: 303,
+  contentType: 'text/plain; charset=utf-8',
+  body: 'See Other\n',
+  headers: { location: `/-/login${isOwnPath(target) ? `?return=${encodeURIComponent(target)}` : ''}` },
+});
+
+const isPage = (received: Received): boolean =>
+  received.reply.kind === 'http' &&
+  (received.target.startsWith('/-/') || (received.target === '/' && isNavigation(received)));
+
+function composeProviders(
+  { clock }: { readonly clock: Clock; readonly log: Log },
+  settings: readonly LoginProviderSettings[],
+  options: { readonly clockSkewMs: number },
+) {
+  const made = settings.map((provider) => {
+    const client = createFetch({ certificateAuthority: provider.certificateAuthority });
+    const made = createOidcProvider({ clock, fetch: client.fetch }, provider, options);
+    return { name: provider.name, provider: made, client };
+  });
+  return {
+    providers: new Map(made.map(({ name, provider }) => [name, provider])),
+    close: () => {
+      for (const { client } of made) void client.close();
+    },
+  };
+}

@@ -1,0 +1,166 @@
+// The store of several gateways, in Redis or Valkey. Revocations are kept in memory everywhere and told by a channel, so
+// that a request asks nobody; a gateway that cannot hear the channel says so, and then no session counts there.
+//
+//   revoke ──► sorted set (by when to forget) ──► PUBLISH ──► every replica's list, and the ends of what runs
+//   beat   ──► PUBLISH ──► heard again by its sender: the channel works
+//
+// After every connection the set is read as a whole, and what this replica knows is written to it: a server that has
+// lost its memory learns it anew.
+
+import { randomUUID } from 'node:crypto';
+import type { RedisSettings } from '../core/login.ts';
+import type { Clock, Log } from '../core/ports.ts';
+import type { StoreOptions } from './memory.ts';
+import type { Revocation } from './revocations.ts';
+import type { SessionStore, SharedTokens } from './store.ts';
+import { Fault } from '../core/fault.ts';
+import { DROPPED } from './memory.ts';
+import { RevocationChannel } from './redis-channel.ts';
+import type { Client } from './redis-client.ts';
+import { ANSWER_MS, createRedisClient, toMessage } from './redis-client.ts';
+import { MAX_REVOCATIONS, createRevocationList, parseRevocation } from './revocations.ts';
+
+const LOCK_MS = 20_000;
+const LOCK_POLL_MS = 100;
+
+export interface RedisStore extends SessionStore {
+  readonly tokens: SharedTokens;
+  /** Connects, and goes on trying until stop(). Resolves when the first attempt has ended, however it went. */
+  start(): Promise<void>;
+}
+
+export function createRedisStore(
+  ports: { readonly clock: Clock; readonly log: Log },
+  settings: RedisSettings,
+  { rememberMs }: StoreOptions,
+): RedisStore {
+  const { clock, log } = ports;
+  const client = createRedisClient(settings);
+  const list = createRevocationList({ clock, onDropped: () => log.error({}, DROPPED) });
+  const listeners = new Set<(revocation: Revocation) => void>();
+  const ask = createAsk(ports, client);
+  const key = (name: string): string => `${settings.keyPrefix}${name}`;
+
+  const learn = (revocation: Revocation, forgetAt: number): void => {
+    if (!list.add(revocation, forgetAt)) return;
+    for (const listener of [...listeners]) listener(revocation);
+  };
+  const channel = new RevocationChannel(ports, client, {
+    channel: key('revoked'),
+    onMessage: (text) => {
+      const revocation = parseRevocation(text);
+      if (revocation !== undefined) learn(revocation, clock.now() + rememberMs);
+    },
+    onConnected: async () => {
+      const now = clock.now();
+      const own = [...list.entries()].filter(({ forgetAt }) => forgetAt > now);
+      if (own.length > 0) await client.zAdd(key('revocations'), own.map(toMember));
+      const members = await client.zRangeWithScores(key('revocations'), now, '+inf', {
+        BY: 'SCORE',
+        LIMIT: { offset: 0, count: MAX_REVOCATIONS },
+      });
+      for (const { value, score } of members) {
+        const revocation = parseRevocation(value);
+        if (revocation !== undefined) learn(revocation, score);
+      }
+    },
+  });
+
+  return {
+    start: () => channel.start(),
+    isRevoked: (signIn) => list.isRevoked(signIn),
+    problem: () => channel.problem(),
+    onRevoked: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    revoke: async (revocation) => {
+      const forgetAt = clock.now() + rememberMs;
+      // Here first: it holds here whether or not the others can be told.
+      learn(revocation, forgetAt);
+      await ask(async () => {
+        await client.zAdd(key('revocations'), toMember({ revocation, forgetAt }));
+        await client.publish(key('revoked'), JSON.stringify(revocation));
+        await client.zRemRangeByScore(key('revocations'), '-inf', clock.now());
+      });
+    },
+    once: async (name, ttlMs) =>
+      (await ask(() =>
+        client.set(key(`once:${name}`), '1', { condition: 'NX', expiration: { type: 'PX', value: ttlMs } }),
+      )) !== null,
+    tokens: createTokens(ports, client, ask, key),
+    stop: () => channel.stop(),
+  };
+}
+
+const toMember = ({ revocation, forgetAt }: { revocation: Revocation; forgetAt: number }) => ({
+  score: forgetAt,
+  value: JSON.stringify(revocation),
+});
+
+type Ask = <Answer>(question: () => Promise<Answer>) => Promise<Answer>;
+
+/** Every failure, and an answer that does not come, is one Fault. */
+const createAsk =
+  ({ clock, log }: { readonly clock: Clock; readonly log: Log }, client: Client): Ask =>
+  async (question) => {
+    let cancel = (): void => undefined;
+    const late = new Promise<never>((_, reject) => {
+      cancel = clock.after(ANSWER_MS, () => reject(new Error(`no answer within ${ANSWER_MS} ms`)));
+    });
+    try {
+      if (!client.isReady) throw new Error('not connected');
+      return await Promise.race([question(), late]);
+    } catch (cause) {
+      log.warn({ error: toMessage(cause) }, 'the session store did not answer');
+      throw new Fault('ServiceUnavailable', 'the store of sessions is out of reach: try again later', {
+        cause,
+      });
+    } finally {
+      cancel();
+    }
+  };
+
+const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
+
+function createTokens(
+  { clock }: { readonly clock: Clock },
+  client: Client,
+  ask: Ask,
+  key: (name: string) => string,
+): SharedTokens {
+  const pause = (): Promise<void> => new Promise((resolve) => void clock.after(LOCK_POLL_MS, resolve));
+  const take = async (lock: string, mine: string): Promise<void> => {
+    const deadline = clock.now() + LOCK_MS;
+    for (;;) {
+      const taken = await ask(() =>
+        client.set(lock, mine, { condition: 'NX', expiration: { type: 'PX', value: LOCK_MS } }),
+      );
+      if (taken !== null) return;
+      if (clock.now() > deadline)
+        throw new Fault('ServiceUnavailable', 'the session is being renewed elsewhere');
+      await pause();
+    }
+  };
+  return {
+    read: async (session) => (await ask(() => client.get(key(`tokens:${session}`)))) ?? undefined,
+    write: async (session, value, ttlMs) => {
+      const expiration = { type: 'PX' as const, value: Math.max(1, Math.ceil(ttlMs)) };
+      await ask(() => client.set(key(`tokens:${session}`), value, { expiration }));
+    },
+    remove: async (session) => {
+      await ask(() => client.del(key(`tokens:${session}`)));
+    },
+    alone: async (session, task) => {
+      const lock = key(`lock:${session}`);
+      const mine = randomUUID();
+      await take(lock, mine);
+      try {
+        return await task();
+      } finally {
+        // Whether or not it works: the lock ends by itself.
+        await ask(() => client.eval(RELEASE, { keys: [lock], arguments: [mine] })).catch(() => undefined);
+      }
+    },
+  };
+}

@@ -1,0 +1,145 @@
+// The beginning of a sign-in: whom to ask, and the way there. A browser is sent on by itself once at most in a while: who
+// comes back without a session is shown a page instead of being sent around in circles.
+
+import type { OidcProvider } from '../oidc/provider.ts';
+import type { LoginPorts, PageRequest } from './ports.ts';
+import type { PageReply } from './reply.ts';
+import { ATTEMPT_COOKIE, setCookie } from '../browser-session/cookies.ts';
+import { HOME_PATH, isOwnPath } from '../browser-session/own-path.ts';
+import { SignInFailure } from '../oidc/problem.ts';
+import { html } from './html.ts';
+import { isOwnVisit } from './ports.ts';
+import { problemPage } from './problems.ts';
+import { page, seeOther } from './reply.ts';
+import { createProofs, keepTransaction } from './transaction.ts';
+
+/** How long after an automatic attempt there is no other. */
+const ATTEMPT_SECONDS = 60;
+
+/** Where the person wants to go; undefined when that is not a page of this gateway. */
+function readReturn({ query }: PageRequest): string | undefined {
+  const [given, ...others] = query.getAll('return');
+  if (given === undefined) return HOME_PATH;
+  return others.length === 0 && isOwnPath(given) ? given : undefined;
+}
+
+const badReturn = (): PageReply =>
+  problemPage('badReturn', 'the address to return to is not a path of the gateway');
+
+/** GET /-/login: goes on for who is signed in, else asks the provider, else the person. */
+export async function login(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
+  const returnTo = readReturn(request);
+  if (returnTo === undefined) return badReturn();
+  const current = await ports.openSession(request.received.headers);
+  if (current.kind === 'open' && !request.query.has('choose')) {
+    const { authentication, setCookies } = current;
+    const known = { authentication, setCookies };
+    return isOwnVisit(request) ? seeOther(returnTo, known) : goOn(returnTo, known);
+  }
+  const wasSent = request.cookies.has(ATTEMPT_COOKIE);
+  const asked = wasSent || request.query.has('choose') ? undefined : findAutomatic(ports, current);
+  if (asked !== undefined) {
+    const attempt = setCookie(ATTEMPT_COOKIE, '1', ATTEMPT_SECONDS);
+    return begin(ports, request, asked.provider, {
+      returnTo,
+      isSilent: asked.isSilent,
+      setCookies: [attempt],
+    });
+  }
+  return choose(ports, returnTo, wasSent && !request.query.has('choose'));
+}
+
+/** Whose session has only run out is asked for silently; a single provider needs no choice. */
+function findAutomatic(
+  { providers }: LoginPorts,
+  current: Awaited<ReturnType<LoginPorts['openSession']>>,
+): { readonly provider: OidcProvider; readonly isSilent: boolean } | undefined {
+  if (current.kind === 'over' && current.why === 'expired' && current.session !== undefined) {
+    const provider = providers.get(current.session.provider);
+    if (provider !== undefined) return { provider, isSilent: true };
+  }
+  const [only, ...others] = providers.values();
+  return only !== undefined && others.length === 0 ? { provider: only, isSilent: false } : undefined;
+}
+
+/** GET /-/login/{provider}: the person has chosen. */
+export async function loginAt(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
+  const returnTo = readReturn(request);
+  if (returnTo === undefined) return badReturn();
+  const provider = ports.providers.get(request.provider);
+  if (provider === undefined) return problemPage('noProvider', 'there is no provider of this name');
+  return begin(ports, request, provider, { returnTo, isSilent: false, setCookies: [] });
+}
+
+async function begin(
+  { clock, log, sealer }: LoginPorts,
+  request: PageRequest,
+  provider: OidcProvider,
+  { returnTo, isSilent, setCookies }: { returnTo: string; isSilent: boolean; setCookies: readonly string[] },
+): Promise<PageReply> {
+  const { origin, cookies } = request;
+  if (origin === undefined) return problemPage('wrongHost', 'the Host is none of login.externalURLs');
+  const { name } = provider.settings;
+  const proofs = createProofs();
+  try {
+    const url = await provider.authorizationURL(toRedirectURI(origin, name), proofs, { silent: isSilent });
+    const isForeign = !isOwnVisit(request);
+    const transaction = {
+      ...proofs,
+      provider: name,
+      origin,
+      returnTo,
+      isForeign,
+      isSilent,
+      startedAt: clock.now(),
+    };
+    const kept = await keepTransaction(sealer, transaction, cookies);
+    return seeOther(url.href, { setCookies: [...setCookies, ...kept], notes: { 'login-provider': name } });
+  } catch (error) {
+    if (!(error instanceof SignInFailure)) throw error;
+    log.warn({ provider: name, problem: error.problem, error: error.message }, 'a sign-in could not begin');
+    const notes = { 'login-provider': name, 'login-problem': error.problem };
+    return problemPage(error.problem, 'the identity provider could not be asked', { notes });
+  }
+}
+
+export const toRedirectURI = (origin: string, provider: string): string => `${origin}/-/callback/${provider}`;
+
+/** Another site's link to somebody who is signed in: what it opens is opened with a click that is the person's own. */
+const goOn = (returnTo: string, known: Partial<PageReply>): PageReply =>
+  page(
+    'Go on?',
+    html`<div class="card">
+      <h1>Go on?</h1>
+      <p>Another site has sent you to this page of the gateway:</p>
+      <p><code>${returnTo}</code></p>
+      <p><a class="button" href="${returnTo}">Open it</a></p>
+    </div>`,
+    known,
+  );
+
+const choose = ({ providers }: LoginPorts, returnTo: string, wasSent: boolean): PageReply =>
+  page(
+    'Sign in',
+    html`<div class="card">
+      <h1>Sign in</h1>
+      ${
+        wasSent
+          ? html`<p class="warning">
+              You were sent to sign in a moment ago and came back without a session. If that happens again,
+              check that this browser accepts cookies of this site.
+            </p>`
+          : html`<p>Choose who knows you. You will come back here.</p>`
+      }
+      <ul class="actions">
+        ${[...providers.values()].map(
+          ({ settings: { name, displayName } }) =>
+            html`<li>
+              <a class="button" href="/-/login/${name}?return=${encodeURIComponent(returnTo)}"
+                >${displayName}</a
+              >
+            </li>`,
+        )}
+      </ul>
+    </div>`,
+  );
