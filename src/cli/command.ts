@@ -25,5 +25,7 @@ export class UsageError extends Error {
 }
 
 export const EXIT_OK = 0;
+/** What was asked for could not be done. */
+export const EXIT_FAILURE = 1;
 /** Bad arguments, or a bad configuration. */
 export const EXIT_USAGE = 2;

@@ -7,11 +7,12 @@ import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
 import { explainCommand } from './explain-command.ts';
 import { toSuggestion } from '../config/nearest.ts';
 import { serveCommand } from './serve-command.ts';
+import { sessionsCommand } from './sessions.ts';
 import { VERSION } from './version.ts';
 
 const PROGRAM = 'kubelet-gateway';
 
-const COMMANDS: readonly Command[] = [serveCommand, checkConfig, explainCommand, auditCommand];
+const COMMANDS: readonly Command[] = [serveCommand, checkConfig, explainCommand, auditCommand, sessionsCommand];
 
 /** Runs the command that `argv` names (without node and script). Resolves to the exit code. */
 export async function main(

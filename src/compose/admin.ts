@@ -28,7 +28,9 @@ export function composeAdmin(
   if (options === undefined) {
     const plain = createAdminServer({ app, log }, configuration.admin);
     return {
-      start: async () => void (await plain.start()),
+      start: async () => {
+        await plain.start();
+      },
       prepare: () => () => undefined,
       drain: () => undefined,
       close: () => plain.close(),

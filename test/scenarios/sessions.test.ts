@@ -1,0 +1,379 @@
+// Live sessions through the whole gateway: seen, followed and ended by those who may, with a real kubectl at the other
+// end over both protocols; and refused to everybody else.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { DemoUser } from '../../demo/environment.ts';
+import { kubectlPath } from '../../scripts/kubectl.ts';
+import type { AuditEvent, Finished, Scenario } from '../support/scenario.ts';
+import { eventually, run, startScenario } from '../support/scenario.ts';
+
+const API = '/apis/kubelet-gateway.io/v1alpha1';
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const ROLES = fileURLToPath(new URL('../../config/rbac-admin.yaml', import.meta.url));
+
+const binding = (user: string, role: string): string => `---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: ${user}-${role} }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kubelet-gateway-${role} }
+subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: ${user} }]
+`;
+
+const RECORDING = `
+recording:
+  directory: recordings
+  segment: { maxAge: 200ms, maxSize: 256Ki }
+  rules:
+    - { mode: required, stdin: off, namespaces: [default] }
+`;
+
+let scenario: Scenario;
+
+/** bob operates sessions, carol has no right on them; alice works on nodes. */
+async function start(recorded: boolean): Promise<void> {
+  scenario = await startScenario({
+    files: {
+      'admin-rbac.yaml':
+        (await readFile(ROLES, 'utf8')) +
+        ['session-operator', 'recording-admin', 'auditor', 'cache-flusher', 'metrics-reader']
+          .map((role) => binding('bob', role))
+          .join(''),
+    },
+    configure: (yaml) =>
+      yaml
+        .replace(
+          /admin: \{ address: 127\.0\.0\.1, port: (\d+).*\}/,
+          'admin: { address: 127.0.0.1, port: $1, tls: { certificateFile: pki/gateway.crt, privateKeyFile: pki/gateway.key } }',
+        )
+        .replace('manifestFiles: [rbac.yaml]', 'manifestFiles: [rbac.yaml, admin-rbac.yaml]') +
+      (recorded ? RECORDING : ''),
+  });
+}
+
+interface Answer {
+  readonly code: number;
+  readonly body: string;
+}
+
+async function ask(
+  user: DemoUser | undefined,
+  method: string,
+  path: string,
+  accept?: string,
+): Promise<Answer> {
+  const { environment } = scenario;
+  const token = user === undefined ? undefined : await environment.issueToken(user);
+  return new Promise((resolve, reject) => {
+    request(
+      {
+        host: '127.0.0.1',
+        port: environment.adminPort,
+        method,
+        path,
+        agent: false,
+        ca: environment.certificateAuthority,
+        headers: {
+          ...(accept === undefined ? {} : { accept }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({ code: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+        );
+      },
+    )
+      .on('error', reject)
+      .end();
+  });
+}
+
+interface SessionObject {
+  readonly metadata: { readonly name: string };
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status: Readonly<Record<string, unknown>>;
+}
+
+async function sessions(query = ''): Promise<readonly SessionObject[]> {
+  const { code, body } = await ask('bob', 'GET', `${API}/sessions${query}`);
+  assert.equal(code, 200, body);
+  return (JSON.parse(body) as { items: SessionObject[] }).items;
+}
+
+const theSession = (): Promise<SessionObject> => eventually('a session', async () => (await sessions())[0]);
+const noSession = (): Promise<true> =>
+  eventually('no session', async () => ((await sessions()).length === 0 ? true : undefined));
+
+interface Worker {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+  type(text: string): void;
+  seen(): string;
+}
+
+/** A kubectl that alice works with. */
+function work(env: Readonly<Record<string, string>>, ...args: readonly string[]): Worker {
+  const child = spawn(kubectlPath(), ['--context', 'alice', ...args], {
+    env: { ...process.env, ...scenario.kubectlEnv, ...env },
+    stdio: 'pipe',
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  child.stdin.on('error', () => undefined);
+  const finished = new Promise<Finished>((resolve) => {
+    child.once('close', (code) =>
+      resolve({ code, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() }),
+    );
+  });
+  return {
+    child,
+    finished,
+    type: (text) => void child.stdin.write(text),
+    seen: () => Buffer.concat(out).toString(),
+  };
+}
+
+async function cliArgs(user: DemoUser): Promise<string[]> {
+  const { environment } = scenario;
+  const token = join(environment.directory, `${user}-admin.jwt`);
+  await writeFile(token, await environment.issueToken(user), { mode: 0o600 });
+  return [
+    '--server',
+    `https://127.0.0.1:${environment.adminPort}`,
+    '--certificate-authority',
+    join(environment.directory, 'ca.crt'),
+    '--token-file',
+    token,
+  ];
+}
+
+const cli = async (user: DemoUser, ...args: readonly string[]): Promise<Finished> =>
+  run(process.execPath, [MAIN, 'sessions', ...args, ...(await cliArgs(user))]);
+
+const eventOf = (what: string, fits: (event: AuditEvent) => boolean): Promise<AuditEvent> =>
+  eventually(what, async () =>
+    (await scenario.auditEvents()).find((event) => event.stage === 'ResponseComplete' && fits(event)),
+  );
+
+const PROTOCOLS = [
+  { name: 'WebSocket', env: {} },
+  { name: 'SPDY', env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' } },
+] as const;
+
+for (const recorded of [true, false]) {
+  describe(`live sessions, ${recorded ? 'recorded' : 'not recorded'}`, () => {
+    before(() => start(recorded));
+    after(() => scenario.close());
+
+    for (const { name, env } of PROTOCOLS) {
+      it(`are listed, followed and ended over ${name}`, async () => {
+        const worker = work(env, 'exec', '-i', 'shell', '--', 'sh');
+        const { metadata, spec, status } = await theSession();
+        const id = metadata.name;
+        assert.equal(spec['user'], 'alice');
+        assert.equal(spec['node'], 'node-1');
+        assert.equal(spec['action'], 'exec');
+        assert.deepEqual(spec['command'], ['sh']);
+        assert.equal(status['recorded'], recorded);
+
+        const watching = spawn(process.execPath, [MAIN, 'sessions', 'watch', id, ...(await cliArgs('bob'))]);
+        let watched = '';
+        watching.stdout.on('data', (chunk: Buffer) => (watched += chunk.toString()));
+        const watchEnd = new Promise<number | null>((resolve) => watching.once('close', resolve));
+        await eventually('a follower', async () =>
+          (await sessions())[0]?.status['followers'] === 1 ? true : undefined,
+        );
+        // Nothing that is written to the watcher goes anywhere.
+        watching.stdin.write('echo injected\n');
+        worker.type('printf "a\\033]52;c;ZXZpbA==\\007b\\n"; echo 7${X}7\n');
+        await eventually('what the session says', () => (watched.includes('77') ? true : undefined));
+        assert.match(watched, /^ab$/m);
+        assert.doesNotMatch(worker.seen(), /injected/);
+
+        const killed = await cli('bob', 'kill', id, '--reason', 'maintenance at noon');
+        assert.equal(killed.code, 0, killed.stderr);
+        const { code, stderr } = await worker.finished;
+        assert.notEqual(code, 0);
+        assert.match(stderr, /the session was ended by an operator: maintenance at noon/);
+        assert.equal(await watchEnd, 0);
+        await noSession();
+
+        const ended = await eventOf('the end of the session', ({ auditID }) => auditID === id);
+        assert.equal(ended.annotations?.['kubelet-gateway.io/ended-by'], 'bob');
+        assert.equal(ended.annotations['kubelet-gateway.io/ended-because'], 'maintenance at noon');
+        assert.equal(ended.annotations['kubelet-gateway.io/end-reason'], 'terminated');
+        for (const verb of ['watch', 'delete']) {
+          const event = await eventOf(verb, (one) => one.verb === verb && one.objectRef?.name === id);
+          assert.equal(event.user.username, 'bob');
+          assert.equal(event.objectRef?.resource, 'sessions');
+          assert.equal(event.responseStatus?.code, 200);
+        }
+      });
+    }
+
+    it('are ended in the middle of a flood of output', async () => {
+      const worker = work({}, 'exec', 'shell', '--', 'sh', '-c', 'yes 0123456789');
+      worker.child.stdout?.resume();
+      const id = (await theSession()).metadata.name;
+      await eventually('output', async () =>
+        Number((await sessions())[0]?.status['bytesReceived']) > 100_000 ? true : undefined,
+      );
+      assert.equal((await ask('bob', 'DELETE', `${API}/sessions/${id}`)).code, 200);
+      assert.notEqual((await worker.finished).code, 0);
+      await noSession();
+    });
+  });
+}
+
+describe('the admin API', () => {
+  before(() => start(true));
+  after(() => scenario.close());
+
+  const ID = '5d5b9a3e-0c4e-4f77-9a11-0d5c6f0f7a01';
+  const RIGHTS: readonly (readonly [method: string, path: string, verb: string, resource: string])[] = [
+    ['GET', `${API}/sessions`, 'list', 'sessions'],
+    ['GET', `${API}/sessions/${ID}`, 'get', 'sessions'],
+    ['GET', `${API}/sessions/${ID}/follow`, 'watch', 'sessions'],
+    ['DELETE', `${API}/sessions/${ID}`, 'delete', 'sessions'],
+    ['GET', `${API}/recordings`, 'list', 'recordings'],
+    ['GET', `${API}/recordings/${ID}`, 'get', 'recordings'],
+    ['GET', `${API}/recordings/${ID}/cast`, 'get', 'recordings'],
+    ['DELETE', `${API}/recordings/${ID}`, 'delete', 'recordings'],
+    ['GET', `${API}/audits`, 'get', 'audits'],
+    ['DELETE', `${API}/caches/tokens`, 'delete', 'caches'],
+  ];
+
+  for (const [method, path, verb, resource] of RIGHTS) {
+    it(`refuses ${method} ${path.slice(API.length)} to those without ${verb} ${resource}, and says so in the audit log`, async () => {
+      for (const user of ['alice', 'carol'] as const) {
+        const { code, body } = await ask(user, method, path);
+        assert.equal(code, 403, body);
+        assert.match(
+          body,
+          new RegExp(`cannot ${verb} resource .*${resource}.* in API group .*kubelet-gateway.io`),
+        );
+      }
+      assert.equal((await ask(undefined, method, path)).code, 401);
+      await eventOf(
+        `the refusal of ${verb} ${resource}`,
+        (event) =>
+          event.verb === verb &&
+          event.objectRef?.resource === resource &&
+          event.user.username === 'carol' &&
+          event.responseStatus?.code === 403,
+      );
+    });
+  }
+
+  it('is closed to tokens that may work on nodes, metrics included', async () => {
+    assert.equal((await ask('alice', 'GET', '/metrics')).code, 403);
+    assert.equal((await ask(undefined, 'GET', '/metrics')).code, 401);
+    const { code, body } = await ask('bob', 'GET', '/metrics');
+    assert.equal(code, 200);
+    assert.match(body, /kubelet_gateway_requests_total/);
+  });
+
+  it('has health for everybody', async () => {
+    for (const path of ['/livez', '/readyz', '/healthz']) {
+      assert.equal((await ask(undefined, 'GET', path)).code, 200);
+    }
+  });
+
+  it('is not on the main listener, nor are nodes here', async () => {
+    const main = await scenario.curl('bob', `${API}/sessions`, '-w', '%{http_code}', '-o', '/dev/null');
+    assert.equal(main.stdout.toString(), '404');
+    assert.equal((await ask('alice', 'GET', '/nodes/node-1/metrics')).code, 404);
+  });
+
+  it('finds nothing by an id that is no id', async () => {
+    for (const id of [
+      '..',
+      '../../etc/passwd',
+      '%2e%2e',
+      '..%2f..%2fetc%2fpasswd',
+      ID.toUpperCase(),
+      `${ID}.`,
+      'x',
+    ]) {
+      for (const path of [
+        `${API}/recordings/${id}`,
+        `${API}/recordings/${id}/cast`,
+        `${API}/sessions/${id}`,
+      ]) {
+        const { code } = await ask('bob', 'GET', path);
+        assert.ok(code === 400 || code === 404, `${path}: ${code}`);
+      }
+    }
+    for (const path of [`${API}/recordings/${ID}`, `${API}/sessions/${ID}`, `${API}/sessions/${ID}/follow`]) {
+      assert.equal((await ask('bob', 'GET', path)).code, 404, path);
+    }
+    assert.equal((await ask('bob', 'DELETE', `${API}/caches/x`)).code, 404);
+  });
+
+  it('is understood by kubectl', async () => {
+    const worker = work({}, 'exec', '-i', 'shell', '--', 'sh');
+    const { metadata } = await theSession();
+    const token = await scenario.environment.issueToken('bob');
+    const args = [
+      '--kubeconfig=/dev/null',
+      `--cache-dir=${join(scenario.environment.directory, 'kubectl-cache')}`,
+      `--server=https://127.0.0.1:${scenario.environment.adminPort}`,
+      `--certificate-authority=${join(scenario.environment.directory, 'ca.crt')}`,
+      `--token=${token}`,
+    ];
+    const listed = await run(kubectlPath(), [...args, 'get', 'sessions']);
+    assert.equal(listed.code, 0, listed.stderr);
+    assert.match(listed.stdout.toString(), /^ID\s+USER\s+NODE\s+POD\s+ACTION\s+COMMAND/m);
+    assert.match(
+      listed.stdout.toString(),
+      new RegExp(`^${metadata.name}\\s+alice\\s+node-1\\s+default/shell`, 'm'),
+    );
+    const deleted = await run(kubectlPath(), [...args, 'delete', 'session', metadata.name, '--wait=false']);
+    assert.equal(deleted.code, 0, deleted.stderr);
+    assert.notEqual((await worker.finished).code, 0);
+  });
+
+  it('lists for the command line, and its failures have words and a code', async () => {
+    await noSession();
+    const none = await cli('bob', 'list');
+    assert.deepEqual([none.code, none.stderr], [0, 'No session runs.\n']);
+    const refused = await cli('carol', 'list');
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /^error: sessions is forbidden: User "carol" cannot list resource "sessions"/,
+    );
+    const missing = await cli('bob', 'kill', ID);
+    assert.deepEqual(
+      [missing.code, missing.stderr],
+      [1, `error: sessions.kubelet-gateway.io "${ID}" not found\n`],
+    );
+    assert.equal((await cli('bob', 'kill', '../x')).code, 2);
+    assert.equal((await cli('bob', 'frobnicate')).code, 2);
+  });
+
+  it('hands out the audit log, of a time when asked, and flushes caches', async () => {
+    const all = await ask('bob', 'GET', `${API}/audits`);
+    assert.equal(all.code, 200);
+    const lines = all.body.trimEnd().split('\n');
+    assert.ok(lines.length > 20);
+    for (const line of lines) JSON.parse(line);
+    const later = await ask('bob', 'GET', `${API}/audits?since=2100-01-01T00:00:00Z`);
+    assert.deepEqual([later.code, later.body], [200, '']);
+    assert.equal((await ask('bob', 'GET', `${API}/audits?since=yesterday`)).code, 400);
+    assert.equal((await ask('bob', 'DELETE', `${API}/caches/tokens`)).code, 200);
+    // There are no SubjectAccessReviews in this configuration.
+    assert.equal((await ask('bob', 'DELETE', `${API}/caches/sar`)).code, 404);
+  });
+});
