@@ -4,22 +4,25 @@
 
 import type { GatewayConfiguration } from './core/configuration.ts';
 import type { Authorizer } from './core/decision.ts';
-import type { Credentialed } from './core/exchange.ts';
+import type { Credentialed, Located } from './core/exchange.ts';
 import type { MappingTrace } from './credential/credential.ts';
 import type { Foundation } from './compose/foundation.ts';
 import type { Line } from './gateway/handle.ts';
 import type { KeySnapshot } from './identify/jwt/authenticator.ts';
-import { createScrapeTargets } from './answer/scrape-targets.ts';
+import { createScrapeTargets, toNodeNames } from './answer/scrape-targets.ts';
 import { createAuthorize } from './authorize/authorize.ts';
+import { createSessionPolicy } from './authorize/session-policy.ts';
 import { createAnswer } from './compose/answers.ts';
 import { composeAuthorizer } from './compose/authorizer.ts';
-import { composeCredential } from './compose/credentials.ts';
+import { composeCredentials } from './compose/credentials.ts';
 import { composeForward } from './compose/forwarder.ts';
+import { composeInventory } from './compose/inventory.ts';
 import { composeBearer, composeCertificates, composeTokenReview, composeTokens } from './compose/identity.ts';
 import { composeArchive, composeAuditFiles } from './compose/archive.ts';
+import type { ComposedLogin } from './compose/login.ts';
+import { composeLogin, withLogin } from './compose/login.ts';
 import { composeServers, createServe } from './compose/serving.ts';
 import { createIdentify } from './identify/identify.ts';
-import { createStaticInventory } from './inventory/static.ts';
 import { refuse } from './listen/refuse.ts';
 import { createLocate } from './locate/locate.ts';
 import { createAdminResolve } from './resolve/admin-resolve.ts';
@@ -30,10 +33,14 @@ export interface ComposedLine {
   readonly line: Line;
   /** The line of the admin listener: the same stages, and paths of its own. */
   readonly admin: Line;
+  /** Pages for people, where somebody may sign in with a browser. */
+  readonly login: ComposedLogin | undefined;
   /** Fetches the issuers' keys, and keeps them fresh. Resolves when every first attempt has ended. */
   start(): Promise<void>;
   /** Why no one can sign in at present, in words. */
   problem(): string | undefined;
+  /** Why no node is known, in words. */
+  nodesProblem(): string | undefined;
   /** The issuers' keys, for the next line. */
   keys(): KeySnapshot;
   /** Lets go of what the line holds, once its running exchanges have passed the stages that need it. */
@@ -56,36 +63,50 @@ export function composeLine(
   probes: LineProbes = {},
 ): ComposedLine {
   const { clock, observer, version } = foundation;
-  const inventory = createStaticInventory(configuration.nodes);
   const tokens = composeTokens(foundation, configuration, before);
   const { authorizer, flush, release } = composeAuthorizer(foundation, configuration);
-  const credential = composeCredential(foundation, configuration, probes.mapping);
+  const { stage: credential, release: releaseCredentials } = composeCredentials(
+    foundation,
+    configuration,
+    probes.mapping,
+  );
   const forward = composeForward(foundation, configuration);
   const tokenReview = composeTokenReview(foundation, configuration);
+  const scrapeTargets = createScrapeTargets({ inventory: () => inventory, authorizer });
+  const login = composeLogin(foundation, configuration, {
+    tokens,
+    readableNodes: async (identified) => toNodeNames(await scrapeTargets(identified)),
+  });
+  // The last that may throw: what it follows is let go by `retire` alone.
+  const { inventory, release: releaseInventory } = composeInventory(foundation, configuration.nodes);
+  const credentials = {
+    certificate: composeCertificates(foundation, configuration),
+    token: composeBearer(tokens, tokenReview?.authenticate),
+    anonymousPaths: new Set(configuration.authentication.issuers.anonymous?.paths),
+  };
+  const resolve = createResolve({
+    endpoints: new Set(configuration.endpoints.enabled),
+    podSubresources: configuration.authorization.podSubresources,
+    version: `v${version}`,
+  });
   const line: Line = {
     observe: observer,
-    identify: createIdentify({
-      certificate: composeCertificates(foundation, configuration),
-      token: composeBearer(tokens, tokenReview?.authenticate),
-      anonymousPaths: new Set(configuration.authentication.issuers.anonymous?.paths),
-    }),
-    resolve: createResolve({
-      endpoints: new Set(configuration.endpoints.enabled),
-      podSubresources: configuration.authorization.podSubresources,
-      version: `v${version}`,
-    }),
+    identify: withLogin(login, createIdentify({ ...credentials, session: login?.session })),
+    resolve: login === undefined ? resolve : (identified) => login.check(resolve(identified)),
     authorize: createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer }),
-    // The pods of a node are read with the credential that the exchange itself would be given for reading them.
+    // The pods of a node are read with the credential of the gateway's that the exchange would be given for reading them.
     locate: createLocate({
+      admit: createSessionPolicy(configuration.sessionPolicy),
       inventory: () => inventory,
-      pods: (located, signal) => {
-        const reading = credential({ ...located, action: { kind: 'pods' }, transport: { kind: 'http' } });
+      pods: async (located, signal) => {
+        const read: Located = { ...located, action: { kind: 'pods' }, transport: { kind: 'http' } };
+        const reading = await credential(read, 'gateway');
         return probes.pods?.(reading) ?? forward.fetchPods(reading, signal);
       },
     }),
     credential,
     forward: (credentialed, observation) => forward.forward(credentialed, observation),
-    answer: createAnswer(createScrapeTargets({ inventory: () => inventory, authorizer }), clock),
+    answer: createAnswer(scrapeTargets, clock),
     serve: createServe(
       composeServers(foundation, {
         archive: composeArchive(configuration),
@@ -104,19 +125,31 @@ export function composeLine(
     },
   };
   return {
-    line,
-    admin: { ...line, resolve: createAdminResolve({ version: `v${version}` }) },
-    start: () => tokens.start(),
+    line: login === undefined ? line : { ...line, redirect: login.redirect },
+    admin: {
+      ...line,
+      // Cookies are for all ports of a host; a session of a browser counts on the listeners for people alone.
+      identify: withLogin(login, createIdentify(credentials)),
+      resolve: createAdminResolve({ version: `v${version}` }),
+    },
+    login,
+    start: async () => {
+      await Promise.all([tokens.start(), login?.start()]);
+    },
     // One provider that is down must not take the gateway from the users of the others.
     problem: () => {
       const problems = tokens.issuers.map((issuer) => issuer.ready());
       return problems.every((problem) => problem !== undefined) ? problems[0] : undefined;
     },
+    nodesProblem: () => inventory.problem?.(),
     keys: () => tokens.snapshot(),
     retire: () => {
       tokens.stop();
+      login?.release();
       tokenReview?.release();
+      releaseInventory();
       release();
+      releaseCredentials();
     },
   };
 }

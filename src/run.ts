@@ -16,9 +16,14 @@ import { composeLine } from './compose.ts';
 import { composeAdmin } from './compose/admin.ts';
 import type { AdminListener } from './compose/admin.ts';
 import { composeSessions } from './compose/sessions.ts';
+import { createAddressGate, toAddressWords } from './compose/addresses.ts';
+import type { AddressGate } from './compose/addresses.ts';
+import { createKept } from './compose/kept.ts';
+import { createRenewal } from './credential/renewal.ts';
 import { createPools } from './forward/pools.ts';
 import { handle } from './gateway/handle.ts';
 import type { Line } from './gateway/handle.ts';
+import { createLiveSignIns } from './login-store/live-sign-ins.ts';
 import { createLiveExchanges } from './listen/live.ts';
 import { createListener } from './listen/server.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -26,6 +31,7 @@ import { createAudit } from './observe/audit/audit.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics/metrics.ts';
 import { createObserver } from './observe/observe.ts';
+import { createReach } from './outbound/reach.ts';
 
 /** After the grace period, how long streams that were told to end may take to do so, in milliseconds. */
 const LAST_WORDS_MS = 2_000;
@@ -52,25 +58,41 @@ export async function createGateway(
   const log = createLog(configuration.log);
   const metrics = createMetrics({ version });
   const audit = await createAudit({ clock, log, metrics }, configuration.audit);
+  const addresses = createAddressGate();
   const foundation: Foundation = {
     clock,
     log,
     metrics,
     version,
     observer: createObserver([audit.observer, metrics.observer, createAccessLog({ log })]),
+    inventories: createKept(),
+    renewal: createRenewal({ clock, log }),
+    loginStores: createKept(),
+    signIns: createLiveSignIns(),
     sessions: composeSessions(clock),
     pools: createPools(
-      { clock, log, upstreamTlsError: (problem) => metrics.upstreamTlsError(problem) },
+      {
+        clock,
+        log,
+        reach: createReach({
+          judge: addresses.judge,
+          words: toAddressWords,
+          log,
+          onRefused: (problem) => metrics.dialRefused(problem),
+        }),
+        upstreamTlsError: (problem) => metrics.upstreamTlsError(problem),
+      },
       configuration.forwarding,
     ),
   };
-  return new RunningGateway(foundation, audit, configuration);
+  return new RunningGateway(foundation, audit, configuration, addresses);
 }
 
 class RunningGateway implements Gateway {
   readonly log: GatewayLog;
   readonly #foundation: Foundation;
   readonly #audit: Audit;
+  readonly #addresses: AddressGate;
   readonly #live = createLiveExchanges();
   /** One for each exchange whose last audit event is still to come, whether or not its client is still there. */
   readonly #handled = new Set<Promise<void>>();
@@ -80,12 +102,19 @@ class RunningGateway implements Gateway {
   #composed: ComposedLine;
   #isServing = false;
 
-  constructor(foundation: Foundation, audit: Audit, configuration: GatewayConfiguration) {
+  constructor(
+    foundation: Foundation,
+    audit: Audit,
+    configuration: GatewayConfiguration,
+    addresses: AddressGate,
+  ) {
     this.log = foundation.log;
     this.#foundation = foundation;
     this.#audit = audit;
     this.#configuration = configuration;
     this.#composed = composeLine(foundation, configuration);
+    this.#addresses = addresses;
+    addresses.use(configuration);
     const app = this.#createApp(foundation.metrics, configuration.admin.openMetrics);
     const ports = {
       clock: foundation.clock,
@@ -97,7 +126,9 @@ class RunningGateway implements Gateway {
         const fields = { ...refused, code: fault.code, fault: fault.message };
         foundation.log.info(fields, 'refused before it was a request');
       },
-      onReceived: (received: Received) => this.#handle(this.#composed.line, received),
+      onReceived: (received: Received) => {
+        if (this.#composed.login?.servePage(received) !== true) this.#handle(this.#composed.line, received);
+      },
     };
     const onAdminReceived = (received: Received): void => this.#handle(this.#composed.admin, received);
     this.#admin = composeAdmin({ ...ports, app, onReceived: onAdminReceived }, configuration);
@@ -138,6 +169,7 @@ class RunningGateway implements Gateway {
       const swaps = this.#prepareListeners(next);
       for (const swap of swaps) swap();
       this.#composed = composed;
+      this.#addresses.use(next);
     } catch (error) {
       composed?.retire();
       this.#foundation.metrics.configReload(false);
@@ -197,6 +229,7 @@ class RunningGateway implements Gateway {
         // Not a reason to be restarted, which would end every running stream.
         { name: 'audit', check: () => this.#audit.problem(), readyOnly: true },
         { name: 'identity-providers', check: () => this.#composed.problem(), readyOnly: true },
+        { name: 'nodes', check: () => this.#composed.nodesProblem(), readyOnly: true },
         { name: 'serving', check: () => (this.#isServing ? undefined : 'not serving'), readyOnly: true },
       ],
     });

@@ -11,6 +11,8 @@ import { createAddressGate, toAddressWords } from '../compose/addresses.ts';
 import { createKept } from '../compose/kept.ts';
 import { composeSessions } from '../compose/sessions.ts';
 import { systemClock } from '../core/ports.ts';
+import { pretendingRenewal } from '../credential/renewal.ts';
+import { createLiveSignIns } from '../login-store/live-sign-ins.ts';
 import { createPools } from '../forward/pools.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import { createObserver } from '../observe/observe.ts';
@@ -41,6 +43,9 @@ export function createInspection(configuration: GatewayConfiguration): Inspectio
     observer: createObserver([]),
     pools,
     inventories: createKept(),
+    renewal: pretendingRenewal,
+    loginStores: createKept(),
+    signIns: createLiveSignIns(),
     sessions: composeSessions(clock),
     version: VERSION,
   };

@@ -2,9 +2,14 @@
 
 import type { Observer } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
+import type { Renewal } from '../credential/renewal.ts';
 import type { Pools } from '../forward/pools.ts';
 import type { GatewayLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
+import type { FollowedInventory } from '../inventory/kubernetes.ts';
+import type { LiveSignIns } from '../login-store/live-sign-ins.ts';
+import type { Kept } from './kept.ts';
+import type { LoginStore } from './login-store.ts';
 import type { SessionRegistry } from '../sessions/registry.ts';
 
 /** What lines are built on, and what outlives each of them. */
@@ -14,7 +19,15 @@ export interface Foundation {
   readonly metrics: Metrics;
   readonly observer: Observer;
   readonly pools: Pools;
+  /** What was issued to the gateway for kubelets: tokens, and certificates of its users. */
+  readonly renewal: Renewal;
+  /** Nodes that are followed, by where they come from. */
+  readonly inventories: Kept<FollowedInventory>;
   /** Those that run, over all lines. */
   readonly sessions: SessionRegistry;
+  /** What replicas agree on about sign-ins, by where it is kept. */
+  readonly loginStores: Kept<LoginStore>;
+  /** What runs for whom, so that a logout ends it. */
+  readonly signIns: LiveSignIns;
   readonly version: string;
 }

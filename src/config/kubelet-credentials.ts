@@ -18,6 +18,7 @@ export async function checkKubeletCredentials(
   const reader = createFileReader(files, reading.findings);
   const { source, folder, findings, now } = reading;
   for (const [index, credential] of (sections.credentials ?? []).entries()) {
+    if (credential.kind !== 'certificate' && credential.kind !== 'bearerToken') continue;
     const path = ['credentials', index];
     const names = Object.entries(credential).filter(([key]) => key.endsWith('File'));
     const perNode = names.some(([, name]) => name.includes('{node}'));

@@ -11,14 +11,17 @@ import type { Source } from './yaml.ts';
 import { crossCheck } from './cross-checks.ts';
 import { createFileReader, realFiles, resolveFile } from './files.ts';
 import { checkKubeletCredentials } from './kubelet-credentials.ts';
+import { checkMinting, checkMintingFiles } from './minting-checks.ts';
 import { toSuggestion } from './nearest.ts';
 import { createFindings } from './problem.ts';
 import { readAudit } from './read/audit.ts';
 import { readAuthentication } from './read/authentication.ts';
 import { readAuthorization } from './read/authorization.ts';
+import { readCredentials } from './read/credentials.ts';
 import { readAdmin, readListeners } from './read/listeners.ts';
+import { readLogin } from './read/login.ts';
 import { readNodes } from './read/nodes.ts';
-import { toRecording } from './read/recording.ts';
+import { readRecording } from './read/recording.ts';
 import { check } from './schema/check.ts';
 import { SECTIONS } from './schema/gateway.ts';
 import { parseOneYaml } from './yaml.ts';
@@ -57,9 +60,14 @@ export async function loadConfiguration(name: string, options: LoadOptions = {})
       lookFor: (value, path) => lookForFiles(value, path, source, folder, files),
     });
     crossCheck(sections, source, findings);
-    const reading: Reading = { source, folder, files, findings, now, variables };
+    const unwatched = createFileReader(from, findings);
+    const reading: Reading = { source, folder, files, unwatched, findings, now, variables };
     configuration = await readSections(sections, reading);
-    if (options.checkCredentialFiles === true) await checkKubeletCredentials(sections, reading, from);
+    if (configuration !== undefined) checkMinting(configuration, reading);
+    if (options.checkCredentialFiles === true) {
+      await checkKubeletCredentials(sections, reading, from);
+      await checkMintingFiles(sections, configuration, reading, from);
+    }
   }
   const problems = inOrder(findings.problems, file);
   const outcome = { warnings: inOrder(findings.warnings, file), files: [...files.seen] };
@@ -108,7 +116,8 @@ async function lookForFiles(
     : Object.entries(value);
   for (const [key, inner] of entries) {
     const at = [...path, key];
-    const names = /File$/.test(String(key)) || path.at(-1) === 'manifestFiles';
+    const names =
+      /File$/.test(String(key)) || path.at(-1) === 'manifestFiles' || path.at(-1) === 'cookieKeyFiles';
     if (typeof inner !== 'string') await lookForFiles(inner, at, source, folder, files);
     else if (names && inner !== '') await files.read(resolveFile(folder, inner), source, at);
   }
@@ -116,16 +125,19 @@ async function lookForFiles(
 
 /** The configuration; undefined when a section could not be read. Sections are read whatever the others hold. */
 async function readSections(sections: Sections, reading: Reading): Promise<GatewayConfiguration | undefined> {
-  const [listeners, admin, authentication, authorization, nodes, audit] = await Promise.all([
-    sections.listeners && readListeners(sections.listeners, reading),
-    sections.admin && readAdmin(sections.admin, reading),
-    sections.authentication && readAuthentication(sections.authentication, reading),
-    sections.authorization && readAuthorization(sections.authorization, reading),
-    sections.nodes && readNodes(sections.nodes, reading),
-    sections.audit && readAudit(sections.audit, reading),
-  ]);
-  const { credentials, credentialMappings, endpoints, forwarding, sessions, recording, shutdown, log } =
-    sections;
+  const [listeners, admin, authentication, authorization, nodes, credentials, audit, recording] =
+    await Promise.all([
+      sections.listeners && readListeners(sections.listeners, reading),
+      sections.admin && readAdmin(sections.admin, reading),
+      sections.authentication && readAuthentication(sections.authentication, reading),
+      sections.authorization && readAuthorization(sections.authorization, reading),
+      sections.nodes && readNodes(sections.nodes, reading),
+      sections.credentials && readCredentials(sections.credentials, reading),
+      sections.audit && readAudit(sections.audit, reading),
+      sections.recording && readRecording(sections.recording, reading),
+    ]);
+  const login = sections.login && (await readLogin(sections.login, authentication, reading));
+  const { credentialMappings, endpoints, forwarding, sessions, shutdown, log } = sections;
   if (!listeners || !admin || !authentication || !authorization || !nodes || !audit) return undefined;
   if (!credentials || !credentialMappings || !endpoints || !forwarding || !sessions || !shutdown || !log) {
     return undefined;
@@ -136,7 +148,7 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     authentication,
     authorization,
     nodes,
-    credentials: credentials.map((credential) => toCredential(credential, reading.folder)),
+    credentials,
     credentialMappings,
     endpoints,
     forwarding: {
@@ -150,25 +162,12 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     },
     sessions: toSessions(sessions),
     audit,
-    ...(recording === undefined ? {} : { recording: toRecording(recording, reading.folder) }),
+    ...(recording === undefined ? {} : { recording }),
+    sessionPolicy: sections.sessionPolicy?.rules ?? [],
+    ...(login === undefined ? {} : { login }),
     shutdown: { graceMs: shutdown.grace },
     log,
   };
-}
-
-function toCredential(
-  credential: GatewayFile['credentials'][number],
-  folder: string,
-): GatewayConfiguration['credentials'][number] {
-  const { name } = credential;
-  return credential.kind === 'certificate'
-    ? {
-        kind: 'certificate',
-        name,
-        certificateFile: resolveFile(folder, credential.certificateFile),
-        privateKeyFile: resolveFile(folder, credential.privateKeyFile),
-      }
-    : { kind: 'bearerToken', name, bearerTokenFile: resolveFile(folder, credential.bearerTokenFile) };
 }
 
 function toSessions(sessions: GatewayFile['sessions']): SessionSettings {

@@ -135,46 +135,78 @@ const rows: readonly Row[] = [
     'authorization.subjectAccessReview.inCluster: must be true, or be left out',
   ],
   // nodes
-  ['nodes', [], 'nodes: must name at least one node'],
+  ['nodes.list', [], 'nodes.list: must name at least one node'],
+  ['nodes', [], 'nodes: must be a mapping: put the nodes below the key list'],
+  ['nodes', {}, 'nodes: needs exactly one of list, file and kubernetes'],
+  ['nodes.file', 'nodes.yaml', 'nodes: needs exactly one of list, file and kubernetes'],
+  ['nodes.lists', [], 'nodes.lists: unknown key (did you mean "list"?)'],
   [
-    'nodes.0.name',
+    'nodes.allowedAddresses',
+    ['localhost'],
+    'nodes.allowedAddresses[0]: must be an IP address or a range of them, such as "10.0.0.0/8"',
+  ],
+  ['nodes.list.0.labels', { a: 1 }, 'nodes.list[0].labels.a: must be a string: quote it'],
+  [
+    'nodes',
+    { kubernetes: { certificateAuthorityFile: 'kubelet-ca.crt' } },
+    'nodes.kubernetes: needs exactly one of kubeconfigFile and inCluster',
+  ],
+  [
+    'nodes',
+    { kubernetes: { inCluster: true, serverName: 'a{b}', certificateAuthorityFile: 'kubelet-ca.crt' } },
+    'nodes.kubernetes.serverName: must be {node}, {address}, system:node:{node}, or a host name in which {node} may stand',
+  ],
+  [
+    'nodes.list.0.name',
     'Node_1',
-    'nodes[0].name: must be the name of a node: a DNS-1123 subdomain such as "node-1.example.org"',
+    'nodes.list[0].name: must be the name of a node: a DNS-1123 subdomain such as "node-1.example.org"',
   ],
   ...['10.0.0.256', '[::1]', 'node 1', 'https://node-1', 'node-1:10250', '10.1'].map((address): Row => [
-    'nodes.0.address',
+    'nodes.list.0.address',
     address,
-    'nodes[0].address: must be a host name or an IP address, without scheme, port or brackets',
+    'nodes.list[0].address: must be a host name or an IP address, without scheme, port or brackets',
   ]),
-  ...['0.0.0.0', '169.254.169.254', '::', 'fe80::1', '::ffff:10.0.0.1', '224.0.0.1', 'ff02::1'].map(
-    (address): Row => [
-      'nodes.0.address',
+  ...(
+    [
+      ['0.0.0.0', 'an unspecified address'],
+      ['127.0.0.1', 'a loopback address'],
+      ['169.254.169.254', 'the address of a metadata service'],
+      ['::', 'an unspecified address'],
+      ['::1', 'a loopback address'],
+      ['fe80::1', 'a link-local address'],
+      ['::ffff:10.0.0.1', 'an IPv4 address in the form of an IPv6 address'],
+      ['224.0.0.1', 'a multicast address'],
+      ['ff02::1', 'a multicast address'],
+    ] as const
+  ).map(
+    ([address, what]): Row => [
+      'nodes.list.0.address',
       address,
-      'nodes[0].address: is not the address of a node: it is unspecified, link-local, multicast or mapped',
+      `nodes.list[0].address: is ${what}, which must be listed in nodes.allowedAddresses`,
     ],
   ),
-  ['nodes.0.port', 0, 'nodes[0].port: must be at least 1'],
-  ['nodes.0.certificateAuthorityFile', undefined, 'nodes[0].certificateAuthorityFile: is required'],
+  ['nodes.list.0.port', 0, 'nodes.list[0].port: must be at least 1'],
+  ['nodes.list.0.certificateAuthorityFile', undefined, 'nodes.list[0].certificateAuthorityFile: is required'],
   [
-    'nodes.1',
+    'nodes.list.1',
     { name: 'node-1', address: 'n', certificateAuthorityFile: 'kubelet-ca.crt' },
-    'nodes[1].name: another node has this name already',
+    'nodes.list[1].name: another node has this name already',
   ],
   [
-    'nodes.1',
+    'nodes.list.1',
     { name: 'node-2', address: '127.0.0.1', port: 8443, certificateAuthorityFile: 'kubelet-ca.crt' },
-    'nodes[1].address: is a listener of the gateway itself',
+    'nodes.list[1].address: is a listener of the gateway itself',
   ],
   // credentials
   [
     'credentials.0',
     { name: 'reader', certificateFile: 'a' },
-    'credentials[0]: needs either certificateFile and privateKeyFile, or bearerTokenFile',
+    'credentials[0]: needs exactly one of: certificateFile with privateKeyFile, bearerTokenFile, serviceAccountToken, userCertificate',
   ],
   [
     'credentials.0.bearerTokenFile',
     'token',
-    'credentials[0]: needs either certificateFile and privateKeyFile, or bearerTokenFile',
+    'credentials[0]: needs exactly one of: certificateFile with privateKeyFile, bearerTokenFile, serviceAccountToken, userCertificate',
   ],
   [
     'credentials.0.certificateFile',
@@ -291,13 +323,13 @@ const warnings: readonly WarningRow[] = [
   ],
   [
     'one token for two nodes',
-    { 'nodes.1': second, 'credentials.0': legacy, 'credentialMappings.0.credential': 'legacy' },
+    { 'nodes.list.1': second, 'credentials.0': legacy, 'credentialMappings.0.credential': 'legacy' },
     'credentials[0].bearerTokenFile: this token is shown to 2 nodes: any of them could use it at the others; prefer certificates, or one token for each {node}',
   ],
   [
     'one token for two nodes under two names',
     {
-      'nodes.1': second,
+      'nodes.list.1': second,
       'credentials.0': legacy,
       'credentials.1': { name: 'other', bearerTokenFile: 'token' },
       'credentialMappings.0': { credential: 'legacy', nodes: ['node-1'] },
@@ -308,7 +340,7 @@ const warnings: readonly WarningRow[] = [
   [
     'one token for one of two nodes',
     {
-      'nodes.1': second,
+      'nodes.list.1': second,
       'credentials.0': legacy,
       'credentialMappings.0': { credential: 'legacy', nodes: ['node-2'] },
     },
@@ -316,7 +348,7 @@ const warnings: readonly WarningRow[] = [
   [
     'a token for each node',
     {
-      'nodes.1': second,
+      'nodes.list.1': second,
       'credentials.0': { name: 'legacy', bearerTokenFile: '{node}.token' },
       'credentialMappings.0.credential': 'legacy',
     },
@@ -364,7 +396,7 @@ describe('many mistakes', () => {
   it('are all reported at once, with their lines, in the order of the file', async () => {
     const text = stringify({
       ...minimal(),
-      nodes: [{ name: 'node-1', address: '10.0.0.300', certificateAuthorityFile: 'none.crt' }],
+      nodes: { list: [{ name: 'node-1', address: '10.0.0.300', certificateAuthorityFile: 'none.crt' }] },
       listeners: [{ name: 'main', tls: { certificateFile: 'none.crt', privateKeyFile: 'gateway.key' } }],
       authentication: { clientCAFile: 'none.crt', colour: 'red' },
       authorization: { mode: 'RBAC', podSubresources: 'enabled', rbac: { manifestFiles: ['none.yaml'] } },
@@ -391,8 +423,8 @@ describe('many mistakes', () => {
         'authentication.clientCAFile',
         'authentication.colour',
         'authorization.rbac.manifestFiles[0]',
-        'nodes[0].address',
-        'nodes[0].certificateAuthorityFile',
+        'nodes.list[0].address',
+        'nodes.list[0].certificateAuthorityFile',
         'log.level',
       ],
     );

@@ -4,12 +4,15 @@
 import { z } from 'zod';
 import { LOG_LEVELS } from '../../core/configuration.ts';
 import { authentication, authorization } from './access.ts';
+import { credentials } from './credentials.ts';
 import { audit } from './audit.ts';
-import { credentialMappings, credentials, endpoints, forwarding, sessions } from './kubelets.ts';
+import { credentialMappings, endpoints, forwarding, sessions } from './kubelets.ts';
 import { nodes } from './nodes.ts';
+import { login } from './login.ts';
 import { recording } from './recording.ts';
 import { duration } from './scalars.ts';
 import { admin, listeners } from './serving.ts';
+import { sessionPolicy } from './session-policy.ts';
 import { strict } from './strict.ts';
 
 export const API_VERSION = 'kubelet-gateway.io/v1alpha1';
@@ -31,6 +34,8 @@ export const SECTIONS = {
   sessions,
   audit,
   recording,
+  sessionPolicy,
+  login,
   shutdown: strict({
     grace: duration('0s', '24h')
       .prefault('30s')

@@ -1,67 +1,10 @@
-// The parts of GatewayConfiguration that are about the other side: nodes, credentials, forwarding, sessions.
+// The parts of GatewayConfiguration that are about the other side: mappings of credentials, forwarding, sessions.
 
 import { z } from 'zod';
 import { ACTION_KINDS } from '../../core/action.ts';
 import { OPTIONAL_ENDPOINTS } from '../../core/configuration.ts';
-import {
-  count,
-  dialPort,
-  duration,
-  fileName,
-  fileNamePerNode,
-  host,
-  label,
-  nodeName,
-  nonEmpty,
-} from './scalars.ts';
+import { count, duration, label, nodeName, nonEmpty } from './scalars.ts';
 import { anyOf, distinct, someOf, strict } from './strict.ts';
-
-export const nodes = someOf(
-  strict({
-    name: nodeName.describe('Name of the Node object.'),
-    address: host.describe('Host name or IP address that is dialled.'),
-    port: dialPort.prefault(10_250).describe("Port of the kubelet's API."),
-    serverName: host
-      .exactOptional()
-      .describe(
-        "Name or IP address that the kubelet's serving certificate must be valid for. Default: the node's name.",
-      ),
-    certificateAuthorityFile: fileName.describe(
-      "PEM bundle that the kubelet's serving certificate must chain to.",
-    ),
-  }),
-  'node',
-).describe('The nodes that can be reached.');
-
-const CREDENTIAL_WORDS = 'needs either certificateFile and privateKeyFile, or bearerTokenFile';
-
-export const credentials = someOf(
-  strict({
-    name: label.describe('Name of the credential, for mappings and the audit log.'),
-    certificateFile: fileNamePerNode
-      .exactOptional()
-      .describe("PEM file of a client certificate. {node} stands for the node's name."),
-    privateKeyFile: fileNamePerNode
-      .exactOptional()
-      .describe('PEM file of its private key. {node} may stand in it.'),
-    bearerTokenFile: fileNamePerNode
-      .exactOptional()
-      .describe(
-        'File of a bearer token, instead of a certificate. A node that has seen it could use it at other nodes.',
-      ),
-  }).transform((value, ctx) => {
-    const { name, certificateFile, privateKeyFile, bearerTokenFile } = value;
-    if (bearerTokenFile !== undefined && certificateFile === undefined && privateKeyFile === undefined) {
-      return { kind: 'bearerToken' as const, name, bearerTokenFile };
-    }
-    if (bearerTokenFile === undefined && certificateFile !== undefined && privateKeyFile !== undefined) {
-      return { kind: 'certificate' as const, name, certificateFile, privateKeyFile };
-    }
-    ctx.addIssue({ code: 'custom', message: CREDENTIAL_WORDS });
-    return z.NEVER;
-  }),
-  'credential',
-).describe('What the gateway can show to kubelets. The files are read again when they change.');
 
 export const credentialMappings = someOf(
   strict({
