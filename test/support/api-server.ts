@@ -8,6 +8,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { KubeConnection } from '../../src/core/kube-connection.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ReviewSpec, ReviewStatus } from '../../src/kube/subject-access-review.ts';
+import type { Issuing } from './api-issuing.ts';
+import { createIssuing } from './api-issuing.ts';
 import type { Resources } from './api-resources.ts';
 import { createResources } from './api-resources.ts';
 import { createAuthority } from './pki.ts';
@@ -61,6 +63,8 @@ export interface ApiServer {
   received(count: number): Promise<void>;
   /** Nodes and RBAC objects, which can be listed, watched and changed. They outlive a restart. */
   readonly resources: Resources;
+  /** Tokens of ServiceAccounts and certificates. */
+  readonly issuing: Issuing;
   /** Cuts every connection and refuses new ones, until start(). */
   stop(): Promise<void>;
   /** Listens again, at the same port. */
@@ -84,6 +88,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const tokenReviews: SentTokenReview[] = [];
   const count = (): number => requests.length + tokenReviews.length;
   const resources = createResources();
+  const issuing = await createIssuing();
   const faults: ApiFault[] = [];
   let waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let connectionCount = 0;
@@ -153,7 +158,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
   function answerResources(request: IncomingMessage, response: ServerResponse, body: string): void {
     if (byToken && request.headers.authorization !== `Bearer ${api.token}`) sendStatus(response, 401, {});
-    else if (!resources.answer(request, response, body)) request.socket.destroy();
+    else if (!issuing.answer(request, response, body) && !resources.answer(request, response, body))
+      request.socket.destroy();
   }
 
   const stop = async (): Promise<void> => {
@@ -189,6 +195,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
             waiting.push({ count: wanted, resolve });
           }),
     resources,
+    issuing,
     stop,
     start: async () => {
       server.listen(port, '127.0.0.1');
