@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { unauthorized } from '../../src/identify/refusals.ts';
 import { createTokenCache } from '../../src/identify/token-cache.ts';
-import type { Authentication } from '../../src/core/user.ts';
+import type { TokenCache } from '../../src/identify/token-cache.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 import { createUser } from '../support/resolved.ts';
@@ -10,7 +10,7 @@ import { createUser } from '../support/resolved.ts';
 interface Setup {
   readonly clock: FakeClock;
   readonly calls: string[];
-  readonly cache: (token: string) => Authentication | Promise<Authentication>;
+  readonly cache: TokenCache;
   holds: boolean;
 }
 
@@ -47,6 +47,16 @@ describe('the token cache', () => {
     const first = await cache('a');
     assert.equal(cache('a'), first);
     assert.deepEqual(calls, ['a']);
+  });
+
+  it('forgets all at a flush, and keeps nothing that was under way then', async () => {
+    const { cache, calls } = setUp();
+    await cache('a');
+    const before = cache('b');
+    cache.flush();
+    await before;
+    await Promise.all([cache('a'), cache('b')]);
+    assert.deepEqual(calls, ['a', 'b', 'a', 'b']);
   });
 
   it('keeps users apart', async () => {

@@ -112,6 +112,16 @@ describe('a token that the API server knows', () => {
     assert.equal(server.tokenReviews.length, 2);
   });
 
+  it('is asked about anew after a flush, and so is one that was being asked about then', async (t) => {
+    const { server, authenticator, authenticate } = await start(t);
+    await authenticate('good-1');
+    const before = authenticate('good-2');
+    authenticator.flush();
+    await before;
+    await Promise.all([authenticate('good-1'), authenticate('good-2')]);
+    assert.equal(server.tokenReviews.length, 4);
+  });
+
   it('is asked about once however many show it at once', async (t) => {
     const { server, authenticate } = await start(t);
     await Promise.all(Array.from({ length: 20 }, (_, i) => authenticate('good', `192.0.2.${i}`)));

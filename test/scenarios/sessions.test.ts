@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -235,6 +237,42 @@ for (const recorded of [true, false]) {
     });
   });
 }
+
+describe('a follower who does not read', () => {
+  before(() => start(true));
+  after(() => scenario.close());
+
+  it('holds nothing up, is told what was left out, and costs bounded memory', async () => {
+    const { environment } = scenario;
+    const worker = work({}, 'exec', '-i', 'shell', '--', 'sh');
+    worker.child.stdout?.resume();
+    const { metadata } = await theSession();
+    const token = await environment.issueToken('bob');
+    const following = request({
+      host: '127.0.0.1',
+      port: environment.adminPort,
+      path: `${API}/sessions/${metadata.name}/follow`,
+      agent: false,
+      ca: environment.certificateAuthority,
+      headers: { authorization: `Bearer ${token}` },
+    }).end();
+    // Nobody reads what comes after the head.
+    const [response] = (await once(following, 'response')) as [IncomingMessage];
+    const BYTES = 40_000_000;
+    worker.type(`head -c ${BYTES} /dev/zero | tr '\\0' x; echo; echo the end\n`);
+    await eventually('all of the output', async () =>
+      Number((await sessions())[0]?.status['bytesReceived']) > BYTES ? true : undefined,
+    );
+    let said = '';
+    response.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-10_000_000)));
+    await eventually('the note', () => (/bytes left out here/.test(said) ? true : undefined));
+    worker.type('echo still here\n');
+    await eventually('what came after', () => (said.includes('still here') ? true : undefined));
+    assert.equal((await ask('bob', 'DELETE', `${API}/sessions/${metadata.name}`)).code, 200);
+    await once(response, 'end');
+    assert.notEqual((await worker.finished).code, 0);
+  });
+});
 
 describe('the admin API', () => {
   before(() => start(true));
