@@ -10,6 +10,7 @@ import type { KubeConnection } from './kube-connection.ts';
 import type { NodeEntry } from './node.ts';
 import type { RbacObjects } from './rbac.ts';
 import type { RecordingSettings } from './recording.ts';
+import type { SessionPolicyRule } from './session-policy.ts';
 import type { Secret } from './secret.ts';
 
 export const TLS_VERSIONS = ['VersionTLS12', 'VersionTLS13'] as const;
@@ -194,6 +195,8 @@ export interface GatewayConfiguration {
   readonly audit: AuditSettings;
   /** Absent: no session is recorded. */
   readonly recording?: RecordingSettings;
+  /** Empty: every session that somebody has the right to is let through. */
+  readonly sessionPolicy: readonly SessionPolicyRule[];
   readonly shutdown: { readonly graceMs: number };
   readonly log: { readonly level: LogLevel };
 }

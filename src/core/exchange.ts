@@ -71,6 +71,8 @@ export interface Resolved extends Identified {
   readonly node: NodeName;
   readonly action: Action;
   readonly transport: Transport;
+  /** Why, in the user's words, where they gave any. For the audit log; it is not sent to a node. */
+  readonly reason?: string;
   readonly requirement: Requirement;
   /** Whose words the answer is in: a kubelet's own, or those that kubectl expects of an API server. */
   readonly surface: 'kubelet' | 'kubectl';

@@ -1,28 +1,14 @@
 // Recording of sessions: who says that a session is recorded, and what became of it. `config/` reads the rules,
 // `record/` follows them, the audit event tells the outcome.
 
-import type { ActionKind } from './action.ts';
-
-/** Actions in which something is done that an audit event does not show. */
-export const RECORDED_ACTIONS = [
-  'exec',
-  'attach',
-  'run',
-  'portForward',
-] as const satisfies readonly ActionKind[];
-export type RecordedAction = (typeof RECORDED_ACTIONS)[number];
+import type { SessionMatch } from './session-match.ts';
 
 /** `required`: no recording, no session. `best-effort`: a recording that fails is given up, the session goes on. */
 export const RECORDING_MODES = ['required', 'best-effort', 'off'] as const;
 export type RecordingMode = (typeof RECORDING_MODES)[number];
 
-/** One rule: it matches when every list that is present holds a match. The first rule that matches decides. */
-export interface RecordingRule {
-  readonly users?: readonly string[];
-  readonly groups?: readonly string[];
-  readonly nodes?: readonly string[];
-  readonly namespaces?: readonly string[];
-  readonly actions?: readonly RecordedAction[];
+/** The first rule that matches decides. */
+export interface RecordingRule extends SessionMatch {
   readonly mode: RecordingMode;
   /** Whether what the client types or sends is recorded, passwords included. */
   readonly stdin: boolean;

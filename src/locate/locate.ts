@@ -10,6 +10,8 @@ import { field } from '../kubectl/untrusted.ts';
 import { toContainer } from './container.ts';
 
 export interface LocateDependencies {
+  /** Throws for what is not let through, whatever the right to it, before anything is looked up. */
+  readonly admit?: (authorized: Authorized) => void;
   /** The inventory of this moment. */
   readonly inventory: () => Inventory;
   /** The node's own PodList (`/pods` of its kubelet), parsed from JSON and otherwise unread. */
@@ -25,8 +27,9 @@ export interface LocateDependencies {
  * is not there or not named, BadGateway when the node's answer cannot be read.
  */
 export const createLocate =
-  ({ inventory, pods }: LocateDependencies) =>
+  ({ admit, inventory, pods }: LocateDependencies) =>
   (authorized: Authorized): Located | Promise<Located> => {
+    admit?.(authorized);
     const { node } = authorized;
     const entry = inventory().get(node);
     if (entry === undefined) {

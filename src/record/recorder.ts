@@ -1,8 +1,9 @@
 // The recorder: decides whether an exchange is recorded, and begins its recording before a node is dialled. Promises:
 // where a rule says `required` there is no session without a recording that has been begun on the disk.
 
-import type { RecordedAction, RecordingRule, RecordingSettings, RecordingState } from '../core/recording.ts';
-import { RECORDED_ACTIONS } from '../core/recording.ts';
+import type { RecordingRule, RecordingSettings, RecordingState } from '../core/recording.ts';
+import type { RecordedAction } from '../core/session-match.ts';
+import { RECORDED_ACTIONS } from '../core/session-match.ts';
 import type { Credentialed } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import type { Clock, Log } from '../core/ports.ts';

@@ -5,10 +5,12 @@
 import type { OptionalEndpoint } from '../core/configuration.ts';
 import type { Found, Identified, Transport } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
+import { RECORDED_ACTIONS } from '../core/session-match.ts';
 import { toRequirement } from './attributes.ts';
 import { toNoRoute } from './no-route.ts';
 import type { Parameters } from './parameters.ts';
 import { createParameters } from './parameters.ts';
+import { readReason } from './reason.ts';
 import type { ActionRoute, Match, Route, RouteInput } from './route.ts';
 import { createMatcher } from './route.ts';
 import { NODE_ROUTES, ROOT_ROUTES, SERVER_ROUTES } from './routes.ts';
@@ -62,11 +64,15 @@ export function createResolve(options: ResolveOptions): Resolve {
     if (scope.kind === 'root') throw new Error('a route at the root has an action, but no node');
     const transport = toTransport(route, identified);
     const action = route.build(input);
+    const reason = isSession(route) ? readReason(identified.headers, parameters) : undefined;
     parameters.finish();
     const requirement = toRequirement(action, scope.node, options);
-    return { ...identified, node: scope.node, action, transport, requirement, surface: route.surface };
+    const said = reason === undefined ? {} : { reason };
+    return { ...identified, node: scope.node, action, transport, ...said, requirement, surface: route.surface };
   };
 }
+
+const isSession = ({ kind }: ActionRoute): boolean => RECORDED_ACTIONS.some((action) => action === kind);
 
 function check(route: Route, method: string, endpoints: ReadonlySet<OptionalEndpoint>): void {
   const endpoint = route.kind === 'answer' || route.kind === 'own' ? undefined : route.endpoint;

@@ -1,9 +1,10 @@
 // The part of GatewayConfiguration that is about recording sessions.
 
 import { z } from 'zod';
-import { RECORDED_ACTIONS, RECORDING_MODES } from '../../core/recording.ts';
-import { duration, fileName, nodeName, nonEmpty, quantity } from './scalars.ts';
-import { anyOf, someOf, strict } from './strict.ts';
+import { RECORDING_MODES } from '../../core/recording.ts';
+import { duration, fileName, quantity } from './scalars.ts';
+import { sessionMatch } from './session-match.ts';
+import { someOf, strict } from './strict.ts';
 
 const STDIN = ['off', 'on'] as const;
 
@@ -25,11 +26,7 @@ export const recording = strict({
     ),
   rules: someOf(
     strict({
-      users: anyOf(nonEmpty).describe('User names. Absent: any.'),
-      groups: anyOf(nonEmpty).describe('Groups, of which the user must be in one. Absent: any.'),
-      nodes: anyOf(nodeName).describe('Node names. Absent: any.'),
-      namespaces: anyOf(nonEmpty).describe('Namespaces of the pod. Absent: any.'),
-      actions: anyOf(z.enum(RECORDED_ACTIONS)).describe('Actions. Absent: any of them.'),
+      ...sessionMatch,
       mode: z
         .enum(RECORDING_MODES)
         .describe(

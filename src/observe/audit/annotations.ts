@@ -33,9 +33,10 @@ export function toRequestAnnotations(evidence: Evidence): string {
 
 const PROTOCOLS = { http: 'http', spdy: 'SPDY/3.1', websocket: 'websocket' } as const;
 
-function addAction(parts: Parts, { node, action, transport }: Resolved): void {
+function addAction(parts: Parts, { node, action, transport, reason }: Resolved): void {
   parts.own('node', node);
   parts.own('action', action.kind);
+  if (reason !== undefined) parts.own('reason', reason);
   parts.own('protocol', PROTOCOLS[transport.kind]);
   if ('container' in action) parts.own('container', action.container);
   addDetails(parts, action);

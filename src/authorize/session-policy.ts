@@ -1,0 +1,55 @@
+// Holds a session that somebody has the right to against the rules of `sessionPolicy`. Asked after authorization, so that
+// a stranger learns no rule, and before the inventory or a node is asked for anything.
+
+import type { Resolved } from '../core/exchange.ts';
+import { Fault } from '../core/fault.ts';
+import { RECORDED_ACTIONS, createSessionMatcher } from '../core/session-match.ts';
+import type { SessionPolicyRule } from '../core/session-policy.ts';
+import { createCommandMatcher } from './command-pattern.ts';
+
+export type CheckSession = (resolved: Resolved) => void;
+
+/** The check throws Forbidden, in words that name the rule and what to do. */
+export function createSessionPolicy(rules: readonly SessionPolicyRule[]): CheckSession {
+  const kinds: ReadonlySet<string> = new Set(RECORDED_ACTIONS);
+  const rows = rules.map((rule, index) => ({
+    rule,
+    matches: createSessionMatcher(rule),
+    isListed: rule.commands === undefined ? () => true : createCommandMatcher(rule.commands),
+    name: `sessionPolicy.rules[${index}]`,
+  }));
+  return (resolved) => {
+    const row = kinds.has(resolved.action.kind) ? rows.find(({ matches }) => matches(resolved)) : undefined;
+    const problem = row === undefined ? undefined : toProblem(resolved, row.rule, row.isListed);
+    if (row === undefined || problem === undefined) return;
+    throw new Fault('Forbidden', `${row.name}: ${problem}`, { annotations: { 'session-policy': row.name } });
+  };
+}
+
+function toProblem(
+  { action, reason }: Resolved,
+  rule: SessionPolicyRule,
+  isListed: (command: readonly string[]) => boolean,
+): string | undefined {
+  if (rule.reason === 'required' && reason === undefined) {
+    return (
+      'a reason must be given for this session: ' +
+      'send it in the header Kubelet-Gateway-Reason or the query parameter reason'
+    );
+  }
+  if ('streams' in action && action.streams.tty) {
+    if (rule.terminal === 'none') {
+      return 'no terminal may be opened here: leave out the terminal (kubectl: without -t)';
+    }
+    if (rule.terminal === 'any' || action.kind === 'attach' || isListed(action.command)) return undefined;
+    return 'this command is not among those that may be run here';
+  }
+  if (action.kind === 'exec' && !isListed(action.command)) return notListed(rule);
+  // A kubelet splits it in the same way: on single spaces, and on nothing else.
+  if (action.kind === 'run' && !isListed(action.command.split(' '))) return notListed(rule);
+  return undefined;
+}
+
+const notListed = ({ terminal }: SessionPolicyRule): string =>
+  'this command is not among those that may be run without a terminal' +
+  (terminal === 'any' ? ': run it in one (kubectl exec -it), or run one that is listed' : '');

@@ -1,0 +1,14 @@
+// The lists by which rules about sessions choose them.
+
+import { z } from 'zod';
+import { RECORDED_ACTIONS } from '../../core/session-match.ts';
+import { nodeName, nonEmpty } from './scalars.ts';
+import { anyOf } from './strict.ts';
+
+export const sessionMatch = {
+  users: anyOf(nonEmpty).describe('User names. Absent: any.'),
+  groups: anyOf(nonEmpty).describe('Groups, of which the user must be in one. Absent: any.'),
+  nodes: anyOf(nodeName).describe('Node names. Absent: any.'),
+  namespaces: anyOf(nonEmpty).describe('Namespaces of the pod. Absent: any.'),
+  actions: anyOf(z.enum(RECORDED_ACTIONS)).describe('Actions. Absent: any of them.'),
+};

@@ -1,0 +1,52 @@
+// The part of GatewayConfiguration that is about what a session must be like, beside the right to it.
+
+import { z } from 'zod';
+import { REASON_RULES, TERMINAL_RULES } from '../../core/session-policy.ts';
+import { sessionMatch } from './session-match.ts';
+import { someOf, strict } from './strict.ts';
+
+const WILDCARDS = ['*', '**'];
+
+const word = z.string();
+
+const pattern = z
+  .array(word)
+  .min(1, { error: 'must have at least one word' })
+  .superRefine((words, context) => {
+    words.forEach((text, at) => {
+      const refuse = (message: string): void => context.addIssue({ code: 'custom', path: [at], message });
+      if (text === '**' && at < words.length - 1) refuse('** stands at the end only');
+      if (text.includes('*') && !WILDCARDS.includes(text)) {
+        refuse('* stands for a whole argument, not for a part of one');
+      }
+    });
+  });
+
+export const sessionPolicy = strict({
+  rules: someOf(
+    strict({
+      ...sessionMatch,
+      commands: z
+        .array(pattern)
+        .exactOptional()
+        .describe(
+          'The only commands that may be run without a terminal, each a list of arguments: a word stands for itself, "*" for one argument, "**" at the end for any number. Absent: every command; empty: none.',
+        ),
+      terminal: z
+        .enum(TERMINAL_RULES)
+        .prefault('any')
+        .describe(
+          'What may be run in a terminal. any: every command. listed: those of commands. none: no terminal may be opened or attached to.',
+        ),
+      reason: z
+        .enum(REASON_RULES)
+        .prefault('optional')
+        .describe(
+          'required: a session must give a reason, in the header Kubelet-Gateway-Reason or the query parameter reason. kubectl can send neither.',
+        ),
+    }),
+    'rule',
+  ).describe('The first rule whose lists all match decides; without one every session is let through.'),
+})
+  .optional()
+  .describe('What exec, attach, run and port forwarding must be like, beside the right to them.');
