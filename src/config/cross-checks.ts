@@ -62,16 +62,17 @@ function checkTrustedProxies({ listeners = [] }: Sections, { source, findings }:
   });
 }
 
-function checkAdmin({ admin, listeners = [] }: Sections, { source, findings }: Checking): void {
+function checkAdmin({ admin, recording, listeners = [] }: Sections, { source, findings }: Checking): void {
   if (admin === undefined) return;
-  if (admin.tls === undefined && !admin.openMetrics) {
+  if (admin.tls === undefined && recording !== undefined) {
     const message =
-      'has no tls, so it serves health alone: no sessions, no recordings, and no metrics (openMetrics would open those to anybody)';
+      'has no tls, so nobody can be known there: sessions cannot be followed or ended, nor recordings read, over it';
     findings.warning(source, ['admin'], message);
   }
   if (admin.tls !== undefined || isLoopback(admin.address)) return;
   if (listeners.every(({ address }) => isLoopback(address))) return;
-  const message = 'is reachable from other hosts and speaks plain HTTP: give it tls, or listen on 127.0.0.1';
+  const message =
+    'is reachable from other hosts and speaks plain HTTP, and so serves health alone: give it tls, or listen on 127.0.0.1';
   findings.warning(source, ['admin', 'address'], message);
 }
 

@@ -356,7 +356,12 @@ const warnings: readonly WarningRow[] = [
   [
     'an admin listener that others reach in plain HTTP',
     { admin: { address: '0.0.0.0' } },
-    'admin.address: is reachable from other hosts and speaks plain HTTP: give it tls, or listen on 127.0.0.1',
+    'admin.address: is reachable from other hosts and speaks plain HTTP, and so serves health alone: give it tls, or listen on 127.0.0.1',
+  ],
+  [
+    'recordings that nobody can read over an admin listener without TLS',
+    { recording: { directory: 'recordings', rules: [{ mode: 'best-effort' }] } },
+    'admin: has no tls, so nobody can be known there: sessions cannot be followed or ended, nor recordings read, over it',
   ],
   [
     'an admin listener beside a private one',
