@@ -16,6 +16,7 @@ import { systemClock } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createForward } from '../../src/forward/forward.ts';
 import { createPools } from '../../src/forward/pools.ts';
+import { createReach } from '../../src/outbound/reach.ts';
 import type { ForwarderName, Material } from './forwarders.ts';
 
 export async function createHandler(name: ForwarderName, material: Material): Promise<RequestListener> {
@@ -142,7 +143,9 @@ function forwardWithGateway(material: Material): RequestListener {
     containerLogs: limits,
     credentialExpiryGraceMs: 0,
   };
-  const pools = createPools({ clock: systemClock, log }, timeouts);
+  const words = (problem: string): string => problem;
+  const reach = createReach({ judge: () => undefined, words, log });
+  const pools = createPools({ clock: systemClock, log, reach }, timeouts);
   const stage = createForward({ clock: systemClock, log, pools }, { ...timeouts, sessions });
   const found = toFound(material);
   return (request, response) => {

@@ -103,10 +103,12 @@ authorization:
   podSubresources: enabled
   subjectAccessReview: { kubeconfigFile: kubeconfig.yaml }
 nodes:
+  allowedAddresses: [127.0.0.0/8]
+  list:
 ${Array.from(
   { length: nodes },
   (_, index) =>
-    `  - { name: ${toNodeName(index + 1)}, address: 127.0.0.1, port: ${nodePort}, serverName: ${NODE_SERVER_NAME}, certificateAuthorityFile: ${pki}/kubelet-ca.crt }`,
+    `    - { name: ${toNodeName(index + 1)}, address: 127.0.0.1, port: ${nodePort}, serverName: ${NODE_SERVER_NAME}, certificateAuthorityFile: ${pki}/kubelet-ca.crt }`,
 ).join('\n')}
 credentials:
   - { name: reader, certificateFile: ${pki}/client.crt, privateKeyFile: ${pki}/client.key }

@@ -1,11 +1,13 @@
 // Checks between parts of the configuration: names that refer to nothing, rules that can never match, and set-ups that
 // work and are less safe than they look. Every check is a small function over the sections that could be read.
 
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { Findings } from './problem.ts';
 import type { Sections } from './schema/gateway.ts';
 import type { Source } from './yaml.ts';
+import { ADDRESS_PROBLEM_WORDS, createAddressRule } from '../inventory/addresses.ts';
 import { checkMappings } from './mapping-checks.ts';
+import { checkNames } from './read/node-entries.ts';
 import { checkRecording } from './recording-checks.ts';
 
 interface Checking {
@@ -83,43 +85,29 @@ function checkAuthorization({ authorization }: Sections, { source, findings }: C
   findings.warning(source, ['authorization', unused], `is not used in mode ${authorization.mode}`);
 }
 
-function checkNodeNames({ nodes = [] }: Sections, { source, findings }: Checking): void {
-  nodes.forEach(({ name }, index) => {
-    if (nodes.findIndex((node) => node.name === name) === index) return;
-    findings.problem(source, ['nodes', index, 'name'], 'another node has this name already');
-  });
+function checkNodeNames({ nodes }: Sections, { source, findings }: Checking): void {
+  checkNames(nodes?.list ?? [], (index, message) =>
+    findings.problem(source, ['nodes', 'list', index, 'name'], message),
+  );
 }
 
-function checkNodeAddresses({ nodes = [], listeners = [] }: Sections, { source, findings }: Checking): void {
-  const never = neverANode();
-  nodes.forEach(({ address, port }, index) => {
-    const path = ['nodes', index, 'address'];
-    if (isIP(address) !== 0 && never(address)) {
-      findings.problem(
-        source,
-        path,
-        'is not the address of a node: it is unspecified, link-local, multicast or mapped',
-      );
-    }
-    const own = listeners.some((listener) => isLoopback(address) && listener.port === port);
-    if (own) findings.problem(source, path, 'is a listener of the gateway itself');
+/** What the dial would refuse is said here, where the address is written. Names are looked up when they are dialled. */
+function checkNodeAddresses({ nodes, listeners = [] }: Sections, { source, findings }: Checking): void {
+  const allowed = nodes?.allowedAddresses ?? [];
+  allowed.forEach((range, index) => {
+    if (!range.endsWith('/0')) return;
+    const message = 'allows every address, that of the metadata service of a cloud among them';
+    findings.warning(source, ['nodes', 'allowedAddresses', index], message);
   });
-}
-
-/** Tells addresses that no kubelet has, and at which something else might answer (a cloud's metadata service). */
-function neverANode(): (address: string) => boolean {
-  const four = new BlockList();
-  four.addSubnet('0.0.0.0', 8, 'ipv4');
-  four.addSubnet('169.254.0.0', 16, 'ipv4');
-  four.addSubnet('224.0.0.0', 4, 'ipv4');
-  four.addAddress('255.255.255.255', 'ipv4');
-  const six = new BlockList();
-  six.addAddress('::', 'ipv6');
-  six.addSubnet('fe80::', 10, 'ipv6');
-  six.addSubnet('ff00::', 8, 'ipv6');
-  // IPv4-mapped: an IPv4 address in other clothes. A list of its own, since Node compares it with IPv4 addresses too.
-  six.addSubnet('::ffff:0:0', 96, 'ipv6');
-  return (address) => (isIP(address) === 4 ? four.check(address, 'ipv4') : six.check(address, 'ipv6'));
+  const hostAddresses = (): readonly string[] => [];
+  const judge = createAddressRule({ allowed, own: listeners, hostAddresses });
+  nodes?.list?.forEach(({ address, port }, index) => {
+    const problem = isIP(address) === 0 ? undefined : judge(address, port);
+    if (problem === undefined) return;
+    const hint = problem === 'ownListener' ? '' : ', which must be listed in nodes.allowedAddresses';
+    const message = `is ${ADDRESS_PROBLEM_WORDS[problem]}${hint}`;
+    findings.problem(source, ['nodes', 'list', index, 'address'], message);
+  });
 }
 
 const isLoopback = (address: string): boolean =>

@@ -35,7 +35,8 @@ function checkReferences(sections: Sections, { source, findings }: Checking): vo
     findings.problem(source, path, `there is no ${what} of this name${toSuggestion(name, known)}`);
   };
   const credentialNames = credentials?.map(({ name }) => name);
-  const nodeNames = nodes?.map(({ name }) => name);
+  // Only the list is known here: nodes of the other sources come and go.
+  const nodeNames = nodes?.list?.map(({ name }) => name);
   credentialMappings.forEach((mapping, index) => {
     const path = ['credentialMappings', index];
     refer(mapping.credential, credentialNames, 'credential', [...path, 'credential']);
@@ -83,10 +84,10 @@ function checkUse({ credentials = [], credentialMappings }: Sections, { source, 
 /** The names of the nodes that rules can show a credential to. */
 export function nodesOf(
   credential: string,
-  { nodes = [], credentialMappings = [] }: Sections,
+  { nodes, credentialMappings = [] }: Sections,
 ): readonly string[] {
   const rules = credentialMappings.filter((mapping) => mapping.credential === credential);
-  return nodes
+  return (nodes?.list ?? [])
     .map(({ name }) => name)
     .filter((name) => rules.some((rule) => rule.nodes?.includes(name) ?? true));
 }
@@ -100,8 +101,9 @@ function checkReplay(sections: Sections, { source, findings }: Checking): void {
     const before = shown.get(credential.bearerTokenFile) ?? new Set();
     const nodes = new Set([...before, ...nodesOf(credential.name, sections)]);
     shown.set(credential.bearerTokenFile, nodes);
-    if (nodes.size < 2) return;
-    const message = `this token is shown to ${nodes.size} nodes: any of them could use it at the others; prefer certificates, or one token for each {node}`;
+    const isKnown = sections.nodes?.list !== undefined;
+    if (isKnown && nodes.size < 2) return;
+    const message = `this token is shown to ${isKnown ? nodes.size : 'all'} nodes: any of them could use it at the others; prefer certificates, or one token for each {node}`;
     findings.warning(source, ['credentials', index, 'bearerTokenFile'], message);
   });
 }

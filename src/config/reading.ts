@@ -14,6 +14,8 @@ export interface Reading {
   /** Absolute folder that relative file names start from. */
   readonly folder: string;
   readonly files: FileReader;
+  /** For files that are followed by themselves: their changes do not put the configuration in force again. */
+  readonly unwatched?: FileReader;
   readonly findings: Findings;
   /** Milliseconds since the epoch: certificates are judged by it. */
   readonly now: number;

@@ -12,7 +12,7 @@ export function checkRecording(
   { recording, sessionPolicy, nodes }: Sections,
   { source, findings }: { readonly source: Source; readonly findings: Findings },
 ): void {
-  const names: readonly string[] | undefined = nodes?.map(({ name }) => name);
+  const names: readonly string[] | undefined = nodes?.list?.map(({ name }) => name);
   const checkRules = (section: string, rules: readonly SessionMatch[] = []): void =>
     rules.forEach((rule, index) => {
       const path = [section, 'rules', index];

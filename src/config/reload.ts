@@ -1,82 +1,28 @@
-// Notices changes of a configuration file and of every file that it names, by looking at them at intervals. A look
-// sees what watching a folder would miss or see too early: atomic renames, Kubernetes' swap of a ConfigMap's symlink
-// in another folder, network file systems. A change is reported when the files have been quiet for one interval.
+// Notices changes of a configuration file and of every file that it names.
 
-import { stat } from 'node:fs/promises';
 import type { Clock, Log } from '../core/ports.ts';
+import type { Watch, WatchOptions } from './watch-files.ts';
 import { loadConfiguration } from './load.ts';
+import { watchFiles } from './watch-files.ts';
 
-export interface Watch {
-  close(): void;
-}
-
-export interface WatchOptions {
-  /** How often the files are looked at. Default 1,000. */
-  readonly intervalMs?: number;
-}
-
-const INTERVAL_MS = 1000;
+export type { Watch };
 
 /**
  * Calls `onChange` after any of the files has changed, appeared or gone. Whether the new content is any good is for
  * the caller to find out.
  */
-export function watchConfiguration(
+export const watchConfiguration = (
   file: string,
   onChange: () => void,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-  { intervalMs = INTERVAL_MS }: WatchOptions = {},
-): Watch {
-  let closed = false;
-  let cancel = (): void => undefined;
-  /** Which state of the files the caller knows, and which one the last look found. */
-  let known: string | undefined;
-  let found: string | undefined;
-  let files: readonly string[] = [];
-
-  const look = async (): Promise<void> => {
-    if (known === undefined) files = await listFiles(file);
-    const before = found;
-    found = await describe(files);
-    known ??= found;
-    if (closed || found === known || found !== before) return;
-    // The files have changed and are quiet; from now on those are looked at that the new content names.
-    files = await listFiles(file);
-    known = found = await describe(files);
-    log.info({ files: files.length }, 'the configuration has changed');
-    if (!isClosed()) onChange();
-  };
-  const isClosed = (): boolean => closed;
-  const again = (): void => {
-    if (closed) return;
-    cancel = clock.after(intervalMs, () => void turn());
-  };
-  const turn = (): Promise<void> =>
-    look()
-      .catch((error: unknown) => log.error({ err: error }, 'cannot look at the configuration files'))
-      .finally(again);
-  void turn();
-  return {
-    close() {
-      closed = true;
-      cancel();
+  deps: { readonly clock: Clock; readonly log: Log },
+  options: WatchOptions = {},
+): Watch =>
+  watchFiles(
+    async () => (await loadConfiguration(file)).files,
+    (files) => {
+      deps.log.info({ files }, 'the configuration has changed');
+      onChange();
     },
-  };
-}
-
-const listFiles = async (file: string): Promise<readonly string[]> => (await loadConfiguration(file)).files;
-
-/** A text that differs whenever one of the files does. `stat` follows symlinks, so that a swapped one counts. */
-async function describe(files: readonly string[]): Promise<string> {
-  const states = await Promise.all(
-    files.map(async (file) => {
-      try {
-        const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
-        return [file, dev, ino, size, mtimeMs, ctimeMs];
-      } catch {
-        return [file];
-      }
-    }),
+    deps,
+    options,
   );
-  return JSON.stringify(states);
-}

@@ -7,7 +7,7 @@ import type { AuditPolicy } from './audit-policy.ts';
 import type { AuthenticationConfiguration } from './authentication-configuration.ts';
 import type { CredentialMapping, CredentialSource } from './credential-source.ts';
 import type { KubeConnection } from './kube-connection.ts';
-import type { NodeEntry } from './node.ts';
+import type { NodesSettings } from './node-source.ts';
 import type { RbacObjects } from './rbac.ts';
 import type { RecordingSettings } from './recording.ts';
 import type { SessionPolicyRule } from './session-policy.ts';
@@ -119,9 +119,6 @@ export type AuthorizationSettings = {
   | { readonly mode: 'RBAC'; readonly rbac: RbacObjects }
 );
 
-/** A node of the static list. */
-export type NodeConfiguration = Omit<NodeEntry, 'fingerprint'>;
-
 /** Groups of endpoints that are off unless the configuration lists them. */
 export const OPTIONAL_ENDPOINTS = ['run', 'checkpoint', 'debug', 'flagz', 'statusz'] as const;
 export type OptionalEndpoint = (typeof OPTIONAL_ENDPOINTS)[number];
@@ -186,7 +183,7 @@ export interface GatewayConfiguration {
   readonly admin: AdminConfiguration;
   readonly authentication: AuthenticationSettings;
   readonly authorization: AuthorizationSettings;
-  readonly nodes: readonly NodeConfiguration[];
+  readonly nodes: NodesSettings;
   readonly credentials: readonly CredentialSource[];
   readonly credentialMappings: readonly CredentialMapping[];
   readonly endpoints: { readonly enabled: readonly OptionalEndpoint[] };

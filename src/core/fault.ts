@@ -32,12 +32,15 @@ export interface FaultOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** metav1.StatusDetails: which object the answer is about. */
   readonly details?: { readonly kind: string; readonly name: string };
+  /** For the audit event: annotations of the gateway's own, by their names without the domain. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export class Fault extends Error {
   readonly reason: FaultReason;
   readonly headers: Readonly<Record<string, string>>;
   readonly details: FaultOptions['details'];
+  readonly annotations: Readonly<Record<string, string>>;
 
   /** `message` is for the client: it names the rule, and holds no secret, no path of the host and no upstream text. */
   constructor(reason: FaultReason, message: string, options: FaultOptions = {}) {
@@ -46,6 +49,7 @@ export class Fault extends Error {
     this.reason = reason;
     this.headers = options.headers ?? {};
     this.details = options.details;
+    this.annotations = options.annotations ?? {};
   }
 
   /** The HTTP status code of the answer. */

@@ -33,6 +33,8 @@ export interface NodeEntry extends ServingTrust {
 export interface Inventory {
   get(name: NodeName): NodeEntry | undefined;
   list(): Iterable<NodeEntry>;
+  /** Why no node is known yet, in words for a client; undefined once it is known which there are. Absent: it always is. */
+  problem?(): string | undefined;
 }
 
 export interface KubeletCredential {

@@ -1,10 +1,11 @@
 // The nodes of the configuration file: a fixed list, looked up by name.
 
-import { createHash } from 'node:crypto';
 import type { Inventory, NodeEntry } from '../core/node.ts';
+import type { NodeConfiguration } from '../core/node-source.ts';
+import { toFingerprint } from './fingerprint.ts';
 
 /** Throws a TypeError when two nodes have one name. */
-export function createStaticInventory(nodes: readonly Omit<NodeEntry, 'fingerprint'>[]): Inventory {
+export function createStaticInventory(nodes: readonly NodeConfiguration[]): Inventory {
   const entries = new Map<string, NodeEntry>();
   for (const node of nodes) {
     if (entries.has(node.name)) throw new TypeError(`two nodes are called ${JSON.stringify(node.name)}`);
@@ -12,17 +13,3 @@ export function createStaticInventory(nodes: readonly Omit<NodeEntry, 'fingerpri
   }
   return { get: (name) => entries.get(name), list: () => entries.values() };
 }
-
-/** A short digest of everything that decides whom a connection reaches. */
-const toFingerprint = ({
-  name,
-  address,
-  port,
-  serverName,
-  certificateAuthority,
-  pins,
-}: Omit<NodeEntry, 'fingerprint'>): string =>
-  createHash('sha256')
-    .update(JSON.stringify([name, address, port, serverName, certificateAuthority, pins]))
-    .digest('hex')
-    .slice(0, 32);

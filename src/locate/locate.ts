@@ -23,7 +23,7 @@ export interface LocateDependencies {
  * (the kubelet does not check that of an exec, pkg/kubelet/kubelet_pods.go), and when kubectl's paths leave the choice
  * of the container to the server.
  *
- * Throws, or rejects with, NotFound for an unknown node or pod, Conflict for another uid, BadRequest for a container that
+ * Throws, or rejects with, ServiceUnavailable while no node is known yet, NotFound for an unknown node or pod, Conflict for another uid, BadRequest for a container that
  * is not there or not named, BadGateway when the node's answer cannot be read.
  */
 export const createLocate =
@@ -31,8 +31,11 @@ export const createLocate =
   (authorized: Authorized): Located | Promise<Located> => {
     admit?.(authorized);
     const { node } = authorized;
-    const entry = inventory().get(node);
+    const nodes = inventory();
+    const entry = nodes.get(node);
     if (entry === undefined) {
+      const problem = nodes.problem?.();
+      if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
       throw new Fault('NotFound', `nodes ${JSON.stringify(node)} not found`, {
         details: { kind: 'nodes', name: node },
       });

@@ -2,6 +2,7 @@
 // Promises that the node's certificate was verified (chain, purpose, validity, name and key, as the node's entry says)
 // before the caller gets a socket to write on, and on this very connection: no TLS session is ever resumed.
 
+import type { LookupAddress } from 'node:dns';
 import type { SocketConstructorOpts } from 'node:net';
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
 import type { NodeEntry, KubeletCredential } from '../core/node.ts';
@@ -9,10 +10,11 @@ import type { Clock, Log } from '../core/ports.ts';
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { connect, createSecureContext } from 'node:tls';
-import { Fault } from '../core/fault.ts';
+import { Fault, toFault } from '../core/fault.ts';
 import { toDialFault, toTlsProblem } from './dial-faults.ts';
 import { checkPinnedIdentity, checkServingIdentity, isPinOnly } from './serving-identity.ts';
 import type { TlsProblem } from './dial-faults.ts';
+import type { Reach } from './reach.ts';
 
 /** TCP probes after this long a silence, so that a node which lost its power is noticed under a quiet stream. */
 const PROBE_AFTER_MS = 30_000;
@@ -20,6 +22,8 @@ const PROBE_AFTER_MS = 30_000;
 export interface DialDeps {
   readonly clock: Clock;
   readonly log: Log;
+  /** Says which addresses a host has, and refuses those that must not be dialled. */
+  readonly reach: Reach;
   /** Told once for each connection that failed for a reason of TLS. */
   readonly upstreamTlsError?: ((problem: TlsProblem) => void) | undefined;
 }
@@ -70,21 +74,22 @@ function toSecureContext(entry: NodeEntry, credential: KubeletCredential): Secur
 }
 
 function open(
-  { clock, log, upstreamTlsError }: DialDeps,
+  { clock, log, reach, upstreamTlsError }: DialDeps,
   { connectTimeoutMs }: DialOptions,
   entry: NodeEntry,
   secureContext: SecureContext,
   signal: AbortSignal | undefined,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(toConnectOptions(entry, secureContext));
+    let socket: TLSSocket | undefined;
+    let isSettled = false;
     const fail = (fault: Fault): void => {
       settle();
-      socket.destroy();
+      socket?.destroy();
       reject(fault);
     };
     const onError = (error: Error): void => {
-      const problem = toTlsProblem(error, socket);
+      const problem = socket && toTlsProblem(error, socket);
       if (problem !== undefined) {
         log.warn({ node: entry.name, problem, err: error }, 'TLS connection to the node failed');
         upstreamTlsError?.(problem);
@@ -97,23 +102,29 @@ function open(
       fail(new Fault('Timeout', 'the node could not be reached in time')),
     );
     const settle = (): void => {
+      isSettled = true;
       cancel();
       signal?.removeEventListener('abort', onAbort);
       // From here on whoever holds the socket hears `close`; an error in between must not end the process.
-      socket.off('error', onError).off('close', onClose).on('error', ignore);
+      socket?.off('error', onError).off('close', onClose).on('error', ignore);
     };
-    socket.on('error', onError).on('close', onClose);
-    socket.once('secureConnect', () => {
-      const wrong = verify(entry, socket, clock.now());
-      if (wrong !== undefined) {
-        onError(wrong);
-        return;
-      }
-      settle();
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, PROBE_AFTER_MS);
-      resolve(socket);
-    });
+    const connectTo = (addresses: readonly LookupAddress[]): void => {
+      if (isSettled) return;
+      const opened = (socket = connect(toConnectOptions(entry, addresses, secureContext)));
+      opened.on('error', onError).on('close', onClose);
+      opened.once('secureConnect', () => {
+        const wrong = verify(entry, opened, clock.now());
+        if (wrong !== undefined) {
+          onError(wrong);
+          return;
+        }
+        settle();
+        opened.setNoDelay(true);
+        opened.setKeepAlive(true, PROBE_AFTER_MS);
+        resolve(opened);
+      });
+    };
+    reach(entry.name, entry.address, entry.port).then(connectTo, (error: unknown) => fail(toFault(error)));
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
   });
@@ -121,10 +132,14 @@ function open(
 
 const toConnectOptions = (
   entry: NodeEntry,
+  addresses: readonly LookupAddress[],
   secureContext: SecureContext,
-): ConnectionOptions & Pick<SocketConstructorOpts, 'allowHalfOpen'> => ({
+): ConnectionOptions & Pick<SocketConstructorOpts, 'allowHalfOpen'> & { readonly autoSelectFamily: true } => ({
+  autoSelectFamily: true,
   host: entry.address,
   port: entry.port,
+  // Nothing is looked up again: these are the addresses that were judged. `host` is not asked about any more.
+  lookup: (_host, _options, callback) => callback(null, [...addresses]),
   // RFC 6066 §3 allows no address here; the name that is verified is the entry's in either case.
   servername: isHostName(entry.serverName) ? entry.serverName : '',
   secureContext,

@@ -126,11 +126,11 @@ function addNodes(
   const names = nodes.map(({ name }) => name).join(', ');
   const entries = nodes.map(
     ({ name, port }) =>
-      `  - { name: ${name}, address: 127.0.0.1, port: ${port}, serverName: ${name}, certificateAuthorityFile: "${directory}/ca.crt" }`,
+      `    - { name: ${name}, address: 127.0.0.1, port: ${port}, serverName: ${name}, certificateAuthorityFile: "${directory}/ca.crt" }`,
   );
   const credential = `  - { name: browser, certificateFile: "${directory}/client.crt", privateKeyFile: "${directory}/client.key" }`;
   return yaml
-    .replace(/^nodes:$/m, ['nodes:', ...entries].join('\n'))
+    .replace(/^ {2}list:$/m, ['  list:', ...entries].join('\n'))
     .replace(/^credentials:$/m, `credentials:\n${credential}`)
     .replace(/^credentialMappings:$/m, `credentialMappings:\n  - { credential: browser, nodes: [${names}] }`);
 }

@@ -178,13 +178,11 @@ const rows: readonly Row[] = [
       ['224.0.0.1', 'a multicast address'],
       ['ff02::1', 'a multicast address'],
     ] as const
-  ).map(
-    ([address, what]): Row => [
-      'nodes.list.0.address',
-      address,
-      `nodes.list[0].address: is ${what}, which must be listed in nodes.allowedAddresses`,
-    ],
-  ),
+  ).map(([address, what]): Row => [
+    'nodes.list.0.address',
+    address,
+    `nodes.list[0].address: is ${what}, which must be listed in nodes.allowedAddresses`,
+  ]),
   ['nodes.list.0.port', 0, 'nodes.list[0].port: must be at least 1'],
   ['nodes.list.0.certificateAuthorityFile', undefined, 'nodes.list[0].certificateAuthorityFile: is required'],
   [

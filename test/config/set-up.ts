@@ -35,7 +35,7 @@ export const minimal = (): JsonObject => ({
   ],
   authentication: { clientCAFile: 'client-ca.crt' },
   authorization: { mode: 'RBAC', podSubresources: 'enabled', rbac: { manifestFiles: ['rbac.yaml'] } },
-  nodes: [{ name: 'node-1', address: '10.0.0.11', certificateAuthorityFile: 'kubelet-ca.crt' }],
+  nodes: { list: [{ name: 'node-1', address: '10.0.0.11', certificateAuthorityFile: 'kubelet-ca.crt' }] },
   credentials: [{ name: 'reader', certificateFile: '{node}.crt', privateKeyFile: '{node}.key' }],
   credentialMappings: [{ credential: 'reader' }],
   audit: { stdout: true },

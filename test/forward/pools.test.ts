@@ -16,6 +16,7 @@ import { createTestPki, startFront, toEntry } from './support/front.ts';
 import type { TestPki } from './support/front.ts';
 import { startKubelet } from './support/kubelet.ts';
 import type { FakeKubelet } from './support/kubelet.ts';
+import { reachAnything } from '../support/reach.ts';
 
 let pki: TestPki;
 before(async () => {
@@ -37,7 +38,7 @@ describe('the pools', () => {
 
   it('are one for each node and credential', () => {
     const clock = createFakeClock();
-    const pools = createPools({ clock, log: createKeptLog() }, options);
+    const pools = createPools({ clock, log: createKeptLog(), reach: reachAnything() }, options);
     const first = pools.get(entry(1), pki.reader);
     assert.equal(pools.get(entry(1), pki.reader), first);
     assert.notEqual(pools.get(entry(1), pki.operator), first);
@@ -46,7 +47,10 @@ describe('the pools', () => {
   });
 
   it('do not confuse fingerprints that join to the same text', () => {
-    const pools = createPools({ clock: createFakeClock(), log: createKeptLog() }, options);
+    const pools = createPools(
+      { clock: createFakeClock(), log: createKeptLog(), reach: reachAnything() },
+      options,
+    );
     const one = pools.get(toEntry(pki, 1, { fingerprint: 'a","b' }), { ...pki.reader, fingerprint: 'c' });
     const other = pools.get(toEntry(pki, 1, { fingerprint: 'a' }), { ...pki.reader, fingerprint: 'b","c' });
     assert.notEqual(one, other);
@@ -54,7 +58,7 @@ describe('the pools', () => {
 
   it('are closed when nobody asks for them', async () => {
     const clock = createFakeClock();
-    const pools = createPools({ clock, log: createKeptLog() }, options);
+    const pools = createPools({ clock, log: createKeptLog(), reach: reachAnything() }, options);
     const { pool } = pools.get(entry(1), pki.reader);
     clock.advance(1_500);
     pools.get(entry(2), pki.reader);
@@ -69,7 +73,7 @@ describe('the pools', () => {
 
   it('are so many and not more, least recently used first', () => {
     const pools = createPools(
-      { clock: createFakeClock(), log: createKeptLog() },
+      { clock: createFakeClock(), log: createKeptLog(), reach: reachAnything() },
       { ...options, maxPools: 2 },
     );
     const first = pools.get(entry(1), pki.reader);
@@ -151,7 +155,7 @@ describe('a kept connection', () => {
 
   it('is cut when the gateway ends', async (t) => {
     const kubelet = await answering(t);
-    const pools = createPools({ clock: systemClock, log: createKeptLog() }, options);
+    const pools = createPools({ clock: systemClock, log: createKeptLog(), reach: reachAnything() }, options);
     const upstream = pools.get(toEntry(pki, kubelet.port), pki.reader);
     const socket = await upstream.dial(new AbortController().signal);
     assert.equal((await kubelet.connection(0)).clientName, 'reader');

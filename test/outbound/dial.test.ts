@@ -15,6 +15,7 @@ import { createTestPki, toEntry } from '../forward/support/front.ts';
 import type { TestPki } from '../forward/support/front.ts';
 import { startKubelet } from '../forward/support/kubelet.ts';
 import { createKeptLog } from '../support/kept-log.ts';
+import { reachAnything } from '../support/reach.ts';
 import { createAuthority } from '../support/pki.ts';
 
 let pki: TestPki;
@@ -25,7 +26,8 @@ before(async () => {
 function dialling(entry: NodeEntry, connectTimeoutMs = 5_000) {
   const problems: TlsProblem[] = [];
   const log = createKeptLog();
-  const deps = { clock: systemClock, log, upstreamTlsError: (problem: TlsProblem) => problems.push(problem) };
+  const upstreamTlsError = (problem: TlsProblem): number => problems.push(problem);
+  const deps = { clock: systemClock, log, reach: reachAnything(), upstreamTlsError };
   return { dial: createDial(deps, { connectTimeoutMs }, entry, pki.bearer), problems, log };
 }
 

@@ -15,6 +15,7 @@ import { createTestPki, toEntry } from '../forward/support/front.ts';
 import type { TestPki } from '../forward/support/front.ts';
 import { startKubelet } from '../forward/support/kubelet.ts';
 import { createKeptLog } from '../support/kept-log.ts';
+import { reachAnything } from '../support/reach.ts';
 import type { TestAuthority } from '../support/pki.ts';
 import { createAuthority } from '../support/pki.ts';
 import type { TestContext } from 'node:test';
@@ -38,7 +39,7 @@ async function assertDial(
   const kubelet = await startKubelet(t, { tls, clientCa: pki.clientCa.certificate });
   const problems: TlsProblem[] = [];
   const upstreamTlsError = (seen: TlsProblem): void => void problems.push(seen);
-  const deps = { clock: systemClock, log: createKeptLog(), upstreamTlsError };
+  const deps = { clock: systemClock, log: createKeptLog(), reach: reachAnything(), upstreamTlsError };
   const dial = createDial(deps, { connectTimeoutMs: 5_000 }, toEntry(pki, kubelet.port, trust), pki.bearer);
   // The second dial finds what the first one has left behind, which must be nothing.
   for (let round = 1; round <= 2; round += 1) {
@@ -171,7 +172,7 @@ describe('a node that is known by its key alone', () => {
   });
 
   it('is not spoken to at all without a pin', async () => {
-    const deps = { clock: systemClock, log: createKeptLog() };
+    const deps = { clock: systemClock, log: createKeptLog(), reach: reachAnything() };
     const entry = toEntry(pki, 1, { certificateAuthority: '' });
     const dial = createDial(deps, { connectTimeoutMs: 5_000 }, entry, pki.bearer);
     await assert.rejects(dial(), { message: 'the certificates for this node cannot be used' });

@@ -100,6 +100,7 @@ export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undef
     parts.add('authorization.k8s.io/reason', 'internal error');
   }
   if ('credential' in evidence) parts.own('credential', evidence.credential.name);
+  for (const [name, value] of Object.entries(fault?.annotations ?? {})) parts.own(name, value);
   return parts.text;
 }
 

@@ -1,6 +1,7 @@
 // Every metric of the gateway, in one table. No label holds a user's or a node's name, and none takes a value that a
 // client can make up: the number of series is bounded by this table and the configuration.
 
+import { ADDRESS_PROBLEMS } from '../../inventory/addresses.ts';
 import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
 
 export interface MetricSpec {
@@ -75,6 +76,24 @@ export const CATALOG = {
     name: 'kubelet_gateway_upstream_tls_errors_total',
     help: 'Connections to a node that failed in the TLS handshake.',
     labels: { reason: TLS_PROBLEMS.map((problem) => `\`${problem}\``).join(', ') },
+  },
+  dialsRefused: {
+    type: 'counter',
+    name: 'kubelet_gateway_dials_refused_total',
+    help: 'Connections to a node that were not opened, because its address must not be dialled.',
+    labels: { reason: ADDRESS_PROBLEMS.map((problem) => `\`${problem}\``).join(', ') },
+  },
+  nodes: {
+    type: 'gauge',
+    name: 'kubelet_gateway_nodes',
+    help: 'Nodes that are known.',
+    labels: { state: '`usable`, or `leftOut`: it has no address or port that may be dialled' },
+  },
+  nodesCurrent: {
+    type: 'gauge',
+    name: 'kubelet_gateway_nodes_current',
+    help: '1 while the nodes are kept up to date, 0 while the last known ones count: the API server is away, or the node file is not good.',
+    labels: {},
   },
   upstreamCredentialRejected: {
     type: 'counter',

@@ -3,6 +3,7 @@
 
 import type { Decision } from '../../core/decision.ts';
 import type { Evidence, Observation, Observer } from '../../core/observation.ts';
+import { ADDRESS_PROBLEMS } from '../../inventory/addresses.ts';
 import { RECORDING_STATES } from '../../core/recording.ts';
 import type { RecordingState } from '../../core/recording.ts';
 import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
@@ -27,6 +28,13 @@ export interface Metrics {
   /** A request refused before it was an exchange: malformed, oversized, too slow, or while draining. */
   refused(code: number): void;
   upstreamTlsError(reason: TlsProblem): void;
+  /** `reason`: what is wrong with the node's address. */
+  dialRefused(reason: string): void;
+  /** Which nodes are known, and whether that is kept up to date. */
+  readonly inventory: {
+    nodes(count: number, leftOut: number): void;
+    current(isCurrent: boolean): void;
+  };
   /** `code`: what the node answered, 401 or 403. */
   upstreamCredentialRejected(code: number): void;
   auditEvents(sink: Sink, count: number): void;
@@ -52,6 +60,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   registry.set('configLastReloadSuccessful', {}, 1);
   // A counter that begins to exist with its first error is one whose increase no alert sees.
   for (const reason of TLS_PROBLEMS) registry.add('upstreamTlsErrors', { reason }, 0);
+  for (const reason of ADDRESS_PROBLEMS) registry.add('dialsRefused', { reason }, 0);
   for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
     for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
   }
@@ -72,6 +81,14 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     },
     refused: (code) => registry.add('requests', { code, action: 'unresolved' }, 1),
     upstreamTlsError: (reason) => registry.add('upstreamTlsErrors', { reason }, 1),
+    dialRefused: (reason) => registry.add('dialsRefused', { reason }, 1),
+    inventory: {
+      nodes: (count, leftOut) => {
+        registry.set('nodes', { state: 'usable' }, count);
+        registry.set('nodes', { state: 'leftOut' }, leftOut);
+      },
+      current: (isCurrent) => registry.set('nodesCurrent', {}, isCurrent ? 1 : 0),
+    },
     upstreamCredentialRejected: (code) => registry.add('upstreamCredentialRejected', { code }, 1),
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
     auditErrors: (sink, count) => registry.add('auditErrors', { sink }, count),

@@ -26,6 +26,7 @@ import type { TlsProblem } from '../../../src/outbound/dial-faults.ts';
 import { toConnection } from './kubelet.ts';
 import type { Connection } from './kubelet.ts';
 import { createKeptLog } from '../../support/kept-log.ts';
+import { reachAnything } from '../../support/reach.ts';
 import type { KeptLog } from '../../support/kept-log.ts';
 import { createAuthority } from '../../support/pki.ts';
 import type { TestAuthority } from '../../support/pki.ts';
@@ -140,7 +141,7 @@ export async function startFront(
     ...options,
   };
   const pools = createPools(
-    { clock, log, upstreamTlsError: (problem) => tlsProblems.push(problem) },
+    { clock, log, reach: reachAnything(), upstreamTlsError: (problem) => tlsProblems.push(problem) },
     timeouts,
   );
   const limits = { ...session, ...options.session };

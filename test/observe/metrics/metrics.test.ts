@@ -174,6 +174,36 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 0,
     },
   ],
+  dialsRefused: [
+    {
+      what: 'a node at a loopback address',
+      run: (metrics) => metrics.dialRefused('loopback'),
+      series: 'dials_refused_total{reason="loopback"}',
+      value: 1,
+    },
+  ],
+  nodes: [
+    {
+      what: 'nodes that can be dialled',
+      run: (metrics) => metrics.inventory.nodes(3, 1),
+      series: 'nodes{state="usable"}',
+      value: 3,
+    },
+    {
+      what: 'a node that is left out',
+      run: (metrics) => metrics.inventory.nodes(3, 1),
+      series: 'nodes{state="leftOut"}',
+      value: 1,
+    },
+  ],
+  nodesCurrent: [
+    {
+      what: 'an API server that is away',
+      run: (metrics) => metrics.inventory.current(false),
+      series: 'nodes_current',
+      value: 0,
+    },
+  ],
   upstreamCredentialRejected: [
     {
       what: 'a 401 of a node',
