@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { AUDIT_FILES, signAuditLog } from './audit-key.ts';
 import { startEnvironment } from './environment.ts';
 import { startGatewayProcess } from './gateway-process.ts';
 
@@ -21,7 +22,7 @@ const MADE = [
   'rbac.yaml',
 ];
 
-const LOGS = ['audit.log', 'gateway.log'];
+const LOGS = ['audit.log', 'gateway.log', ...AUDIT_FILES];
 
 const { values } = parseArgs({
   options: {
@@ -45,6 +46,7 @@ if (
 }
 
 const environment = await startEnvironment({ directory, port });
+await signAuditLog(directory, environment.configurationFile);
 const gateway = await startGatewayProcess({
   configurationFile: environment.configurationFile,
   adminPort: environment.adminPort,
@@ -70,6 +72,7 @@ alice may do everything, bob reads metrics, carol holds nothing but "get nodes/p
   kubectl --context carol exec shell -- id          # refused: at a kubelet, her right would have run it
   curl --cacert ${at}/ca.crt -H "Authorization: Bearer $(cat ${at}/tokens/bob.jwt)" https://127.0.0.1:${port}/nodes/node-2/metrics/cadvisor
   tail -f ${at}/audit.log
+  node src/main.ts audit verify --log ${at}/audit.log --keys ${at}/audit-keys.json --checkpoints ${at}/checkpoints
 
 Ctrl-C ends it.`);
 

@@ -63,7 +63,7 @@ function print(report: VerifyReport, terminal: Terminal): void {
     const tail =
       tailLines === 0
         ? 'nothing is unproven behind it'
-        : `${tailLines} lines (${(tailSeconds ?? 0).toFixed(1)} s) behind it are not proven`;
+        : `${tailLines} ${tailLines === 1 ? 'line' : 'lines'} (${(tailSeconds ?? 0).toFixed(1)} s) behind it not proven`;
     const subject = outcome === 'proven' ? 'proven' : 'the last checkpoint is';
     terminal.out(`${subject} up to line ${proven.sequence}, signed ${proven.time}; ${tail}\n`);
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse, stringify } from 'yaml';
+import { generateSigningKey } from '../../src/chain/jws.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { listSettings } from '../../src/config/reference.ts';
 import { createAuthority } from '../support/pki.ts';
@@ -46,6 +47,7 @@ before(async () => {
     join(folder, 'config', 'kubeconfig.yaml'),
     stringify({
       'current-context': 'gateway',
+  await write('audit-key.pem', (await generateSigningKey()).privateKey);
       contexts: [{ name: 'gateway', context: { cluster: 'cluster', user: 'gateway' } }],
       clusters: [
         {
@@ -155,6 +157,7 @@ describe('the example configuration', () => {
     const result = await load(review);
     assert.deepEqual(problemsOf(result), []);
     assert.ok(result.ok && result.configuration.authorization.mode === 'SubjectAccessReview');
+      .replace(/^ {4}signer:\n(?: {6}.*\n)+/m, '')
     const { connection, authorizedTtlMs } = result.configuration.authorization.subjectAccessReview;
     assert.equal(authorizedTtlMs, 300_000);
     assert.equal(connection.server, 'https://10.0.0.1:6443');

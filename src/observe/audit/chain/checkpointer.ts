@@ -44,6 +44,7 @@ export interface CheckpointerOptions {
 
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
+const MAX_OWN = 1000;
 
 export class Checkpointer implements ChainWatcher {
   readonly #deps: CheckpointerDeps;
@@ -152,6 +153,8 @@ export class Checkpointer implements ChainWatcher {
       // Whoever verifies looks back so far and no farther; the next one is near then.
       if ((this.#head?.sequence ?? 0) - sequence < MAX_CHECKPOINT_DISTANCE / 2) {
         const event = toCheckpointEvent(signed, jws);
+        // Those that were dropped on their way never come back.
+        if (this.#own.size >= MAX_OWN) this.#own.clear();
         this.#own.add(event);
         store(event);
       }
