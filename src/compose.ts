@@ -89,8 +89,6 @@ export function composeLine(
     podSubresources: configuration.authorization.podSubresources,
     version: `v${version}`,
   });
-  // The last that may throw: what it follows is let go by `retire` alone.
-  const { inventory, release: releaseInventory } = composeInventory(foundation, configuration.nodes);
   const line: Line = {
     observe: observer,
     identify: withLogin(login, createIdentify({ ...credentials, session: login?.session })),

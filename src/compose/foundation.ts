@@ -7,8 +7,6 @@ import type { Pools } from '../forward/pools.ts';
 import type { GatewayLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { FollowedInventory } from '../inventory/kubernetes.ts';
-import type { Kept } from './kept.ts';
-import type { FollowedInventory } from '../inventory/kubernetes.ts';
 import type { LiveSignIns } from '../login-store/live-sign-ins.ts';
 import type { Kept } from './kept.ts';
 import type { LoginStore } from './login-store.ts';
@@ -21,8 +19,6 @@ export interface Foundation {
   readonly metrics: Metrics;
   readonly observer: Observer;
   readonly pools: Pools;
-  /** Nodes that are followed, by where they come from. */
-  readonly inventories: Kept<FollowedInventory>;
   /** What was issued to the gateway for kubelets: tokens, and certificates of its users. */
   readonly renewal: Renewal;
   /** Nodes that are followed, by where they come from. */
