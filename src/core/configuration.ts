@@ -168,10 +168,10 @@ export interface AuditSettings {
     readonly maxBytes: number;
     readonly maxAgeMs: number;
     /** Rotated files that are kept. */
-  /** Absent: the lines of the file are not chained. */
-  readonly chain?: AuditChainSettings | undefined;
     readonly maxFiles: number;
   };
+  /** Absent: the lines of the file are not chained. */
+  readonly chain?: AuditChainSettings | undefined;
   readonly stdout: boolean;
 }
 
