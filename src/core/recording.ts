@@ -34,6 +34,6 @@ export interface RecordingOutcome {
   readonly state: RecordingState;
   /** Why it is not complete, or what the session was ended for. */
   readonly problem?: string;
-}
   /** Digest of the manifest's last line, and how many segments it names. Absent when its end could not be stored. */
   readonly manifest?: { readonly sha256: string; readonly segments: number };
+}

@@ -43,11 +43,11 @@ before(async () => {
     await write(`${name}.key`, key);
   }
   for (const name of ['node-1', 'node-2']) await write(`${name}.token`, 'a token\n');
+  await write('audit-key.pem', (await generateSigningKey()).privateKey);
   await writeFile(
     join(folder, 'config', 'kubeconfig.yaml'),
     stringify({
       'current-context': 'gateway',
-  await write('audit-key.pem', (await generateSigningKey()).privateKey);
       contexts: [{ name: 'gateway', context: { cluster: 'cluster', user: 'gateway' } }],
       clusters: [
         {
@@ -153,11 +153,11 @@ describe('the example configuration', () => {
       // One source of nodes is enough.
       .replace(/^ {2}file: .*\n/m, '')
       .replace(/^ {2}kubernetes:\n(?: {4}.*\n)+/m, '')
+      .replace(/^ {4}signer:\n(?: {6}.*\n)+/m, '')
       .replace(/^ {2}- name: legacy\n.*\n/m, '');
     const result = await load(review);
     assert.deepEqual(problemsOf(result), []);
     assert.ok(result.ok && result.configuration.authorization.mode === 'SubjectAccessReview');
-      .replace(/^ {4}signer:\n(?: {6}.*\n)+/m, '')
     const { connection, authorizedTtlMs } = result.configuration.authorization.subjectAccessReview;
     assert.equal(authorizedTtlMs, 300_000);
     assert.equal(connection.server, 'https://10.0.0.1:6443');
