@@ -5,7 +5,7 @@ import type { RecordingState } from '../core/recording.ts';
 import type { Foundation } from './foundation.ts';
 import { createForward } from '../forward/forward.ts';
 import { createRecorder } from '../record/recorder.ts';
-import { createDirectoryStore } from '../record/store/directory-store.ts';
+import { composeRecordingStore } from './recordings.ts';
 
 export function composeForward(
   { clock, log, pools, metrics, sessions: live }: Foundation,
@@ -22,7 +22,7 @@ export function composeForward(
       tap: live.tap(
         recording === undefined
           ? undefined
-          : createRecorder({ clock, log, onEnded, store: createDirectoryStore({}, recording) }, recording),
+          : createRecorder({ clock, log, onEnded, store: composeRecordingStore(recording) }, recording),
       ),
     },
     { ...forwarding, sessions },

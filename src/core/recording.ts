@@ -15,12 +15,17 @@ export interface RecordingRule extends SessionMatch {
 }
 
 export interface RecordingSettings {
-  /** Absolute path. */
+  /** Absolute path. With `s3`, what waits for the store is here, and otherwise everything. */
   readonly directory: string;
   /** A segment is closed, and named in the manifest, when it is so old or so large. */
   readonly segment: { readonly maxAgeMs: number; readonly maxBytes: number };
   /** Wait for the disk, not only for the operating system. */
   readonly fsync: boolean;
+  /** Absent: segments are stored as they are. */
+  readonly encryption?: RecordingEncryption;
+  readonly s3?: S3Settings;
+  /** Absent: nothing is ever deleted. */
+  readonly retention?: RecordingRetention;
   readonly rules: readonly RecordingRule[];
 }
 

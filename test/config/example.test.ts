@@ -28,8 +28,9 @@ before(async () => {
   const authority = await createAuthority('example');
   const notAfter = new Date(Date.now() + 90 * 86_400_000);
   const write = (name: string, text: string): Promise<void> => writeFile(join(folder, 'certs', name), text);
-  for (const name of ['client-ca', 'kubelet-ca']) await write(`${name}.crt`, authority.certificate);
+  for (const name of ['client-ca', 'kubelet-ca', 's3-ca']) await write(`${name}.crt`, authority.certificate);
   await write('client-ca.crl', await authority.revoke([]));
+  await write('recordings.recipients', '# of the auditors\nage1dyyzztr64x5k2wsyqw9mt5kusf32aaps82622kw0dhpnvvyahcss4mwvln\n');
   for (const name of [
     'gateway',
     'admin',

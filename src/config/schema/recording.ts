@@ -24,6 +24,9 @@ export const recording = strict({
     .describe(
       'Flush every segment and its entry in the manifest to the disk, so that they survive a power loss.',
     ),
+  encryption,
+  store,
+  retention,
   rules: someOf(
     strict({
       ...sessionMatch,

@@ -1,0 +1,44 @@
+// How much of the spool is taken. Whoever wants room for a segment waits for it in turn; what must be kept in any case
+// (a manifest's line) is counted and not waited for.
+
+export class SpoolRoom {
+  readonly #maxBytes: number;
+  readonly #waiting: { readonly bytes: number; readonly admit: () => void }[] = [];
+  #used = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes that are taken, which may be more than there is room for by what was counted without waiting. */
+  get used(): number {
+    return this.#used;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length > 0 || this.#used >= this.#maxBytes;
+  }
+
+  /** Settles when there is room; at once for whoever is alone, however much it is. */
+  take(bytes: number): Promise<void> {
+    if (this.#waiting.length === 0 && this.#fits(bytes)) {
+      this.#used += bytes;
+      return Promise.resolve();
+    }
+    return new Promise((admit) => this.#waiting.push({ bytes, admit }));
+  }
+
+  /** Counts without waiting; what is negative is given back. */
+  add(bytes: number): void {
+    this.#used = Math.max(0, this.#used + bytes);
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#used += next.bytes;
+      next.admit();
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#used === 0 || this.#used + bytes <= this.#maxBytes;
+  }
+}
