@@ -7,11 +7,17 @@ import type { SessionMatch } from './session-match.ts';
 export const RECORDING_MODES = ['required', 'best-effort', 'off'] as const;
 export type RecordingMode = (typeof RECORDING_MODES)[number];
 
+/**
+ * Whether what the client types or sends is recorded. `on`: passwords included. `echo`: of what is typed at a terminal, the
+ * lines that the terminal shows; without one, nothing.
+ */
+export const STDIN_MODES = ['off', 'on', 'echo'] as const;
+export type StdinMode = (typeof STDIN_MODES)[number];
+
 /** The first rule that matches decides. */
 export interface RecordingRule extends SessionMatch {
   readonly mode: RecordingMode;
-  /** Whether what the client types or sends is recorded, passwords included. */
-  readonly stdin: boolean;
+  readonly stdin: StdinMode;
 }
 
 export interface RecordingSettings {

@@ -1,9 +1,11 @@
 // A terminal session as asciicast v3 (docs.asciinema.org/manual/asciicast/v3). Beside its codes o, i, r, m and x there
 // are some of the gateway's own, which players pass over. docs/recording.md describes them.
 
+import type { StdinMode } from '../core/recording.ts';
 import type { SessionEvent } from './decode/session-event.ts';
 import { MAX_BYTES } from './cast-lines.ts';
 import type { ByteLines } from './cast-lines.ts';
+import { EchoFilter } from './echo-filter.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { RecordingSubject } from './subject.ts';
 import type { Transcript, WriteLines } from './transcript.ts';
@@ -18,8 +20,8 @@ export interface CastDeps {
 
 export interface CastOptions {
   readonly subject: RecordingSubject;
-  /** Whether `i` events are written. */
-  readonly stdin: boolean;
+  /** Whether `i` events are written: none, all, or those lines that the terminal shows. */
+  readonly stdin: StdinMode;
   /** A line is never longer, but for one with a note or a status. Default: as long as lines may be. */
   readonly maxLineBytes?: number;
 }
@@ -42,10 +44,12 @@ export class CastTranscript implements Transcript {
   readonly #bytes = { stdin: 0, stdout: 0, stderr: 0 };
   /** Of one stream, since one moment: they become one line. */
   readonly #held: HeldBytes;
+  readonly #echo: EchoFilter | undefined;
   #heldOf: Stream = 'stdout';
   #heldSinceMs = 0;
   #exitCode: number | undefined;
   #lastMs = 0;
+  #nowMs = 0;
 
   constructor(deps: CastDeps, options: CastOptions) {
     this.#deps = deps;
@@ -53,6 +57,8 @@ export class CastTranscript implements Transcript {
     const { maxLineBytes = Infinity } = options;
     const most = Math.max(64, Math.min(MAX_BYTES, Math.floor(maxLineBytes / MAX_GROWTH) - 64));
     this.#held = new HeldBytes(most - MAX_UNFINISHED);
+    // Without a terminal nothing is echoed, and nothing could be let through.
+    if (options.stdin === 'echo' && options.subject.tty === true) this.#echo = this.#createEchoFilter();
   }
 
   get held(): number {
@@ -78,10 +84,16 @@ export class CastTranscript implements Transcript {
   event(event: SessionEvent, atMs: number): void {
     switch (event.kind) {
       case 'data':
-        this.#data(event.stream, event.data, atMs);
+        this.#bytes[event.stream] += event.data.length;
+        this.#nowMs = atMs;
+        if (event.stream === 'stdin') this.#typed(event.data, atMs);
+        else {
+          this.#echo?.shown(event.data);
+          this.#data(event.stream, event.data, atMs);
+        }
         return;
       case 'stdinClosed':
-        if (this.#options.stdin) this.#finish('stdin', atMs);
+        if (this.#options.stdin === 'on') this.#finish('stdin', atMs);
         return;
       case 'resize':
         this.#line(atMs, 'r', `${event.columns}x${event.rows}`);
@@ -107,6 +119,8 @@ export class CastTranscript implements Transcript {
   }
 
   end(atMs: number): void {
+    this.#nowMs = atMs;
+    this.#echo?.end();
     for (const stream of ['stdin', 'stdout', 'stderr'] as const) this.#finish(stream, atMs);
     if (this.#exitCode !== undefined) this.#line(atMs, 'x', String(this.#exitCode));
   }
@@ -122,9 +136,19 @@ export class CastTranscript implements Transcript {
     };
   }
 
+  #typed(data: Buffer, atMs: number): void {
+    if (this.#options.stdin === 'on') this.#data('stdin', data, atMs);
+    else this.#echo?.typed(data);
+  }
+
+  #createEchoFilter(): EchoFilter {
+    return new EchoFilter({
+      onEchoed: (line) => this.#data('stdin', line, this.#nowMs),
+      onWithheld: (bytes) => this.note(`[${bytes} bytes not echoed]`, this.#nowMs),
+    });
+  }
+
   #data(stream: Stream, data: Buffer, atMs: number): void {
-    this.#bytes[stream] += data.length;
-    if (stream === 'stdin' && !this.#options.stdin) return;
     if (stream !== this.#heldOf) {
       this.flush();
       this.#heldOf = stream;

@@ -1,6 +1,7 @@
 // What a recording says about itself, in its header and in its manifest: who did what, where, over what.
 
 import type { Credentialed } from '../core/exchange.ts';
+import type { StdinMode } from '../core/recording.ts';
 
 export interface RecordingSubject {
   readonly auditId: string;
@@ -18,8 +19,8 @@ export interface RecordingSubject {
   readonly tty?: boolean;
   /** The standard streams that were asked for. */
   readonly streams?: readonly string[];
-  /** Whether what the client sends is in the recording. */
-  readonly stdinRecorded?: boolean;
+  /** Whether what the client sends is in the recording. `echo`: the lines that the terminal showed. */
+  readonly stdinRecorded?: boolean | 'echo';
   readonly transport: string;
   /** The stream protocol that the node chose. */
   readonly protocol?: string;
@@ -29,10 +30,11 @@ export interface RecordingSubject {
 export function toSubject(
   exchange: Credentialed,
   protocol: string | undefined,
-  stdinRecorded: boolean,
+  stdin: StdinMode,
 ): RecordingSubject {
   const { action, authentication, peer, transport } = exchange;
   const { user, method } = authentication;
+  const stdinRecorded = stdin === 'echo' ? stdin : stdin === 'on';
   const base = {
     auditId: exchange.auditId,
     user: user.name,

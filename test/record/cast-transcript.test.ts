@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { createByteLines } from '../../src/record/cast-lines.ts';
 import { CastTranscript } from '../../src/record/cast-transcript.ts';
 import { createJsonTextWriter } from '../../src/record/json-text.ts';
+import type { StdinMode } from '../../src/core/recording.ts';
 import type { RecordingSubject } from '../../src/record/subject.ts';
 import { Utf8Boundary } from '../../src/record/utf8-boundary.ts';
 import { parseCast } from './support.ts';
@@ -28,7 +29,7 @@ type Stream = 'stdin' | 'stdout' | 'stderr';
 const writeBytes = createByteLines(createJsonTextWriter());
 
 /** A transcript, and the text of what it has written so far. */
-function createTranscript(stdin = true): { transcript: CastTranscript; text: () => string } {
+function createTranscript(stdin: StdinMode = 'on'): { transcript: CastTranscript; text: () => string } {
   const written: Buffer[] = [];
   const write = (lines: string | Buffer): void => void written.push(Buffer.from(lines));
   const transcript = new CastTranscript({ write, writeBytes }, { subject, stdin });
@@ -113,7 +114,8 @@ describe('an asciicast', () => {
     const cast = write([['stdout', odd]], { flushed: false });
     const shown = cast.events.map(({ code, data }) => (code === 'o' ? data : '')).join('');
     assert.equal(shown.replaceAll('\uFFFD', '').length, odd.toString().replaceAll('\uFFFD', '').length);
-    assert.ok(write([['stdout', noise]], { flushed: false }).events.every(({ code }) => code === 'O'));
+    const encoded = write([['stdout', noise]], { flushed: false }).events.filter(({ code }) => code === 'O');
+    assert.ok(encoded.length >= 4, String(encoded.length));
   });
 
   it('makes one line of what comes in many pieces, of the time of the first', () => {
@@ -136,7 +138,7 @@ describe('an asciicast', () => {
   });
 
   it('has no stdin in it where that is off, and still its count', () => {
-    const { transcript, text } = createTranscript(false);
+    const { transcript, text } = createTranscript('off');
     transcript.header(0);
     transcript.event({ kind: 'data', stream: 'stdin', data: Buffer.from('secret') }, 1);
     transcript.event({ kind: 'stdinClosed' }, 2);

@@ -34,8 +34,8 @@ const SILENT: Log = {
   warn: () => undefined,
   error: () => undefined,
 };
-const REQUIRED: RecordingRule = { mode: 'required', stdin: true };
-const BEST_EFFORT: RecordingRule = { mode: 'best-effort', stdin: true };
+const REQUIRED: RecordingRule = { mode: 'required', stdin: 'on' };
+const BEST_EFFORT: RecordingRule = { mode: 'best-effort', stdin: 'on' };
 const MASK = Buffer.from([1, 2, 3, 4]);
 
 const exec = (namespace = 'default'): Action => ({
@@ -115,10 +115,10 @@ async function begin(options: BeginOptions = {}): Promise<Begun> {
 describe('rules', () => {
   const alice = createUser('alice', { groups: ['sre'] });
   const rules: readonly RecordingRule[] = [
-    { users: ['robot'], mode: 'off', stdin: false },
-    { groups: ['sre'], namespaces: ['kube-system'], mode: 'required', stdin: true },
-    { actions: ['portForward'], nodes: ['node-2'], mode: 'required', stdin: false },
-    { actions: ['exec', 'attach'], mode: 'best-effort', stdin: false },
+    { users: ['robot'], mode: 'off', stdin: 'off' },
+    { groups: ['sre'], namespaces: ['kube-system'], mode: 'required', stdin: 'on' },
+    { actions: ['portForward'], nodes: ['node-2'], mode: 'required', stdin: 'off' },
+    { actions: ['exec', 'attach'], mode: 'best-effort', stdin: 'off' },
   ];
   const choose = createRules(rules);
   const portForward: Action = {

@@ -4,6 +4,12 @@ import type { Explanation, Question, TriedMapping } from './explanation.ts';
 
 const quote = (text: string): string => JSON.stringify(text);
 
+const STDIN_WORDS = {
+  off: 'not recorded',
+  on: 'recorded too',
+  echo: 'recorded as far as the terminal shows it',
+} as const;
+
 /** Ends in a line feed. */
 export function toExplanationText(explanation: Explanation): string {
   const { outcome, notes, user, request, endpointsOff } = explanation;
@@ -92,7 +98,7 @@ function toWatch({ recording, limits }: Explanation): string[] {
   return [
     recording === undefined || recording === null
       ? 'recording   none: no rule matches, or the one that does says off'
-      : `recording   ${recording.rule.mode}, by recording.rules[${recording.index}]; what is typed is ${recording.rule.stdin ? 'recorded too' : 'not recorded'}`,
+      : `recording   ${recording.rule.mode}, by recording.rules[${recording.index}]; what is typed is ${STDIN_WORDS[recording.rule.stdin]}`,
     `limits      answer ${toDuration(answerMs)}, idle ${toDuration(idleMs)}, in all ${toDuration(absoluteMs)}, ${toDuration(credentialExpiryGraceMs)} after the user's credential has expired`,
   ];
 }

@@ -1,12 +1,10 @@
 // The part of GatewayConfiguration that is about recording sessions.
 
 import { z } from 'zod';
-import { RECORDING_MODES } from '../../core/recording.ts';
+import { RECORDING_MODES, STDIN_MODES } from '../../core/recording.ts';
 import { duration, fileName, quantity } from './scalars.ts';
 import { sessionMatch } from './session-match.ts';
 import { someOf, strict } from './strict.ts';
-
-const STDIN = ['off', 'on'] as const;
 
 export const recording = strict({
   directory: fileName.describe('Folder of the recordings, made if absent; each recording is a folder in it.'),
@@ -36,9 +34,11 @@ export const recording = strict({
           'required: a session that cannot be recorded is refused or ended, and so is one whose input two servers could read differently. best-effort: a recording that fails is given up, logged and counted. off: not recorded.',
         ),
       stdin: z
-        .enum(STDIN)
+        .enum(STDIN_MODES)
         .prefault('off')
-        .describe('Whether what the client types and sends is recorded, passwords included.'),
+        .describe(
+          'Whether what the client types and sends is recorded. on: all of it, passwords included. echo: of what is typed at a terminal, the lines that the terminal shows.',
+        ),
     }),
     'rule',
   ).describe('Who is recorded. The first rule whose lists all match decides; without one nobody is.'),
