@@ -121,7 +121,10 @@ function createProvider(
           ctx.body = logoutPage(form);
         },
       },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
     },
     findAccount: (_ctx, id) => ({
       accountId: id,

@@ -15,8 +15,13 @@ const DESTINATIONS: ReadonlySet<string> = new Set([HOME_PATH, '/-/whoami']);
 export function isOwnPath(text: string): boolean {
   if (text.length > MAX_LENGTH || !/^\/(?![/\\])[\x21-\x7e]*$/.test(text)) return false;
   const [path = ''] = text.split(/[?#]/, 1);
-  // Neither is needed in any path here, and somebody between could decode them.
-  if (text.includes('\\') || text.includes('#') || /%(?:2f|5c)/i.test(path) || path.includes('//'))
+  // None of these is needed in any path here, and somebody between could decode them.
+  if (
+    text.includes('\\') ||
+    text.includes('#') ||
+    /%(?:[01][0-9a-f]|2f|5c|7f)/i.test(path) ||
+    path.includes('//')
+  )
     return false;
   try {
     const url = new URL(text, 'https://own.invalid');

@@ -38,6 +38,8 @@ describe('an address to return to', () => {
     '/%2Fevil.example',
     '/%2fevil.example',
     '/%5Cevil.example',
+    '/%09/evil.example',
+    '/%0d%0aSet-Cookie:a',
     '/a/%5c/evil',
     '/a//b',
     '/a\\b',

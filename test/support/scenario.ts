@@ -81,12 +81,18 @@ export interface ScenarioOptions {
   readonly configure?: (yaml: string) => string;
   /** More files in the environment's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
+  /** How long ID tokens of people in browsers are good for. Default an hour. */
+  readonly idTokenSeconds?: number;
 }
 
 /** Starts everything in a folder of its own. Close it in `after`. */
 export async function startScenario(options: ScenarioOptions = {}): Promise<Scenario> {
   const directory = await mkdtemp(join(tmpdir(), 'kubelet-gateway-'));
-  const environment = await startEnvironment({ directory, port: 0 });
+  const environment = await startEnvironment({
+    directory,
+    port: 0,
+    ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
+  });
   for (const [name, content] of Object.entries(options.files ?? {})) {
     await writeFile(join(directory, name), content, { mode: 0o600 });
   }

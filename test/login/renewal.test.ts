@@ -1,0 +1,181 @@
+// Sessions that outlive their ID tokens, with a provider that takes each refresh token once; several providers, one of
+// which is away; keys that change while people are signed in.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Scenario } from '../support/scenario.ts';
+import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
+import { eventually, startScenario } from '../support/scenario.ts';
+import { createBrowser, hasSession, originOf, readSession, signIn } from './people.ts';
+
+const METRICS = '/nodes/node-1/metrics';
+
+describe('an ID token that is over in a moment', () => {
+  let scenario: Scenario;
+  let origin: string;
+  before(async () => {
+    // Tokens are renewed half a minute before their end.
+    scenario = await startScenario({ idTokenSeconds: 31 });
+    origin = originOf(scenario);
+  });
+  after(() => (scenario as Scenario | undefined)?.close());
+
+  it('is renewed once for all that a page asks at once, and nobody notices', async () => {
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    const first = await readSession(scenario, browser);
+    // The old cookie, as it is in requests that are on their way already.
+    const old = createBrowser(scenario);
+    const before = [...browser.cookies('localhost')];
+    const restore = (): void => {
+      for (const [name, value] of before) old.cookies('localhost').set(name, value);
+    };
+    restore();
+    const renewed = await eventually('another token', async () => {
+      restore();
+      const answers = await Promise.all([1, 2, 3, 4, 5].map(() => old.open(`${origin}${METRICS}`)));
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [200, 200, 200, 200, 200],
+      );
+      const session = await readSession(scenario, old);
+      return session.idToken === first.idToken ? undefined : session;
+    });
+    assert.equal(renewed.id, first.id);
+    assert.notEqual(renewed.refreshToken, first.refreshToken);
+    assert.ok(renewed.tokenExpiresAt > first.tokenExpiresAt);
+    // A request that comes late with the old cookie does not look like theft to the provider.
+    assert.equal((await browser.open(`${origin}${METRICS}`)).status, 200);
+    assert.equal((await old.open(`${origin}${METRICS}`)).status, 200);
+  });
+});
+
+describe('several gateways without a store', () => {
+  let scenario: Scenario;
+  let origin: string;
+  before(async () => {
+    scenario = await startScenario({
+      idTokenSeconds: 2,
+      configure: (yaml) => yaml.replace('\nlogin:\n', '\nlogin:\n  replicas: several\n'),
+    });
+    origin = originOf(scenario);
+  });
+  after(() => (scenario as Scenario | undefined)?.close());
+
+  it('keep no refresh token that is good once, and ask the provider silently instead', async () => {
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    assert.equal((await readSession(scenario, browser)).refreshToken, undefined);
+    browser.cookies('localhost').delete(`${SESSION_COOKIE}-attempt`);
+    const answer = await eventually('the end of the token', async () => {
+      const asked = await browser.open(`${origin}${METRICS}`);
+      return asked.status === 303 ? asked : undefined;
+    });
+    const back = await browser.follow(new URL(answer.headers['location'] ?? '', origin));
+    assert.equal(back.url.pathname, METRICS, back.hops.map(String).join(' '));
+    assert.ok(back.hops.some((hop) => hop.searchParams.get('prompt') === 'none'));
+    assert.ok(!back.hops.some(({ pathname }) => pathname.startsWith('/interaction/')), 'nobody was asked');
+  });
+
+  it('ask the person when the provider does not know them any more, and only once by themselves', async () => {
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    browser.cookies('localhost').delete(`${SESSION_COOKIE}-attempt`);
+    browser.cookies('127.0.0.1').clear();
+    await eventually('the end of the token', async () =>
+      (await browser.open(`${origin}${METRICS}`)).status === 303 ? true : undefined,
+    );
+    const answer = await browser.follow(`${origin}${METRICS}`);
+    assert.equal(answer.url.pathname, '/-/login');
+    assert.match(answer.body, /href="\/-\/login\/demo\?return=%2Fnodes%2Fnode-1%2Fmetrics"/);
+  });
+});
+
+describe('a gateway whose configuration changes', () => {
+  let scenario: Scenario;
+  let origin: string;
+  before(async () => {
+    scenario = await startScenario();
+    origin = originOf(scenario);
+  });
+  after(() => (scenario as Scenario | undefined)?.close());
+
+  const change = async (name: string, how: (text: string) => string): Promise<void> => {
+    const file = join(scenario.environment.directory, name);
+    await writeFile(file, how(await readFile(file, 'utf8')), { mode: 0o600 });
+  };
+  let reloads = 0;
+  const reload = async (): Promise<void> => {
+    reloads++;
+    scenario.gateway.signal('SIGHUP');
+    await eventually('the reload', async () => {
+      const done = (await scenario.gatewayLog()).split('configuration reloaded').length - 1;
+      return done >= reloads ? true : undefined;
+    });
+    reloads = (await scenario.gatewayLog()).split('configuration reloaded').length - 1;
+  };
+
+  it('knows sessions of an old key until that is gone, and those who were signed out stay out', async () => {
+    const { browser } = await signIn(scenario, 'alice');
+    const left = await signIn(scenario, 'bob');
+    const copy = [...left.browser.cookies('localhost')];
+    await left.browser.open(`${origin}/-/logout`, { form: {}, site: 'same-origin' });
+    await writeFile(join(scenario.environment.directory, 'new.key'), randomBytes(32).toString('base64'));
+    await change('gateway.yaml', (yaml) =>
+      yaml.replace('cookieKeyFiles: [cookie.key]', 'cookieKeyFiles: [new.key, cookie.key]'),
+    );
+    await reload();
+    assert.equal((await browser.open(`${origin}${METRICS}`)).status, 200);
+    const thief = createBrowser(scenario);
+    for (const [name, value] of copy) thief.cookies('localhost').set(name, value);
+    assert.equal((await thief.open(`${origin}${METRICS}`)).status, 303);
+    const later = await signIn(scenario, 'alice');
+    await assert.rejects(readSession(scenario, later.browser), /no session/, 'it is sealed with the new key');
+    await change('gateway.yaml', (yaml) => yaml.replace('[new.key, cookie.key]', '[new.key]'));
+    await reload();
+    assert.equal((await browser.open(`${origin}${METRICS}`)).status, 303);
+    assert.equal(hasSession(browser), false);
+    assert.equal((await later.browser.open(`${origin}${METRICS}`)).status, 200);
+  });
+
+  it('refuses to be without its key', async () => {
+    await change('new.key', () => 'short');
+    scenario.gateway.signal('SIGHUP');
+    await eventually('the refusal', async () =>
+      (await scenario.gatewayLog()).includes('must hold base64 of at least 32 random bytes')
+        ? true
+        : undefined,
+    );
+    const { browser } = await signIn(scenario, 'alice');
+    assert.equal((await browser.open(`${origin}${METRICS}`)).status, 200, 'the last good one stays');
+    await change('new.key', () => randomBytes(32).toString('base64'));
+    await reload();
+  });
+
+  it('lets people choose between providers, and says so when one is away', async () => {
+    await change('gateway.yaml', (yaml) =>
+      yaml.replace(
+        '\n  providers:\n',
+        '\n  providers:\n    - { name: away, displayName: "<b>Away & gone</b>", issuer: "https://127.0.0.1:1", clientID: kubelet-gateway }\n',
+      ),
+    );
+    await change(
+      'authentication.yaml',
+      (yaml) => `${yaml}  - issuer: { url: "https://127.0.0.1:1", audiences: [kubelet-gateway] }
+    claimMappings: { username: { claim: sub, prefix: "away:" } }
+`,
+    );
+    await reload();
+    const browser = createBrowser(scenario);
+    const chooser = await browser.follow(`${origin}${METRICS}`);
+    assert.equal(chooser.url.pathname, '/-/login');
+    assert.match(chooser.body, /&lt;b&gt;Away &amp; gone&lt;\/b&gt;/);
+    assert.match(chooser.body, /Demo identity provider/);
+    const away = await browser.open(`${origin}/-/login/away?return=%2F`, { site: 'same-origin' });
+    assert.equal(away.status, 503);
+    assert.match(away.body, /cannot be reached/);
+    assert.doesNotMatch(away.body, /ECONNREFUSED|127\.0\.0\.1:1\b/);
+    const asked = await browser.follow(`${origin}/-/login/demo?return=%2F-%2Fhome`, { site: 'same-origin' });
+    assert.match(asked.body, /Who are you/);
+  });
+});

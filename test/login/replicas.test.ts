@@ -1,0 +1,174 @@
+// Two gateways behind one address, with a real Redis server between them: a session of one is a session of the other, a
+// logout at one ends what runs at the other, a refresh token that is good once is used once; and without Redis no session
+// counts at either.
+
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
+import type { GatewayProcess } from '../../demo/gateway-process.ts';
+import type { RedisServer } from '../support/redis-server.ts';
+import type { Scenario } from '../support/scenario.ts';
+import { freePort } from '../../demo/environment.ts';
+import { startGatewayProcess } from '../../demo/gateway-process.ts';
+import { WEBSOCKET, bearer } from '../support/raw-client.ts';
+import { findRedis, startRedis } from '../support/redis-server.ts';
+import { eventually, startScenario } from '../support/scenario.ts';
+import { cookieLine, originOf, readSession, signIn } from './people.ts';
+
+const { executable } = findRedis(process.env);
+
+const METRICS = '/nodes/node-1/metrics';
+const EXEC = '/nodes/node-1/exec/default/shell/shell?command=sleep&command=60&output=1';
+const SAME = 'Sec-Fetch-Site: same-origin';
+
+describe('two gateways and a Redis server', { skip: executable === undefined }, () => {
+  let redis: RedisServer;
+  let scenario: Scenario;
+  let second: GatewayProcess;
+  let secondPort: number;
+  before(async () => {
+    redis = await startRedis(executable ?? '');
+    scenario = await startScenario({
+      idTokenSeconds: 33,
+      files: { 'redis.password': redis.password, 'redis-ca.crt': redis.certificateAuthority },
+      configure: (yaml) =>
+        yaml.replace(
+          '\nlogin:\n',
+          `\nlogin:
+  replicas: several
+  redis:
+    address: 127.0.0.1
+    port: ${redis.port}
+    passwordFile: redis.password
+    tls: { certificateAuthorityFile: redis-ca.crt, serverName: redis.test }
+`,
+        ),
+    });
+    const { directory, port, adminPort } = scenario.environment;
+    secondPort = await freePort();
+    const otherAdmin = await freePort();
+    const yaml = (await readFile(join(directory, 'gateway.yaml'), 'utf8'))
+      .replace(`port: ${port}\n`, `port: ${secondPort}\n`)
+      .replace(`port: ${adminPort}`, `port: ${otherAdmin}`)
+      .replaceAll('audit.log', 'audit-2.log');
+    await writeFile(join(directory, 'gateway-2.yaml'), yaml);
+    second = await startGatewayProcess({
+      configurationFile: join(directory, 'gateway-2.yaml'),
+      adminPort: otherAdmin,
+      logFile: join(directory, 'gateway-2.log'),
+    });
+  });
+  after(async () => {
+    (second as GatewayProcess | undefined)?.signal('SIGTERM');
+    await (second as GatewayProcess | undefined)?.ended;
+    await (scenario as Scenario | undefined)?.close();
+    await (redis as RedisServer | undefined)?.close();
+  });
+
+  /** A request at the one or the other, in the name of the first: as a load balancer would hand it on. */
+  async function ask(port: number, target: string, ...lines: readonly string[]) {
+    const { certificateAuthority: ca, port: known } = scenario.environment;
+    const socket = connect({ host: '127.0.0.1', port, ca });
+    socket.on('error', () => undefined);
+    socket.write([`GET ${target} HTTP/1.1`, `Host: localhost:${known}`, ...lines, '', ''].join('\r\n'));
+    const head = await new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        if (text.includes('\r\n\r\n')) resolve(text);
+      });
+      socket.once('close', () => resolve(text));
+    });
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    return { socket, closed, code: Number(head.split(' ')[1]), head };
+  }
+  async function codeOf(port: number, ...parts: readonly [string, ...string[]]): Promise<number> {
+    const { socket, code } = await ask(port, ...parts);
+    socket.destroy();
+    return code;
+  }
+
+  it('know each other’s sessions, and end each other’s streams', async () => {
+    const { port } = scenario.environment;
+    const { browser } = await signIn(scenario, 'alice');
+    const cookie = cookieLine(browser);
+    const { idToken } = await readSession(scenario, browser);
+    assert.equal(await codeOf(secondPort, METRICS, cookie, SAME), 200);
+    const stream = await ask(secondPort, EXEC, cookie, ...WEBSOCKET, `Origin: ${originOf(scenario)}`);
+    assert.equal(stream.code, 101);
+    const out = await browser.open(`${originOf(scenario)}/-/logout`, { form: {}, site: 'same-origin' });
+    assert.equal(out.status, 200);
+    await stream.closed;
+    for (const at of [port, secondPort]) assert.equal(await codeOf(at, METRICS, cookie, SAME), 401);
+    // The person has signed out at the gateway, and not yet at the provider.
+    assert.equal(await codeOf(secondPort, METRICS, bearer(idToken)), 200);
+  });
+
+  it('hear both of a logout of which one is told', async () => {
+    const { browser } = await signIn(scenario, 'alice');
+    const { idToken, issuer } = await readSession(scenario, browser);
+    const stream = await ask(secondPort, EXEC, bearer(idToken), ...WEBSOCKET);
+    assert.equal(stream.code, 101);
+    const asked = await browser.open(`${issuer}/session/end`);
+    const xsrf = /name="xsrf" value="([^"]*)"/.exec(asked.body)?.[1] ?? '';
+    await browser.open(`${issuer}/session/end/confirm`, {
+      form: { xsrf, logout: 'yes' },
+      site: 'same-origin',
+    });
+    await stream.closed;
+    assert.equal(await codeOf(secondPort, METRICS, cookieLine(browser), SAME), 401);
+    assert.equal(await codeOf(secondPort, METRICS, bearer(idToken)), 401);
+  });
+
+  it('renew a session once, whoever of them is asked', async () => {
+    const { port } = scenario.environment;
+    const { browser } = await signIn(scenario, 'alice');
+    const first = await readSession(scenario, browser);
+    assert.equal(first.refreshToken, undefined, 'it is in the store');
+    const cookie = cookieLine(browser);
+    await eventually('another token at both', async () => {
+      const answers = await Promise.all(
+        [port, secondPort, port, secondPort].map((at) => ask(at, METRICS, cookie, SAME)),
+      );
+      for (const { socket } of answers) socket.destroy();
+      assert.deepEqual(
+        answers.map(({ code }) => code),
+        [200, 200, 200, 200],
+      );
+      return answers.every(({ head }) => /\r\nset-cookie: __Host-kubelet-gateway=/i.test(head))
+        ? true
+        : undefined;
+    });
+    // Not taken for theft, which would end the grant: it can be renewed again.
+    assert.equal(await codeOf(secondPort, METRICS, cookie, SAME), 200);
+  });
+
+  it('let nobody in by a cookie while the server is away, and everybody else', async () => {
+    const { port } = scenario.environment;
+    const { browser } = await signIn(scenario, 'alice');
+    const cookie = cookieLine(browser);
+    await redis.kill();
+    const token = await scenario.environment.issueToken('alice');
+    for (const at of [port, secondPort]) {
+      await eventually('the refusal', async () =>
+        (await codeOf(at, METRICS, cookie, SAME)) === 503 ? true : undefined,
+      );
+      assert.equal(await codeOf(at, METRICS, bearer(token)), 200);
+    }
+    const page = await browser.open(`${originOf(scenario)}/-/home`);
+    assert.equal(page.status, 503);
+    assert.match(page.body, /Sessions cannot be checked/);
+    const out = await browser.open(`${originOf(scenario)}/-/logout`, { form: {}, site: 'same-origin' });
+    assert.equal(out.status, 503);
+    assert.match(out.body, /signed out here/);
+    await redis.restart();
+    for (const at of [port, secondPort]) {
+      // What one was told while the server was away, the other hears as soon as it is back.
+      await eventually('the logout', async () =>
+        (await codeOf(at, METRICS, cookie, SAME)) === 401 ? true : undefined,
+      );
+    }
+  });
+});
