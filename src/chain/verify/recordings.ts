@@ -19,8 +19,9 @@ export interface RecordingTotals {
 }
 
 const MANIFEST = 'manifest.jsonl';
-/** One line of JSON for each recording that was deleted, with its `id`. */
-export const TOMBSTONES = 'pruned.jsonl';
+/** What says that a recording was deleted: a line of JSON with its `id`, or a file of its name in a folder of them. */
+const TOMBSTONES = 'pruned.jsonl';
+const TOMBSTONE_FOLDER = 'pruned';
 /** An audit id, which a recording's folder is named after. */
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Where an event has its id. Values cannot hold these quotes. */
@@ -69,7 +70,7 @@ export class RecordingsVerifier {
     const names = entries
       .filter((entry) => entry.isDirectory() && ID.test(entry.name))
       .map(({ name }) => name);
-    return new RecordingsVerifier(folder, findings, names, await readTombstones(join(folder, TOMBSTONES)));
+    return new RecordingsVerifier(folder, findings, names, await readTombstones(folder));
   }
 
   /** A line of the log. */
@@ -188,10 +189,17 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-async function readTombstones(path: string): Promise<ReadonlySet<string>> {
+async function readTombstones(folder: string): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   try {
-    for await (const { bytes } of readLines(path)) {
+    for (const name of await readdir(join(folder, TOMBSTONE_FOLDER))) {
+      if (name.endsWith('.json')) ids.add(name.slice(0, -'.json'.length));
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    for await (const { bytes } of readLines(join(folder, TOMBSTONES))) {
       const id = toText(toEntry(bytes)?.['id']);
       if (id !== undefined) ids.add(id);
     }

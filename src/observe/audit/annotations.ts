@@ -118,11 +118,11 @@ export function toEndingAnnotations({
   if (bytesReceived !== undefined) parts.own('bytes-received', String(bytesReceived));
   if (recording !== undefined) {
     parts.own('recording', `${recording.id} ${recording.state}`);
-    if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
     if (recording.manifest !== undefined) {
       const { sha256, segments } = recording.manifest;
       parts.own('recording-manifest', `${sha256} ${segments}`);
     }
+    if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
   }
   for (const [name, note] of Object.entries(notes)) parts.own(name, note);
   return parts.text;
