@@ -18,10 +18,9 @@ import { composeCredentials } from './compose/credentials.ts';
 import { composeForward } from './compose/forwarder.ts';
 import { composeInventory } from './compose/inventory.ts';
 import { composeBearer, composeCertificates, composeTokenReview, composeTokens } from './compose/identity.ts';
-import { composeArchive, composeAuditFiles } from './compose/archive.ts';
 import type { ComposedLogin } from './compose/login.ts';
 import { composeLogin, withLogin } from './compose/login.ts';
-import { composeServers, createServe } from './compose/serving.ts';
+import { composeServe } from './compose/serving.ts';
 import { createIdentify } from './identify/identify.ts';
 import { refuse } from './listen/refuse.ts';
 import { createLocate } from './locate/locate.ts';
@@ -107,19 +106,10 @@ export function composeLine(
     credential,
     forward: (credentialed, observation) => forward.forward(credentialed, observation),
     answer: createAnswer(scrapeTargets, clock),
-    serve: createServe(
-      composeServers(foundation, {
-        archive: composeArchive(configuration),
-        auditFiles: composeAuditFiles(configuration),
-        flush: {
-          sar: flush,
-          tokens: () => {
-            tokens.flush();
-            tokenReview?.flush();
-          },
-        },
-      }),
-    ),
+    serve: composeServe(foundation, configuration, {
+      sar: flush,
+      tokens: () => [tokens, tokenReview].forEach((known) => known?.flush()),
+    }),
     refuse: (received, fault) => {
       refuse(received, fault, clock);
     },

@@ -1,11 +1,13 @@
 // Who serves which of the gateway's own operations. The table is complete: an operation without a server does not
 // compile.
 
+import type { GatewayConfiguration } from '../core/configuration.ts';
 import type { OwnAuthorized } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { FlushableCache, Operation, OperationKind } from '../core/operation.ts';
 import type { RecordingArchive } from '../core/recording-archive.ts';
 import type { Foundation } from './foundation.ts';
+import { composeArchive, composeAuditFiles } from './archive.ts';
 import { Fault } from '../core/fault.ts';
 import { sendAnswer } from '../listen/answer.ts';
 import { sendStream } from '../listen/stream-answer.ts';
@@ -15,16 +17,16 @@ import { toDoneDocument } from '../serve/objects.ts';
 import { createRecordingServer } from '../serve/recordings.ts';
 import { createSessionServer } from '../serve/sessions.ts';
 
-export type Served<Kind extends OperationKind> = OwnAuthorized & {
+type Served<Kind extends OperationKind> = OwnAuthorized & {
   readonly operation: Extract<Operation, { kind: Kind }>;
 };
 
 /** Sends the answer. Throws a Fault only while nothing has been sent. */
-export type Servers = {
+type Servers = {
   readonly [Kind in OperationKind]: (own: Served<Kind>, observation: Observation) => Ending | Promise<Ending>;
 };
 
-export const createServe =
+const createServe =
   (servers: Servers) =>
   (own: OwnAuthorized, observation: Observation): Ending | Promise<Ending> => {
     // The row is the one of the operation's own kind.
@@ -35,7 +37,9 @@ export const createServe =
     return server(own, observation);
   };
 
-export interface ServingPorts {
+interface ServingPorts {
+  /** How long a stream outlives the credential that opened it. */
+  readonly credentialExpiryGraceMs: number;
   /** Undefined: nothing is recorded. */
   readonly archive: RecordingArchive | undefined;
   /** Paths, the oldest first; undefined: there is no file. */
@@ -44,7 +48,7 @@ export interface ServingPorts {
   readonly flush: Readonly<Record<FlushableCache, (() => void) | undefined>>;
 }
 
-export function composeServers({ clock, sessions: live, metrics }: Foundation, ports: ServingPorts): Servers {
+function composeServers({ clock, sessions: live, metrics }: Foundation, ports: ServingPorts): Servers {
   const sessions = createSessionServer({ sessions: live, clock });
   const recordings = createRecordingServer({ archive: ports.archive, clock });
   const send = (own: OwnAuthorized, document: Document): Ending => sendAnswer(own, document, clock);
@@ -52,6 +56,10 @@ export function composeServers({ clock, sessions: live, metrics }: Foundation, p
     listSessions: (own) => send(own, sessions.list(own.operation.filter, own.operation.view)),
     getSession: (own) => send(own, sessions.get(own.operation.id, own.operation.view)),
     followSession: (own, observation) => {
+      // Who has no right any more sees no more.
+      const leftMs = own.authentication.expiresAt + ports.credentialExpiryGraceMs - clock.now();
+      const cancel = clock.after(leftMs, () => own.lifetime.end('credentialExpired'));
+      own.lifetime.onEnd(cancel);
       const body = sessions.follow(own.operation.id, own.lifetime.signal);
       return sendStream(own, { contentType: 'application/x-asciicast', body }, observation);
     },
@@ -88,3 +96,18 @@ export function composeServers({ clock, sessions: live, metrics }: Foundation, p
     readMetrics: async (own) => send(own, await metrics.render()),
   };
 }
+
+/** `flush`: undefined where the gateway has no such cache. */
+export const composeServe = (
+  foundation: Foundation,
+  configuration: GatewayConfiguration,
+  flush: ServingPorts['flush'],
+) =>
+  createServe(
+    composeServers(foundation, {
+      credentialExpiryGraceMs: configuration.sessions.credentialExpiryGraceMs,
+      archive: composeArchive(configuration),
+      auditFiles: composeAuditFiles(configuration),
+      flush,
+    }),
+  );

@@ -51,12 +51,9 @@ export async function sendStream(
   } catch (error) {
     if (!response.headersSent) throw error;
     response.destroy();
-    return {
-      code: 200,
-      reason: lifetime.reason ?? 'nodeClosed',
-      fault: toFault(error),
-      bytesReceived: bytes,
-    };
+    const { reason } = lifetime;
+    if (reason !== undefined) return { code: 200, reason, bytesReceived: bytes };
+    return { code: 200, fault: toFault(error), bytesReceived: bytes };
   } finally {
     await chunks.return?.();
   }

@@ -39,7 +39,7 @@ recording:
 let scenario: Scenario;
 
 /** bob operates sessions, carol has no right on them; alice works on nodes. */
-async function start(recorded: boolean): Promise<void> {
+async function start(recorded: boolean, more = ''): Promise<void> {
   scenario = await startScenario({
     files: {
       'admin-rbac.yaml':
@@ -55,7 +55,8 @@ async function start(recorded: boolean): Promise<void> {
           'admin: { address: 127.0.0.1, port: $1, tls: { certificateFile: pki/gateway.crt, privateKeyFile: pki/gateway.key } }',
         )
         .replace('manifestFiles: [rbac.yaml]', 'manifestFiles: [rbac.yaml, admin-rbac.yaml]') +
-      (recorded ? RECORDING : ''),
+      (recorded ? RECORDING : '') +
+      more,
   });
 }
 
@@ -271,6 +272,35 @@ describe('a follower who does not read', () => {
     assert.equal((await ask('bob', 'DELETE', `${API}/sessions/${metadata.name}`)).code, 200);
     await once(response, 'end');
     assert.notEqual((await worker.finished).code, 0);
+  });
+});
+
+describe('a follower whose token expires', () => {
+  before(() => start(true, 'sessions: { credentialExpiryGrace: 0s }\n'));
+  after(() => scenario.close());
+
+  it('sees no more, and the session goes on', async () => {
+    const { environment } = scenario;
+    const worker = work({}, 'exec', '-i', 'shell', '--', 'sh');
+    const { metadata } = await theSession();
+    const token = await environment.issueToken('bob', 4);
+    const following = request({
+      host: '127.0.0.1',
+      port: environment.adminPort,
+      path: `${API}/sessions/${metadata.name}/follow`,
+      agent: false,
+      ca: environment.certificateAuthority,
+      headers: { authorization: `Bearer ${token}` },
+    }).end();
+    const [response] = (await once(following, 'response')) as [IncomingMessage];
+    assert.equal(response.statusCode, 200);
+    response.resume().on('error', () => undefined);
+    await new Promise((resolve) => response.once('close', resolve));
+    const event = await eventOf('the end of following', ({ verb }) => verb === 'watch');
+    assert.equal(event.annotations?.['kubelet-gateway.io/end-reason'], 'credentialExpired');
+    worker.type('echo still here; exit 0\n');
+    const { code, stdout } = await worker.finished;
+    assert.deepEqual([code, stdout.toString()], [0, 'still here\n']);
   });
 });
 
