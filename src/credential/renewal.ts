@@ -122,7 +122,8 @@ export function createRenewal(
       if (!entries.has(issuing.key)) entries.set(issuing.key, entry);
       const now = clock.now();
       const usable = entry.issued !== undefined && holds(entry.issued, now) ? entry.issued : undefined;
-      if (usable !== undefined && now < entry.renewAt) return usable.credential;
+      // A clock that was set back puts no renewal off.
+      if (usable !== undefined && now >= usable.issuedAt && now < entry.renewAt) return usable.credential;
       if (entry.flight === undefined && now >= entry.retryAt && inFlight < maxInFlight) {
         entry.flight = fly(entry, issuing);
         // Whoever waits hears of a failure; where an older one is still good nobody does.
@@ -147,7 +148,6 @@ const createEntry = (): Entry => ({
   retryAt: -Infinity,
 });
 
-/** A clock that was set back makes nothing younger than it was made. */
 const holds = ({ issuedAt, expiresAt }: Issued, now: number): boolean =>
   now < expiresAt - Math.min(MARGIN_MS, (expiresAt - issuedAt) / 10);
 

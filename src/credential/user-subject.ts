@@ -50,6 +50,8 @@ function isListed(
 ): boolean {
   switch (method) {
     case 'jwt':
+    // A browser's session stands on a token of its issuer.
+    case 'session':
       return issuer !== undefined && issuers.includes(issuer);
     case 'x509':
       return clientCertificateUsers;

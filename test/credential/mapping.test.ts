@@ -246,7 +246,7 @@ describe('the credential stage with expressions', () => {
 
   it('tells whoever asks which rules were tried', async () => {
     const tried: unknown[] = [];
-    createCredentialStage(
+    await createCredentialStage(
       {
         credentials: { names: new Set(['weak', 'strong']), get: credential },
         trace: ({ index, credential: name, mismatch: why }) => tried.push([index, name, why]),

@@ -63,7 +63,11 @@ function start(t: TestContext) {
       certificateFile: path(`${files}.crt`),
       privateKeyFile: path(`${files}.key`),
     }),
-    token: (name: string): FileCredentialSource => ({ kind: 'bearerToken', name, bearerTokenFile: path(name) }),
+    token: (name: string): FileCredentialSource => ({
+      kind: 'bearerToken',
+      name,
+      bearerTokenFile: path(name),
+    }),
     open: (...sources: FileCredentialSource[]) =>
       createCredentialStore({ clock, log, onState: (...state) => void states.push(state) }, sources),
   };

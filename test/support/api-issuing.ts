@@ -139,7 +139,9 @@ export async function createIssuing(): Promise<Issuing> {
     body: string,
     response: ServerResponse,
   ): Promise<void> => {
-    const { spec, ...rest } = JSON.parse(body) as { spec: SentTokenRequest };
+    const { spec, ...rest } = JSON.parse(body) as {
+      spec: Pick<SentTokenRequest, 'audiences' | 'expirationSeconds'>;
+    };
     const [, namespace = '', serviceAccount = ''] = path;
     const request = { namespace, serviceAccount, ...spec };
     tokenRequests.push(request);
