@@ -24,6 +24,9 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** The program's name, as people type it. */
+export const PROGRAM = 'kubelet-gateway';
+
 export const EXIT_OK = 0;
 /** What was asked for could not be done. */
 export const EXIT_FAILURE = 1;

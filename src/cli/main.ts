@@ -3,16 +3,30 @@
 import type { Command, Terminal } from './command.ts';
 import { auditCommand } from './audit.ts';
 import { checkConfig } from './check-config.ts';
-import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
+import { EXIT_OK, EXIT_USAGE, PROGRAM, UsageError } from './command.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { explainCommand } from './explain-command.ts';
+import { kubeconfigCommand } from './login/kubeconfig.ts';
+import { loginCommand } from './login/login.ts';
+import { logoutCommand } from './login/logout.ts';
 import { toSuggestion } from '../config/nearest.ts';
+import { pfxCommand } from './pfx.ts';
 import { serveCommand } from './serve-command.ts';
 import { sessionsCommand } from './sessions.ts';
 import { VERSION } from './version.ts';
 
-const PROGRAM = 'kubelet-gateway';
-
-const COMMANDS: readonly Command[] = [serveCommand, checkConfig, explainCommand, auditCommand, sessionsCommand];
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  checkConfig,
+  explainCommand,
+  doctorCommand,
+  auditCommand,
+  loginCommand,
+  logoutCommand,
+  kubeconfigCommand,
+  sessionsCommand,
+  pfxCommand,
+];
 
 /** Runs the command that `argv` names (without node and script). Resolves to the exit code. */
 export async function main(
@@ -90,7 +104,8 @@ const toHelp = (commands: readonly Command[]): string =>
     `Usage: ${PROGRAM} COMMAND`,
     '',
     ...commands.map(
-      ({ name, synopsis, summary }) => `  ${`${name} ${synopsis}`.padEnd(22)} ${summary.split('\n', 1)[0] ?? ''}`,
+      ({ name, synopsis, summary }) =>
+        `  ${`${name} ${synopsis}`.padEnd(22)} ${summary.split('\n', 1)[0] ?? ''}`,
     ),
     `  ${'help [COMMAND]'.padEnd(22)}Explain a command.`,
     `  ${'--version'.padEnd(22)}Print the version.`,
