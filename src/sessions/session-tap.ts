@@ -36,6 +36,11 @@ interface SessionParts {
 const MAX_FOLLOWERS = 8;
 /** How long the end waits for the node to come to the end of a frame, after which the client can be told. */
 const WORDS_MS = 1_000;
+/** What a client is told of a right that does not stand any more. */
+const ENDED_WORDS = {
+  rightRevoked: 'the session was ended: the right to it was revoked',
+  rightUnconfirmed: 'the session was ended: the right to it could not be confirmed',
+} as const;
 /** Until the client says how large its terminal is. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
@@ -98,14 +103,16 @@ export class SessionTap implements Tap, LiveSession {
   }
 
   lastWords(reason: EndReason): Buffer | undefined {
-    return reason === 'terminated' ? this.#farewell() : this.#inner?.lastWords(reason);
+    if (reason === 'rightRevoked' || reason === 'rightUnconfirmed') this.#words ??= ENDED_WORDS[reason];
+    return this.#words === undefined ? this.#inner?.lastWords(reason) : this.#farewell();
   }
 
   async end(reason: EndReason | undefined): Promise<RecordingOutcome | undefined> {
-    this.#parts.onOver();
     try {
       return await this.#inner?.end(reason);
     } finally {
+      // Not before its recording is stored: until then that is one that is being written.
+      this.#parts.onOver();
       const followers = [...this.#followers];
       this.#followers.clear();
       for (const follower of followers) follower.onEnd();
