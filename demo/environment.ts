@@ -122,8 +122,10 @@ export async function startEnvironment(options: {
   await write('login-client.secret', clientSecret);
   await write('cookie.key', randomBytes(32).toString('base64'));
   const providerPort = await freePort();
+  const providerPair = await servers.issue({ commonName: 'demo identity provider', ...localhost });
+  await writePair('provider', providerPair);
   const provider = await startIdentityProvider({
-    ...(await servers.issue({ commonName: 'demo identity provider', ...localhost })),
+    ...providerPair,
     port: providerPort,
     issuer: `https://127.0.0.1:${providerPort}`,
     audience: AUDIENCE,

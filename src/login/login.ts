@@ -101,7 +101,8 @@ function createApp({ settings }: LoginPorts): Express {
           baseUri: ["'none'"],
         },
       },
-      referrerPolicy: { policy: 'no-referrer' },
+      // With no-referrer a browser would say `Origin: null` for our own forms (Fetch §3.2, step for no-cors requests).
+      referrerPolicy: { policy: 'same-origin' },
       // A browser would hold localhost to it on every port, and whoever owns the name decides about its other names.
       strictTransportSecurity: settings.origins.some(isLoopback) ? false : { includeSubDomains: false },
     }),

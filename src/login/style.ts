@@ -32,11 +32,13 @@ header .brand { font-weight: 650; color: var(--ink); text-decoration: none; }
 header .who { margin-left: auto; color: var(--faint); overflow-wrap: anywhere; }
 main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 main.narrow { max-width: 31rem; padding-top: 10vh; }
+.card > :last-child { margin-bottom: 0; }
 .card {
   background: var(--card);
   border: 1px solid var(--line);
   border-radius: 12px;
   padding: 1.5rem;
+  margin-bottom: 1rem;
 }
 h1 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 0.75rem; }
 h2 { font-size: 1.1rem; margin: 2rem 0 0.75rem; }

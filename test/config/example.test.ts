@@ -1,6 +1,7 @@
 // The example configuration: it is valid as it stands, it holds every setting, and what is switched off in it works too.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +31,10 @@ before(async () => {
   const write = (name: string, text: string): Promise<void> => writeFile(join(folder, 'certs', name), text);
   for (const name of ['client-ca', 'kubelet-ca', 's3-ca']) await write(`${name}.crt`, authority.certificate);
   await write('client-ca.crl', await authority.revoke([]));
-  await write('recordings.recipients', '# of the auditors\nage1dyyzztr64x5k2wsyqw9mt5kusf32aaps82622kw0dhpnvvyahcss4mwvln\n');
+  await write(
+    'recordings.recipients',
+    '# of the auditors\nage1dyyzztr64x5k2wsyqw9mt5kusf32aaps82622kw0dhpnvvyahcss4mwvln\n',
+  );
   for (const name of [
     'gateway',
     'admin',
@@ -44,6 +48,10 @@ before(async () => {
     await write(`${name}.key`, key);
   }
   for (const name of ['node-1', 'node-2']) await write(`${name}.token`, 'a token\n');
+  await write('redis-ca.crt', authority.certificate);
+  await write('cookie.key', randomBytes(32).toString('base64'));
+  await write('login-client.secret', 'a secret\n');
+  await write('redis.password', 'a password\n');
   await write('audit-key.pem', (await generateSigningKey()).privateKey);
   await writeFile(
     join(folder, 'config', 'kubeconfig.yaml'),

@@ -66,7 +66,7 @@ describe('a person with a browser', () => {
     assert.equal(callback.status, 200);
     assert.match(callback.headers['content-security-policy'] ?? '', /^default-src 'none';style-src 'self'/);
     assert.equal(callback.headers['cache-control'], 'no-store');
-    assert.equal(callback.headers['referrer-policy'], 'no-referrer');
+    assert.equal(callback.headers['referrer-policy'], 'same-origin');
   });
 
   it('is told who they are, by claims and never by tokens', async () => {
