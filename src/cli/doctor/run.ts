@@ -2,9 +2,9 @@
 
 import type { ActionKind } from '../../core/action.ts';
 import type { GatewayConfiguration } from '../../core/configuration.ts';
-import type { FileCredentialSource } from '../../core/credential-source.ts';
 import type { NodeName } from '../../core/names.ts';
 import type { NodeEntry } from '../../core/node.ts';
+import type { Authentication } from '../../core/user.ts';
 import type { TriedCredential } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import type { Inspection } from '../inspection.ts';
@@ -13,6 +13,9 @@ import { composeInventory } from '../../compose/inventory.ts';
 import { ACTION_KINDS } from '../../core/action.ts';
 import type { Fault } from '../../core/fault.ts';
 import { toFault } from '../../core/fault.ts';
+import { ANONYMOUS } from '../../core/user.ts';
+import { createIssuedCredentials, isFileSource, isIssuedSource } from '../../credential/issued.ts';
+import { createRenewal } from '../../credential/renewal.ts';
 import { createCredentialStore } from '../../credential/store.ts';
 import { examine } from '../../doctor/doctor.ts';
 import { info, quoteForeign } from '../../doctor/finding.ts';
@@ -61,7 +64,7 @@ async function report(run: DoctorRun, inspection: Inspection, entry: NodeEntry):
   const { configuration, readOnlyPort } = run;
   const { foundation, reach } = inspection;
   const findings: Finding[] = [];
-  const [first, ...others] = readCredentials(run, inspection, findings);
+  const [first, ...others] = await readCredentials(run, inspection, findings);
   if (first !== undefined) {
     const { authorization, forwarding } = configuration;
     findings.push(
@@ -94,39 +97,42 @@ async function report(run: DoctorRun, inspection: Inspection, entry: NodeEntry):
 }
 
 /** Those that can be tried; what keeps the others from it goes to `findings`. */
-function readCredentials(
+async function readCredentials(
   { configuration, node, credential: wanted }: DoctorRun,
-  { foundation }: Inspection,
+  { foundation: { clock, log } }: Inspection,
   findings: Finding[],
-): readonly TriedCredential[] {
+): Promise<readonly TriedCredential[]> {
   const { credentials, credentialMappings } = configuration;
   if (wanted !== undefined && !credentials.some(({ name }) => name === wanted)) {
     throw new UsageError(`there is no credential ${JSON.stringify(wanted)}`);
   }
-  const store = createCredentialStore(foundation, credentials.filter(isOfFiles));
-  return credentials.flatMap(({ name, kind }) => {
+  const store = createCredentialStore({ clock, log }, credentials.filter(isFileSource));
+  const issued = createIssuedCredentials(
+    { clock, log, renewal: createRenewal({ clock, log }) },
+    credentials.filter(isIssuedSource),
+  );
+  const tried: TriedCredential[] = [];
+  for (const { name } of credentials) {
     const neededFor = toNeeds(credentialMappings, name, node);
-    if (wanted === undefined ? neededFor.size === 0 : name !== wanted) return [];
-    if (!store.names.has(name)) {
-      findings.push(
-        info(
-          'credential-not-tried',
-          `the credential ${JSON.stringify(name)} (${kind}) is made for each use, and was not tried`,
-        ),
-      );
-      return [];
+    if (wanted === undefined ? neededFor.size === 0 : name !== wanted) continue;
+    if (issued.isPersonal(name)) {
+      const what = `the credential ${JSON.stringify(name)} is made for each user, and was not tried`;
+      findings.push(info('credential-not-tried', what));
+      continue;
     }
     try {
-      return [{ credential: store.get(name, node), neededFor }];
+      const credential = store.names.has(name) ? store.get(name, node) : await issued.get(name, NOBODY);
+      tried.push({ credential, neededFor });
     } catch (error) {
       findings.push(toUnusable(name, toFault(error)));
-      return [];
     }
-  });
+  }
+  issued.close();
+  return tried;
 }
 
-const isOfFiles = (source: GatewayConfiguration['credentials'][number]): source is FileCredentialSource =>
-  source.kind === 'certificate' || source.kind === 'bearerToken';
+/** A token of a ServiceAccount is the same for all. */
+const NOBODY: Authentication = { user: ANONYMOUS, method: 'anonymous', expiresAt: 0 };
 
 /** The actions for which a rule can choose the credential at the node. */
 const toNeeds = (
@@ -145,5 +151,5 @@ const toUnusable = (name: string, { cause, message }: Fault): Finding => ({
   severity: 'error',
   what: `the credential ${JSON.stringify(name)} cannot be used: ${quoteForeign(cause instanceof Error ? cause.message : message)}`,
   why: 'Requests that a mapping gives it to are answered with 503.',
-  todo: 'Correct the files of the credential: kubelet-gateway check-config says what is wrong with them.',
+  todo: 'Files: kubelet-gateway check-config says what is wrong with them. A ServiceAccount: the gateway needs create on serviceaccounts/token of it.',
 });

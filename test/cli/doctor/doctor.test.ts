@@ -8,6 +8,7 @@ import type { Environment } from '../../../demo/environment.ts';
 import { startEnvironment } from '../../../demo/environment.ts';
 import type { Report } from '../../../src/cli/doctor/run.ts';
 import { main } from '../../../src/cli/main.ts';
+import { startApiServer } from '../../support/api-server.ts';
 import { closedPort } from '../../doctor/node.ts';
 
 let environment: Environment;
@@ -94,6 +95,28 @@ describe('doctor', () => {
     const { code, out } = await runWith(file, ['node-1']);
     assert.equal(code, 1);
     assert.match(out, /credential-unusable: the credential "reader" cannot be used/);
+  });
+
+  it('tries a token that an API server issues, and says when there is none', async (t) => {
+    const api = await startApiServer({ decide: () => ({ allowed: false }) });
+    t.after(() => api.close());
+    await writeFile(join(folder, 'kubeconfig.yaml'), api.kubeconfig);
+    const file = await variant('issued.yaml', (yaml) =>
+      yaml.replace(
+        /- \{ name: operator, .*/,
+        '- { name: operator, serviceAccountToken: { kubeconfigFile: kubeconfig.yaml, serviceAccount: n/gw } }',
+      ),
+    );
+    const known = await runWith(file, ['node-1', '--credential', 'operator']);
+    // The simulated kubelet knows none of the tokens of this API server.
+    assert.match(
+      known.out,
+      /credential-rejected: the kubelet does not accept the credential "operator": 401/,
+    );
+    api.issuing.onTokenRequest = () => 403;
+    const refused = await runWith(file, ['node-1', '--credential', 'operator']);
+    assert.match(refused.out, /credential-unusable: the credential "operator" cannot be used: .*403/);
+    assert.equal(refused.code, 1);
   });
 
   it('dials no address that the gateway would not', async () => {
