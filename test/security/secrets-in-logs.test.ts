@@ -12,6 +12,7 @@ import type { RawAnswer } from '../support/raw-client.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
+import { originOf, readSession, signIn } from '../login/people.ts';
 import { startScenario } from '../support/scenario.ts';
 
 const COOKIE = 'cookie-value-0123456789';
@@ -95,6 +96,7 @@ describe('a secret', () => {
     const plain = connect(scenario.environment.port, '127.0.0.1');
     plain.write(head('GET', '/nodes/node-1/pods', bearer(alice)));
     await once(plain.resume(), 'close');
+    const seeded = await signInAndOut();
     const client = await RawClient.open(scenario);
     client.send(head('GET', exec, ...protocol(alice)));
     answers.push(await client.readHead());
@@ -120,7 +122,7 @@ describe('a secret', () => {
       answers: JSON.stringify(answers),
     };
     assert.ok(places.log.includes('"level":"debug"'), 'the log is at its most talkative');
-    for (const [what, secret] of await secrets()) {
+    for (const [what, secret] of [...(await secrets()), ...seeded]) {
       for (const [place, content] of Object.entries(places)) {
         assert.ok(!content.includes(secret), `${what} is in the ${place}`);
       }
@@ -130,6 +132,34 @@ describe('a secret', () => {
     assert.ok(!places.audit.includes(IN_QUERY), 'a token in the query is in the audit log');
   });
 });
+
+/** A person in a browser, with all that passes between it, the gateway and the provider, and what goes wrong there. */
+async function signInAndOut(): Promise<readonly (readonly [what: string, secret: string])[]> {
+  const origin = originOf(scenario);
+  const { browser, answer } = await signIn(scenario, 'alice');
+  const session = await readSession(scenario, browser);
+  const callback = answer.hops.find(({ pathname }) => pathname === '/-/callback/demo');
+  assert.ok(callback !== undefined);
+  const cookies = [...browser.cookies('localhost')].filter(([, value]) => value.length > 20);
+  await browser.open(callback, { site: 'cross-site' });
+  await browser.open(`${origin}/nodes/node-1/metrics`);
+  await browser.open(`${origin}/nodes/node-1/metrics`, { site: 'cross-site' });
+  await browser.open(`${origin}/-/backchannel-logout/demo`, { form: { logout_token: session.idToken } });
+  await browser.open(`${origin}/-/logout`, { form: {}, site: 'same-origin' });
+  await browser.open(`${origin}/-/home`);
+  const read = (name: string) => readFile(join(scenario.environment.directory, name), 'utf8');
+  return [
+    ...cookies.map(([name, value]) => [`the cookie ${name}`, value.slice(-60)] as const),
+    ['a session id', session.id],
+    ['an ID token', session.idToken.split('.')[2] ?? ''],
+    ['the claims of an ID token', session.idToken.split('.')[1] ?? ''],
+    ['a refresh token', session.refreshToken ?? ''],
+    ['a code', callback.searchParams.get('code') ?? ''],
+    ['a state', callback.searchParams.get('state') ?? ''],
+    ['the client secret', await read('login-client.secret')],
+    ['the cookie key', await read('cookie.key')],
+  ];
+}
 
 /** Every form in which a secret could turn up: a token's signature, as it is and in base64 again, a key's lines. */
 async function secrets(): Promise<readonly (readonly [what: string, secret: string])[]> {
