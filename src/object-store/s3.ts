@@ -1,11 +1,11 @@
 // An object store by Amazon's S3 API (docs.aws.amazon.com/AmazonS3/latest/API). The library is loaded at the first
 // request: it is large, and most gateways never need it. Keys and secrets are read from files, anew every minute.
 
-import type { GetObjectCommandOutput, ListObjectsV2CommandOutput, S3Client } from '@aws-sdk/client-s3';
+import type * as S3 from '@aws-sdk/client-s3';
 import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import type { S3Settings } from '../core/recording-store.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ObjectStore, StoredObject } from './object-store.ts';
 
 /** How long keys are used before their files are read anew. */
 const KEYS_MS = 60_000;
@@ -17,33 +17,83 @@ const MAX_CONNECTIONS = 16;
 const REFUSED = 412;
 const NOT_FOUND = 404;
 
-type Library = typeof import('@aws-sdk/client-s3');
+type Library = typeof S3;
+type Settings = Omit<S3Settings, 'spoolMaxBytes'>;
 
-export function createS3Store(settings: Omit<S3Settings, 'spoolMaxBytes'>): ObjectStore {
-  const { bucket: Bucket } = settings;
-  let loading: Promise<{ readonly library: Library; readonly client: S3Client }> | undefined;
-  let agent: Agent | undefined;
-  const load = () =>
-    (loading ??= import('@aws-sdk/client-s3').then((library) => {
-      agent = new Agent({
-        keepAlive: true,
-        maxSockets: MAX_CONNECTIONS,
-        ...(settings.certificateAuthority === undefined ? {} : { ca: settings.certificateAuthority }),
-      });
-      return { library, client: createClient(library, settings, agent) };
-    }));
-  const toOptions = (signal?: AbortSignal) => (signal === undefined ? {} : { abortSignal: signal });
+export const createS3Store = (settings: Settings): ObjectStore => new S3Store(settings);
 
-  async function* pages(
-    Prefix: string,
-    Delimiter: string | undefined,
+class S3Store implements ObjectStore {
+  readonly #settings: Settings;
+  readonly #agent: Agent;
+  #loading: Promise<{ readonly library: Library; readonly client: S3.S3Client }> | undefined;
+
+  constructor(settings: Settings) {
+    const { certificateAuthority: ca } = settings;
+    this.#settings = settings;
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: MAX_CONNECTIONS,
+      ...(ca === undefined ? {} : { ca }),
+    });
+  }
+
+  async putNew(key: string, body: Uint8Array, signal?: AbortSignal): Promise<'stored' | 'exists'> {
+    const { library, client } = await this.#load();
+    const command = new library.PutObjectCommand({ ...this.#at(key), Body: body, IfNoneMatch: '*' });
+    try {
+      await client.send(command, toOptions(signal));
+      return 'stored';
+    } catch (error) {
+      if (statusOf(error) === REFUSED) return 'exists';
+      throw error;
+    }
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const { library, client } = await this.#load();
+    try {
+      const { Body } = await client.send(new library.GetObjectCommand(this.#at(key)), toOptions(signal));
+      return Body?.transformToWebStream() ?? new ReadableStream();
+    } catch (error) {
+      if (statusOf(error) === NOT_FOUND && nameOf(error) !== 'NoSuchBucket') return undefined;
+      throw error;
+    }
+  }
+
+  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+    for await (const { Contents = [] } of this.#pages({ Prefix: prefix }, signal)) {
+      for (const { Key, Size } of Contents) if (Key !== undefined) yield { key: Key, bytes: Size ?? 0 };
+    }
+  }
+
+  async *folders(prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
+    for await (const page of this.#pages({ Prefix: prefix, Delimiter: '/' }, signal)) {
+      for (const { Prefix } of page.CommonPrefixes ?? []) {
+        if (Prefix !== undefined) yield Prefix.slice(prefix.length).replace(/\/$/, '');
+      }
+    }
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    const { library, client } = await this.#load();
+    await client.send(new library.DeleteObjectCommand(this.#at(key)), toOptions(signal));
+  }
+
+  close(): void {
+    void this.#loading?.then(({ client }) => client.destroy()).catch(() => undefined);
+    this.#agent.destroy();
+  }
+
+  async *#pages(
+    what: { readonly Prefix: string; readonly Delimiter?: string },
     signal?: AbortSignal,
-  ): AsyncGenerator<ListObjectsV2CommandOutput> {
-    const { library, client } = await load();
+  ): AsyncGenerator<S3.ListObjectsV2CommandOutput> {
+    const { library, client } = await this.#load();
     let token: string | undefined;
     do {
-      const page: ListObjectsV2CommandOutput = await client.send(
-        new library.ListObjectsV2Command({ Bucket, Prefix, Delimiter, ContinuationToken: token }),
+      const input = { Bucket: this.#settings.bucket, ...what, ContinuationToken: token };
+      const page: S3.ListObjectsV2CommandOutput = await client.send(
+        new library.ListObjectsV2Command(input),
         toOptions(signal),
       );
       yield page;
@@ -51,59 +101,22 @@ export function createS3Store(settings: Omit<S3Settings, 'spoolMaxBytes'>): Obje
     } while (token !== undefined);
   }
 
-  return {
-    async putNew(Key, Body, signal) {
-      const { library, client } = await load();
-      try {
-        await client.send(
-          new library.PutObjectCommand({ Bucket, Key, Body, IfNoneMatch: '*' }),
-          toOptions(signal),
-        );
-        return 'stored';
-      } catch (error) {
-        if (statusOf(error) === REFUSED) return 'exists';
-        throw error;
-      }
-    },
-    async get(Key, signal) {
-      const { library, client } = await load();
-      let answer: GetObjectCommandOutput;
-      try {
-        answer = await client.send(new library.GetObjectCommand({ Bucket, Key }), toOptions(signal));
-      } catch (error) {
-        if (statusOf(error) === NOT_FOUND && nameOf(error) !== 'NoSuchBucket') return undefined;
-        throw error;
-      }
-      return answer.Body?.transformToWebStream() ?? new ReadableStream();
-    },
-    async *list(prefix, signal) {
-      for await (const { Contents = [] } of pages(prefix, undefined, signal)) {
-        for (const { Key, Size } of Contents) if (Key !== undefined) yield { key: Key, bytes: Size ?? 0 };
-      }
-    },
-    async *folders(prefix, signal) {
-      for await (const { CommonPrefixes = [] } of pages(prefix, '/', signal)) {
-        for (const { Prefix } of CommonPrefixes) {
-          if (Prefix !== undefined) yield Prefix.slice(prefix.length).replace(/\/$/, '');
-        }
-      }
-    },
-    async delete(Key, signal) {
-      const { library, client } = await load();
-      await client.send(new library.DeleteObjectCommand({ Bucket, Key }), toOptions(signal));
-    },
-    close() {
-      void loading?.then(({ client }) => client.destroy()).catch(() => undefined);
-      agent?.destroy();
-    },
-  };
+  #at(Key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#settings.bucket, Key };
+  }
+
+  #load() {
+    this.#loading ??= import('@aws-sdk/client-s3').then((library) => ({
+      library,
+      client: createClient(library, this.#settings, this.#agent),
+    }));
+    return this.#loading;
+  }
 }
 
-function createClient(
-  { S3Client }: Library,
-  settings: Omit<S3Settings, 'spoolMaxBytes'>,
-  httpsAgent: Agent,
-): S3Client {
+const toOptions = (signal?: AbortSignal) => (signal === undefined ? {} : { abortSignal: signal });
+
+function createClient({ S3Client }: Library, settings: Settings, httpsAgent: Agent): S3.S3Client {
   const { region, endpoint, forcePathStyle } = settings;
   return new S3Client({
     region,

@@ -1,0 +1,140 @@
+// The recordings of a directory, read back. What is there may have been written by another process, cut by its death, or
+// changed: ids and names are looked at before they become paths, and no link is followed out of a recording's folder.
+
+import { constants } from 'node:fs';
+import { open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault } from '../../core/fault.ts';
+import { isSessionId } from '../../core/operation.ts';
+import type { SessionId } from '../../core/operation.ts';
+import type { Clock } from '../../core/ports.ts';
+import type { RecordingArchive, StoredFile } from '../../core/recording-archive.ts';
+import { MANIFEST_NAME } from '../manifest.ts';
+import { isSegmentName } from '../segment-name.ts';
+import { inParallel } from './in-parallel.ts';
+import { byNewest, isWanted, toFiles, toSummary } from './summary.ts';
+import { TOMBSTONES_NAME, toTombstone } from './tombstone.ts';
+
+export interface DirectoryArchiveDeps {
+  readonly clock: Clock;
+  /** Recordings that this process writes. Default: none. */
+  readonly running?: ReadonlySet<string>;
+}
+
+/** Of a folder that is being deleted: it is no recording any more. */
+const DELETED = '.deleted';
+const READ_CHUNK = 64 * 1024;
+
+export function createDirectoryArchive(
+  { clock, running = new Set() }: DirectoryArchiveDeps,
+  directory: string,
+): RecordingArchive {
+  const readManifest = (id: SessionId, signal?: AbortSignal): Promise<string | undefined> =>
+    orMissing(readFile(join(directory, toId(id), MANIFEST_NAME), { encoding: 'utf8', ...toOptions(signal) }));
+  const summarize = async (id: SessionId, signal?: AbortSignal) => {
+    const manifest = await readManifest(id, signal);
+    return manifest === undefined ? undefined : toSummary(id, manifest, running.has(id));
+  };
+  return {
+    summary: summarize,
+    async list(filter, signal) {
+      const names = (await orMissing(readdir(directory))) ?? [];
+      const found = await inParallel(names.filter(isSessionId), (id) => summarize(id, signal));
+      return found
+        .filter((summary) => summary !== undefined)
+        .filter((summary) => isWanted(summary, filter))
+        .toSorted(byNewest);
+    },
+    async manifest(id, signal) {
+      const text = await readManifest(id, signal);
+      return text?.slice(0, text.lastIndexOf('\n') + 1);
+    },
+    async files(id, signal) {
+      const manifest = await readManifest(id, signal);
+      if (manifest === undefined) return [];
+      const named = toFiles(manifest);
+      const known = new Set(named.map(({ name }) => name));
+      const others = (await readdir(join(directory, id)))
+        .filter((name) => isSegmentName(name) && !known.has(name))
+        .toSorted();
+      const unproven = await inParallel(others, async (name): Promise<StoredFile> => {
+        const { size } = await stat(join(directory, id, name));
+        return { name, bytes: size, proven: false };
+      });
+      return [...named, ...unproven];
+    },
+    read: (id, { name }, signal) => readSegment(join(directory, toId(id), toSegment(name)), signal),
+    async delete(id, why, signal) {
+      if (running.has(id)) throw toRunningFault(id);
+      const manifest = await readManifest(id, signal);
+      if (manifest === undefined) return false;
+      await appendTombstone(join(directory, TOMBSTONES_NAME), toTombstone(id, manifest, why, clock));
+      const folder = join(directory, `${id}${DELETED}`);
+      await rename(join(directory, id), folder);
+      await rm(folder, { recursive: true, force: true });
+      return true;
+    },
+  };
+}
+
+/** Removes what was left when the process died in the middle of a deletion. */
+export async function removeDeleted(directory: string): Promise<void> {
+  for (const name of (await orMissing(readdir(directory))) ?? []) {
+    if (!name.endsWith(DELETED) || !isSessionId(name.slice(0, -DELETED.length))) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+export const toRunningFault = (id: SessionId): Fault =>
+  new Fault('Conflict', 'the recording is still being written or stored; it can be deleted afterwards', {
+    details: { kind: 'recordings', name: id },
+  });
+
+/** Ids are checked where they come in; a second look costs nothing. */
+function toId(id: SessionId): string {
+  if (!isSessionId(id)) throw new TypeError('not the id of a recording');
+  return id;
+}
+
+function toSegment(name: string): string {
+  if (!isSegmentName(name)) throw new TypeError('not the name of a segment');
+  return name;
+}
+
+async function* readSegment(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(READ_CHUNK));
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** On the disk before anything is deleted. */
+async function appendTombstone(path: string, line: string): Promise<void> {
+  const handle = await open(path, 'a', 0o600);
+  try {
+    await handle.appendFile(line);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const toOptions = (signal?: AbortSignal) => (signal === undefined ? {} : { signal });
+
+/** Undefined where there is no such file or folder. */
+export async function orMissing<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+// What a manifest says of its recording. A manifest may be old, cut, or somebody else's: nothing in it is taken for granted,
+// and what it does not say is empty.
+
+import type { SessionFilter, SessionId } from '../../core/operation.ts';
+import type { RecordingSummary, StoredFile, StoredState } from '../../core/recording-archive.ts';
+import { RECORDING_STATES } from '../../core/recording.ts';
+import { NO_PREVIOUS, digestOf } from '../manifest.ts';
+import { isSegmentName } from '../segment-name.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The lines that are whole: what is after the last line end was torn by the death of a gateway. */
+export const toWholeLines = (manifest: string): readonly string[] => manifest.split('\n').slice(0, -1);
+
+/** `isRunning`: a session of this process writes it. */
+export function toSummary(id: SessionId, manifest: string, isRunning: boolean): RecordingSummary {
+  const entries = toWholeLines(manifest).map(toFields);
+  const begin = entries.find(({ kind }) => kind === 'Begin') ?? {};
+  const end = entries.find(({ kind }) => kind === 'End');
+  const segments = toFiles(manifest);
+  const subject = isFields(begin['kubeletGateway']) ? begin['kubeletGateway'] : {};
+  const { exitCode } = end ?? {};
+  return {
+    id,
+    state: toState(end, isRunning),
+    encrypted: begin['encrypted'] === true,
+    startedAt: toText(begin['startedAt']) ?? '',
+    ...optional('endedAt', end?.['endedAt']),
+    user: toText(subject['user']) ?? '',
+    node: toText(subject['node']) ?? '',
+    action: toText(subject['action']) ?? '',
+    namespace: toText(subject['namespace']) ?? '',
+    pod: toText(subject['pod']) ?? '',
+    ...optional('container', subject['container']),
+    ...optional('reason', end?.['reason']),
+    ...optional('problem', end?.['problem']),
+    ...(typeof exitCode === 'number' ? { exitCode } : {}),
+    segments: segments.length,
+    bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** The segments that it names, in its order. Names that could lead elsewhere are left out. */
+export const toFiles = (manifest: string): readonly StoredFile[] =>
+  toWholeLines(manifest)
+    .map(toFields)
+    .flatMap(({ kind, file, bytes }) =>
+      kind === 'Segment' && typeof file === 'string' && isSegmentName(file)
+        ? [{ name: file, bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0, proven: true }]
+        : [],
+    );
+
+/** Of the last whole line, which stands for all before it. */
+export const lastDigest = (manifest: string): string => {
+  const last = toWholeLines(manifest).at(-1);
+  return last === undefined ? NO_PREVIOUS : digestOf(last);
+};
+
+export function isWanted(summary: RecordingSummary, filter: SessionFilter): boolean {
+  const { user, node, namespace, pod, sinceMs, untilMs } = filter;
+  const startedMs = Date.parse(summary.startedAt);
+  return (
+    (user === undefined || summary.user === user) &&
+    (node === undefined || summary.node === node) &&
+    (namespace === undefined || summary.namespace === namespace) &&
+    (pod === undefined || summary.pod === pod) &&
+    (sinceMs === undefined || startedMs >= sinceMs) &&
+    (untilMs === undefined || startedMs < untilMs)
+  );
+}
+
+/** The newest first; those that do not say when they began come last. */
+export const byNewest = (a: RecordingSummary, b: RecordingSummary): number =>
+  b.startedAt.localeCompare(a.startedAt) || a.id.localeCompare(b.id);
+
+function toState(end: Fields | undefined, isRunning: boolean): StoredState {
+  if (end === undefined) return isRunning ? 'running' : 'interrupted';
+  return RECORDING_STATES.find((state) => state === end['state']) ?? 'incomplete';
+}
+
+function toFields(line: string): Fields {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isFields(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+
+const toText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const optional = <Name extends string>(name: Name, value: unknown): { readonly [Key in Name]?: string } => {
+  const result: { [Key in Name]?: string } = {};
+  if (typeof value === 'string') result[name] = value;
+  return result;
+};

@@ -1,0 +1,93 @@
+// Deletes recordings beyond an age or a total size, the oldest first and never a running one. Each deletion is logged,
+// counted, and leaves a tombstone.
+
+import type { Clock, Log } from '../core/ports.ts';
+import type { RecordingArchive, RecordingSummary } from '../core/recording-archive.ts';
+import type { RecordingRetention } from '../core/recording-store.ts';
+
+export interface RetentionDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly archive: RecordingArchive;
+  readonly onDeleted: (reason: RetentionReason) => void;
+}
+
+export const RETENTION_REASONS = ['age', 'size'] as const;
+export type RetentionReason = (typeof RETENTION_REASONS)[number];
+
+export interface Retention {
+  /** Looks now, and from then on at intervals. */
+  start(): void;
+  /** Resolves when nothing more is deleted. */
+  stop(): Promise<void>;
+}
+
+const INTERVAL_MS = 10 * 60_000;
+
+export function createRetention(deps: RetentionDeps, settings: RecordingRetention): Retention {
+  const { clock, log } = deps;
+  const controller = new AbortController();
+  let cancel: (() => void) | undefined;
+  let running = Promise.resolve();
+  const look = (): void => {
+    running = prune(deps, settings, controller.signal)
+      .catch((error: unknown) => {
+        if (!controller.signal.aborted) log.error({ error }, 'old recordings could not be deleted');
+      })
+      .finally(() => {
+        if (!controller.signal.aborted) cancel = clock.after(INTERVAL_MS, look);
+      });
+  };
+  return {
+    start: look,
+    async stop() {
+      controller.abort(new Error('the gateway stops'));
+      cancel?.();
+      await running;
+    },
+  };
+}
+
+async function prune(
+  { clock, log, archive, onDeleted }: RetentionDeps,
+  settings: RecordingRetention,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = await archive.list({}, signal);
+  for (const { summary, reason } of toDelete(all, settings, clock.now())) {
+    signal.throwIfAborted();
+    const { id, user, node, startedAt, bytes } = summary;
+    try {
+      if (!(await archive.delete(id, `retention: ${reason}`, signal))) continue;
+    } catch (error) {
+      log.warn({ error, recording: id }, 'an old recording could not be deleted');
+      continue;
+    }
+    log.info({ recording: id, user, node, startedAt, bytes, reason }, 'a recording was deleted');
+    onDeleted(reason);
+  }
+}
+
+/** Which, the oldest first. */
+export function toDelete(
+  recordings: readonly RecordingSummary[],
+  { maxAgeMs = Infinity, maxTotalBytes = Infinity }: RecordingRetention,
+  now: number,
+): readonly { readonly summary: RecordingSummary; readonly reason: RetentionReason }[] {
+  let total = recordings.reduce((sum, { bytes }) => sum + bytes, 0);
+  return recordings
+    .filter(({ state }) => state !== 'running')
+    .toSorted((a, b) => endOf(a) - endOf(b) || 0)
+    .flatMap((summary) => {
+      const isOld = now - endOf(summary) > maxAgeMs;
+      if (!isOld && total <= maxTotalBytes) return [];
+      total -= summary.bytes;
+      return [{ summary, reason: isOld ? ('age' as const) : ('size' as const) }];
+    });
+}
+
+/** A recording that does not say when it was is not deleted for its age, and last for its size. */
+const endOf = ({ endedAt, startedAt }: RecordingSummary): number => {
+  const at = Date.parse(endedAt ?? startedAt);
+  return Number.isNaN(at) ? Infinity : at;
+};
