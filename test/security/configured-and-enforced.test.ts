@@ -464,6 +464,13 @@ const ROWS: readonly [string, Change, Request, RegExp, RegExp][] = [
     /^403 no credential mapping/,
   ],
   [
+    'credentialMappings[].when',
+    mapping(0, { credential: 'strong', when: 'claims.team == "red"' }),
+    { claims: { team: 'red' } },
+    OK,
+    /"strong"\]$/,
+  ],
+  [
     'endpoints.enabled',
     ({ main }) => void Object.assign(main, { endpoints: { enabled: ['run'] } }),
     RUN,
