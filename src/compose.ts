@@ -4,7 +4,7 @@
 
 import type { GatewayConfiguration } from './core/configuration.ts';
 import type { Authorizer } from './core/decision.ts';
-import type { Credentialed, Located } from './core/exchange.ts';
+import type { Authorizable, Credentialed, Located } from './core/exchange.ts';
 import type { MappingTrace } from './credential/credential.ts';
 import type { Foundation } from './compose/foundation.ts';
 import type { Line } from './gateway/handle.ts';
@@ -38,6 +38,8 @@ export interface ComposedLine {
   start(): Promise<void>;
   /** Why no one can sign in at present, in words. */
   problem(): string | undefined;
+  /** From now on the rights of what runs, of earlier lines too, are those of this line. */
+  enforce(): void;
   /** Why no node is known, in words. */
   nodesProblem(): string | undefined;
   /** The issuers' keys, for the next line. */
@@ -53,6 +55,12 @@ export interface LineProbes {
   /** Instead of asking the node for its pods. */
   pods?(reading: Credentialed): Promise<unknown>;
 }
+
+const rechecked = <Result>(
+  { rechecks }: Foundation,
+  exchange: Authorizable,
+  work: () => Promise<Result>,
+): Promise<Result> => rechecks?.during(exchange, work) ?? work();
 
 /** Throws an Error when a part of the configuration cannot be used after all. */
 export function composeLine(
@@ -104,7 +112,8 @@ export function composeLine(
       },
     }),
     credential,
-    forward: (credentialed, observation) => forward.forward(credentialed, observation),
+    forward: (credentialed, observation) =>
+      rechecked(foundation, credentialed, () => forward.forward(credentialed, observation)),
     answer: createAnswer(scrapeTargets, clock),
     serve: composeServe(foundation, configuration, {
       sar: flush,
@@ -131,6 +140,7 @@ export function composeLine(
       const problems = tokens.issuers.map((issuer) => issuer.ready());
       return problems.every((problem) => problem !== undefined) ? problems[0] : undefined;
     },
+    enforce: () => foundation.rechecks?.use(authorizer, configuration.recheck),
     nodesProblem: () => inventory.problem?.(),
     keys: () => tokens.snapshot(),
     retire: () => {

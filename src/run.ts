@@ -16,6 +16,7 @@ import { composeLine } from './compose.ts';
 import { composeAdmin } from './compose/admin.ts';
 import type { AdminListener } from './compose/admin.ts';
 import { composeSessions } from './compose/sessions.ts';
+import { createRechecks } from './authorize/recheck.ts';
 import { createAddressGate, toAddressWords } from './compose/addresses.ts';
 import type { AddressGate } from './compose/addresses.ts';
 import { createKept } from './compose/kept.ts';
@@ -66,6 +67,7 @@ export async function createGateway(
     version,
     observer: createObserver([audit.observer, metrics.observer, createAccessLog({ log })]),
     inventories: createKept(),
+    rechecks: createRechecks({ clock, log, onChecked: (result) => metrics.streamRecheck(result) }),
     renewal: createRenewal({ clock, log }),
     loginStores: createKept(),
     signIns: createLiveSignIns(),
@@ -115,6 +117,7 @@ class RunningGateway implements Gateway {
     this.#composed = composeLine(foundation, configuration);
     this.#addresses = addresses;
     addresses.use(configuration);
+    this.#composed.enforce();
     const app = this.#createApp(foundation.metrics, configuration.admin.openMetrics);
     const ports = {
       clock: foundation.clock,
@@ -176,6 +179,8 @@ class RunningGateway implements Gateway {
       this.log.error({ error }, 'the new configuration cannot be used; the last good one stays in force');
       return;
     }
+    // A right that the new configuration takes away ends what runs by it.
+    composed.enforce();
     before.retire();
     const names = new Set(next.credentials.map(({ name }) => name));
     for (const { name } of this.#configuration.credentials) {

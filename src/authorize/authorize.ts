@@ -69,7 +69,7 @@ function settle<Asked extends Authorizable>(
 ): Granted<Asked> | undefined {
   switch (decision.kind) {
     case 'allow':
-      return { ...resolved, grant: toGrant(attributes, decision.reason) };
+      return { ...resolved, grant: toGrant(attributes, decision) };
     case 'deny':
       refusals.push(toRefusal(attributes, decision));
       throw forbidden(resolved.authentication.user.name, resolved, refusals);
@@ -82,8 +82,12 @@ function settle<Asked extends Authorizable>(
 }
 
 /** The one place in which evidence of a decision is made. */
-const toGrant = (by: AnyAttributes, reason: string): Grant =>
-  ({ by, reason: reason === '' ? `allowed: ${toRight(by)}` : reason }) as Grant;
+const toGrant = (by: AnyAttributes, { reason, staleForMs }: Decision): Grant =>
+  ({
+    by,
+    reason: reason === '' ? `allowed: ${toRight(by)}` : reason,
+    ...(staleForMs === undefined ? {} : { staleForMs }),
+  }) as Grant;
 
 const undecided = (error: unknown): Fault =>
   error instanceof Fault

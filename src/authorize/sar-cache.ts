@@ -7,7 +7,9 @@ import type { AnyAttributes } from '../core/attributes.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Clock } from '../core/ports.ts';
 import type { User } from '../core/user.ts';
+import type { Affected } from './affected.ts';
 import { isPath } from '../core/attributes.ts';
+import { isAffected } from './affected.ts';
 
 export interface DecisionCacheOptions {
   /** Milliseconds that an allow is kept; 0: not at all. */
@@ -16,46 +18,103 @@ export interface DecisionCacheOptions {
   readonly unauthorizedTtlMs: number;
   /** Of each of the two caches. */
   readonly maxEntries: number;
+  /** Milliseconds of age up to which an allow may stand in for an API server that is away. Default 0: never. */
+  readonly staleAllowMs?: number;
+}
+
+export interface DecisionCacheDependencies {
+  readonly clock: Clock;
+  /** Milliseconds beyond which nothing is kept at present: short while changes of rights are not heard of. */
+  readonly maxAgeMs?: (() => number) | undefined;
+}
+
+/** What is older than what is kept. */
+export interface StaleDecision {
+  readonly decision: Decision;
+  readonly ageMs: number;
 }
 
 export interface DecisionCache {
   get(key: string): Decision | undefined;
-  set(key: string, decision: Decision): void;
-  clear(): void;
+  /** What has not been forgotten, whatever its age up to the bound for it. */
+  stale(key: string): StaleDecision | undefined;
+  set(key: string, user: User, decision: Decision): void;
+  /** Forgets what was decided about these users. Returns how many decisions that were. */
+  forget(affected: Affected): number;
   readonly authorizedCount: number;
   readonly unauthorizedCount: number;
 }
 
+interface Entry {
+  readonly decision: Decision;
+  readonly user: User;
+  readonly decidedAt: number;
+}
+
 export function createDecisionCache(
-  { clock }: { readonly clock: Clock },
-  { authorizedTtlMs, unauthorizedTtlMs, maxEntries }: DecisionCacheOptions,
+  { clock, maxAgeMs = () => Infinity }: DecisionCacheDependencies,
+  { authorizedTtlMs, unauthorizedTtlMs, maxEntries, staleAllowMs = 0 }: DecisionCacheOptions,
 ): DecisionCache {
-  const create = (ttl: number): LRUCache<string, Decision> =>
+  const create = (ttl: number): LRUCache<string, Entry> =>
     // ttlResolution 0: the clock is asked every time, and a decision is not kept a moment longer than configured.
     new LRUCache({ max: maxEntries, ttl, ttlResolution: 0, perf: { now: () => clock.now() } });
-  const authorized = create(authorizedTtlMs);
-  const unauthorized = create(unauthorizedTtlMs);
+  const kept = {
+    authorized: { entries: create(Math.max(authorizedTtlMs, staleAllowMs)), ttlMs: authorizedTtlMs },
+    // Stale refusals let nobody in: they lead from one alternative of a requirement to the next.
+    unauthorized: { entries: create(Math.max(unauthorizedTtlMs, staleAllowMs)), ttlMs: unauthorizedTtlMs },
+  };
+  const fresh = ({ entries, ttlMs }: (typeof kept)['authorized'], key: string): Decision | undefined => {
+    const entry = entries.get(key);
+    if (entry === undefined) return undefined;
+    const ageMs = clock.now() - entry.decidedAt;
+    return isWithin(ageMs, ttlMs) && isWithin(ageMs, maxAgeMs()) ? entry.decision : undefined;
+  };
   return {
-    get: (key) => authorized.get(key) ?? unauthorized.get(key),
-    set: (key, decision) => {
-      const allowed = decision.kind === 'allow';
+    // A refusal first: it is the newer of the two, where both are still there.
+    get: (key) => fresh(kept.unauthorized, key) ?? fresh(kept.authorized, key),
+    stale: (key) => {
+      if (staleAllowMs === 0) return undefined;
+      const entry = kept.unauthorized.entries.get(key) ?? kept.authorized.entries.get(key);
+      if (entry === undefined) return undefined;
+      const ageMs = clock.now() - entry.decidedAt;
+      return isWithin(ageMs, staleAllowMs) ? { decision: entry.decision, ageMs } : undefined;
+    },
+    set: (key, user, decision) => {
+      const isAllow = decision.kind === 'allow';
+      // What is not an allow takes back one that was kept beyond its time.
+      if (!isAllow) kept.authorized.entries.delete(key);
+      else kept.unauthorized.entries.delete(key);
+      const { entries, ttlMs } = isAllow ? kept.authorized : kept.unauthorized;
       // To lru-cache a ttl of 0 means for ever.
-      if ((allowed ? authorizedTtlMs : unauthorizedTtlMs) > 0) {
-        (allowed ? authorized : unauthorized).set(key, decision);
+      if (Math.max(ttlMs, staleAllowMs) > 0) {
+        entries.set(key, { decision, user, decidedAt: clock.now() });
       }
     },
-    clear: () => {
-      authorized.clear();
-      unauthorized.clear();
+    forget: (affected) => {
+      let forgotten = 0;
+      for (const { entries } of [kept.authorized, kept.unauthorized]) {
+        if (affected.kind === 'everyone') {
+          forgotten += entries.size;
+          entries.clear();
+          continue;
+        }
+        for (const [key, { user }] of entries.entries()) {
+          if (isAffected(affected, user) && entries.delete(key)) forgotten += 1;
+        }
+      }
+      return forgotten;
     },
     get authorizedCount() {
-      return authorized.size;
+      return kept.authorized.entries.size;
     },
     get unauthorizedCount() {
-      return unauthorized.size;
+      return kept.unauthorized.entries.size;
     },
   };
 }
+
+/** A bound of 0 holds nothing. */
+const isWithin = (ageMs: number, boundMs: number): boolean => boundMs > 0 && ageMs <= boundMs;
 
 /** Makes the key of a question. Questions that differ anywhere, in a group or an extra value too, differ in their key. */
 export type ToKey = (user: User, attributes: AnyAttributes) => string;

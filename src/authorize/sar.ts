@@ -7,9 +7,12 @@ import type { Authorizer, Decision } from '../core/decision.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { User } from '../core/user.ts';
 import type { ReviewSpec, ReviewStatus } from '../kube/subject-access-review.ts';
+import type { Affected } from './affected.ts';
 import type { DecisionCacheOptions } from './sar-cache.ts';
 import { isPath } from '../core/attributes.ts';
 import { Fault } from '../core/fault.ts';
+import { ApiServerAway } from '../kube/away.ts';
+import { EVERYONE, isAffected } from './affected.ts';
 import { createDecisionCache, createKeys, isCacheable } from './sar-cache.ts';
 
 /** Told what happens to questions, for the metrics. */
@@ -21,6 +24,12 @@ export interface SarMetrics {
   /** A question that needs a review of its own, or is refused one. */
   miss(): void;
   reviewed(outcome: Decision['kind'] | 'error', durationMs: number): void;
+  /** An allow of earlier stood in for an API server that is away. */
+  stale(): void;
+  /** So many decisions were forgotten, because rights have changed or somebody asked for it. */
+  forgotten(count: number): void;
+  /** What is remembered, and how many reviews are on their way. */
+  entries(authorized: number, unauthorized: number, inFlight: number): void;
 }
 
 export interface SarDependencies {
@@ -28,6 +37,8 @@ export interface SarDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: SarMetrics;
+  /** Milliseconds beyond which nothing is remembered at present. Default: no bound but those of the options. */
+  readonly maxAgeMs?: () => number;
 }
 
 export interface SarOptions extends DecisionCacheOptions {
@@ -38,29 +49,63 @@ export interface SarOptions extends DecisionCacheOptions {
 }
 
 export interface SarAuthorizer extends Authorizer {
-  /** Forgets all decisions; reviews on their way are answered but not kept, and new questions do not join them. */
+  /**
+   * Forgets what was decided about these users; their reviews on their way are answered but not kept, and new questions
+   * do not join them.
+   */
+  forget(affected: Affected): void;
+  /** Forgets all decisions in the same way. */
   flush(): void;
   stats(): { readonly authorized: number; readonly unauthorized: number; readonly inFlight: number };
 }
 
+interface Flight {
+  readonly user: User;
+  readonly answer: Promise<Decision>;
+}
+
+/** After an API server did not answer, stale decisions stand in for so long without asking it again. */
+const AWAY_MS = 2000;
+
 export function createSarAuthorizer(dependencies: SarDependencies, options: SarOptions): SarAuthorizer {
-  const { metrics } = dependencies;
+  const { metrics, clock } = dependencies;
   const cache = createDecisionCache(dependencies, options);
   const toKey = createKeys();
   const slots = createSlots(options.maxInFlightPerUser);
-  /** Replaced, not emptied, by a flush: a review belongs to the map that it was entered in. */
-  let flights = new Map<string, Promise<Decision>>();
+  const flights = new Map<string, Flight>();
+  let awayUntil = -Infinity;
+  const tell = (): void => metrics?.entries(cache.authorizedCount, cache.unauthorizedCount, slots.total());
+
+  const standIn = (key: string): Decision | undefined => {
+    const stale = cache.stale(key);
+    if (stale === undefined) return undefined;
+    metrics?.stale();
+    return { ...stale.decision, staleForMs: stale.ageMs };
+  };
 
   const fly = (user: User, attributes: AnyAttributes, key: string): Promise<Decision> => {
-    const own = flights;
-    const flight = review(dependencies, options.timeoutMs, user, attributes)
-      .then((decision) => {
-        if (own === flights) cache.set(key, decision);
+    const isCurrent = (): boolean => flights.get(key) === flight;
+    const answer = review(dependencies, options.timeoutMs, user, attributes).then(
+      (decision) => {
+        // One that was forgotten while it was on its way may be older than the change that it was forgotten for.
+        if (isCurrent()) cache.set(key, user, decision);
         return decision;
-      })
-      .finally(() => own.delete(key));
-    own.set(key, flight);
-    return flight;
+      },
+      (error: unknown) => {
+        const decision = isAway(error) ? standIn(key) : undefined;
+        if (decision === undefined) throw error;
+        awayUntil = clock.now() + AWAY_MS;
+        return decision;
+      },
+    );
+    const flight: Flight = {
+      user,
+      answer: answer.finally(() => {
+        if (isCurrent()) flights.delete(key);
+      }),
+    };
+    flights.set(key, flight);
+    return flight.answer;
   };
 
   const authorizer = (user: User, attributes: AnyAttributes): Decision | Promise<Decision> => {
@@ -74,8 +119,10 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
       const flight = flights.get(key);
       if (flight !== undefined) {
         metrics?.joined();
-        return flight;
+        return flight.answer;
       }
+      const decision = clock.now() < awayUntil ? standIn(key) : undefined;
+      if (decision !== undefined) return decision;
     }
     metrics?.miss();
     slots.take(user.name);
@@ -83,20 +130,35 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
       key === undefined
         ? review(dependencies, options.timeoutMs, user, attributes)
         : fly(user, attributes, key);
-    return answer.finally(() => slots.give(user.name));
+    return answer.finally(() => {
+      slots.give(user.name);
+      tell();
+    });
   };
 
+  const forget = (affected: Affected): void => {
+    const forgotten = cache.forget(affected);
+    for (const [key, { user }] of flights) if (isAffected(affected, user)) flights.delete(key);
+    metrics?.forgotten(forgotten);
+    tell();
+  };
   return Object.assign(authorizer, {
-    flush: () => {
-      cache.clear();
-      flights = new Map();
-    },
+    forget,
+    flush: () => forget(EVERYONE),
     stats: () => ({
       authorized: cache.authorizedCount,
       unauthorized: cache.unauthorizedCount,
       inFlight: slots.total(),
     }),
   });
+}
+
+/** Whether the API server was not there to answer, as opposed to one that has refused the gateway's own question. */
+function isAway(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof ApiServerAway) return true;
+  }
+  return false;
 }
 
 /** Reviews on their way, by user name. */
@@ -134,7 +196,9 @@ async function review(
 ): Promise<Decision> {
   const startedAt = clock.now();
   const deadline = new AbortController();
-  const cancel = clock.after(timeoutMs, () => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)));
+  const cancel = clock.after(timeoutMs, () =>
+    deadline.abort(new ApiServerAway(`no answer within ${timeoutMs} ms`)),
+  );
   try {
     const status = await Promise.race([
       reviews(toSpec(user, attributes), deadline.signal),

@@ -1,34 +1,80 @@
 // Who decides what a user may do, from the configuration.
 
-import type { GatewayConfiguration } from '../core/configuration.ts';
+import type { Affected } from '../authorize/affected.ts';
+import type { GatewayConfiguration, SubjectAccessReviewSettings } from '../core/configuration.ts';
 import type { Authorizer } from '../core/decision.ts';
 import type { Foundation } from './foundation.ts';
+import { createBatches } from '../authorize/batch.ts';
+import { createRbacChanges } from '../authorize/rbac-changes.ts';
 import { createRbacAuthorizer } from '../authorize/rbac.ts';
 import { createSarAuthorizer } from '../authorize/sar.ts';
 import { createKubeClient } from '../kube/client.ts';
+import { follow } from '../kube/watch/follow.ts';
+
+export interface ComposedAuthorizer {
+  readonly authorizer: Authorizer;
+  readonly flush?: () => void;
+  readonly release: () => void;
+}
 
 export function composeAuthorizer(
-  { clock, log, metrics }: Foundation,
+  foundation: Foundation,
   { authorization }: GatewayConfiguration,
-): { readonly authorizer: Authorizer; readonly flush?: () => void; readonly release: () => void } {
+): ComposedAuthorizer {
   if (authorization.mode === 'RBAC') {
     return { authorizer: createRbacAuthorizer(authorization.rbac), release: () => undefined };
   }
+  const { clock, log, metrics, rechecks } = foundation;
   const settings = authorization.subjectAccessReview;
   const client = createKubeClient({ clock }, settings.connection);
+  let changes: ReturnType<typeof createRbacChanges> | undefined;
   const authorizer = createSarAuthorizer(
     {
       reviews: (spec, signal) => client.createSubjectAccessReview(spec, signal),
       clock,
       log,
       metrics: metrics.sar,
+      ...(settings.watch === undefined
+        ? {}
+        : { maxAgeMs: toMaxAge(settings.watch.ttlWithoutMs, () => changes?.isCurrent() === true) }),
     },
     settings,
   );
-  // Questions that are on their way may still be answered.
+  changes = composeChanges(foundation, settings, (affected) => {
+    authorizer.forget(affected);
+    rechecks?.affected(affected);
+  });
   return {
     authorizer,
     flush: () => authorizer.flush(),
-    release: () => void clock.after(settings.timeoutMs, () => client.close()),
+    release: () => {
+      changes?.stop();
+      // Questions that are on their way may still be answered.
+      clock.after(settings.timeoutMs, () => client.close());
+    },
   };
+}
+
+const toMaxAge =
+  (ttlWithoutMs: number, isCurrent: () => boolean): (() => number) =>
+  () =>
+    isCurrent() ? Infinity : ttlWithoutMs;
+
+function composeChanges(
+  { clock, log, metrics, rechecks }: Foundation,
+  { connection, watch }: SubjectAccessReviewSettings,
+  forget: (affected: Affected) => void,
+) {
+  if (watch === undefined || rechecks === undefined) return undefined;
+  const batches = createBatches({ clock }, forget);
+  return createRbacChanges(
+    {
+      feed: (follower, options) => follow({ clock }, connection, follower, options),
+      clock,
+      log,
+      onAffected: (affected) => batches.add(affected),
+      onCurrent: (isCurrent) => metrics.rightsWatched(isCurrent),
+    },
+    { graceMs: watch.graceMs },
+  );
 }

@@ -3,6 +3,7 @@
 import type { Observer } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Renewal } from '../credential/renewal.ts';
+import type { Rechecks } from '../authorize/recheck.ts';
 import type { Pools } from '../forward/pools.ts';
 import type { GatewayLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
@@ -19,6 +20,8 @@ export interface Foundation {
   readonly metrics: Metrics;
   readonly observer: Observer;
   readonly pools: Pools;
+  /** Asks again for the rights of what runs. Absent: nothing runs, and no change of rights is followed. */
+  readonly rechecks?: Rechecks;
   /** What was issued to the gateway for kubelets: tokens, and certificates of its users. */
   readonly renewal: Renewal;
   /** Nodes that are followed, by where they come from. */

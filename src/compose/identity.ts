@@ -39,12 +39,17 @@ export function composeBearer(
   return createTokenChain({ jwt: tokens.authenticate, issuers, tokenReview });
 }
 
-export function composeTokenReview({ clock, log }: Foundation, { authentication }: GatewayConfiguration) {
+export function composeTokenReview({ clock, log, metrics }: Foundation, { authentication }: GatewayConfiguration) {
   const settings = authentication.tokenReview;
   if (settings === undefined) return undefined;
   const client = createKubeClient({ clock }, settings.connection);
   const authenticate = createTokenReviewAuthenticator(
-    { reviews: (spec, signal) => client.createTokenReview(spec, signal), clock, log },
+    {
+      reviews: (spec, signal) => client.createTokenReview(spec, signal),
+      clock,
+      log,
+      metrics: metrics.tokenReview,
+    },
     settings,
   );
   return {

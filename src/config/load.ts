@@ -165,6 +165,7 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     ...(recording === undefined ? {} : { recording }),
     sessionPolicy: sections.sessionPolicy?.rules ?? [],
     ...(login === undefined ? {} : { login }),
+    recheck: { intervalMs: sessions.recheckInterval, graceMs: sessions.recheckGrace },
     shutdown: { graceMs: shutdown.grace },
     log,
   };

@@ -109,6 +109,15 @@ export interface SubjectAccessReviewSettings {
   readonly maxEntries: number;
   readonly timeoutMs: number;
   readonly maxInFlightPerUser: number;
+  /** Absent: changes of roles and bindings are not followed. */
+  readonly watch?: {
+    /** How long allowed answers are remembered while changes are not heard of. */
+    readonly ttlWithoutMs: number;
+    /** How long the watch may be broken before it is so. */
+    readonly graceMs: number;
+  };
+  /** Age up to which answers stand in for an API server that is away; 0: they do not. */
+  readonly staleAllowMs: number;
 }
 
 export type AuthorizationSettings = {
@@ -159,6 +168,13 @@ export type SessionSettings = Readonly<Record<SessionAction | 'default', Session
 export const AUDIT_MODES = ['blocking-strict', 'blocking', 'batch'] as const;
 export type AuditMode = (typeof AUDIT_MODES)[number];
 
+/** How the right to a running stream is asked for again. */
+export interface RecheckSettings {
+  readonly intervalMs: number;
+  /** How long a stream goes on without an answer. */
+  readonly graceMs: number;
+}
+
 export interface AuditSettings {
   readonly policy: AuditPolicy;
   readonly mode: AuditMode;
@@ -194,6 +210,7 @@ export interface GatewayConfiguration {
   readonly recording?: RecordingSettings;
   /** Empty: every session that somebody has the right to is let through. */
   readonly sessionPolicy: readonly SessionPolicyRule[];
+  readonly recheck: RecheckSettings;
   readonly shutdown: { readonly graceMs: number };
   readonly log: { readonly level: LogLevel };
 }

@@ -8,6 +8,8 @@ export interface Decision {
   readonly kind: 'allow' | 'deny' | 'noOpinion';
   /** For the audit log; for the client only where it is an RBAC reason. */
   readonly reason: string;
+  /** An allow of so many milliseconds ago, because nobody could be asked. Absent: it holds now. */
+  readonly staleForMs?: number;
 }
 
 /**
@@ -24,4 +26,6 @@ export interface Grant {
   /** Which alternative of the requirement allowed it. */
   readonly by: AnyAttributes;
   readonly reason: string;
+  /** As of the decision. */
+  readonly staleForMs?: number;
 }

@@ -14,6 +14,10 @@ export type EndReason =
   | 'signedOut'
   /** Somebody with a right to has ended it: `Lifetime.terminatedBy`. */
   | 'terminated'
+  /** Asked for again, the right to it was gone. */
+  | 'rightRevoked'
+  /** For too long nobody could say whether the right to it still stands. */
+  | 'rightUnconfirmed'
   | 'recordingFailed'
   | 'protocolError';
 

@@ -86,6 +86,10 @@ export function toEndFault(reason: EndReason): Fault {
       return new Fault('Unauthorized', 'the sign-in of this request has been ended');
     case 'terminated':
       return new Fault('Forbidden', 'the session was ended by an operator');
+    case 'rightRevoked':
+      return new Fault('Forbidden', 'the right to this request was revoked');
+    case 'rightUnconfirmed':
+      return new Fault('ServiceUnavailable', 'the right to this request could not be confirmed');
     case 'auditFailed':
       return new Fault('InternalError', 'failed to store audit event');
     case 'recordingFailed':

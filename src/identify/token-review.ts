@@ -21,6 +21,14 @@ export interface TokenReviewDependencies {
   readonly reviews: (spec: TokenReviewSpec, signal: AbortSignal) => Promise<TokenReviewStatus>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: TokenReviewMetrics;
+}
+
+/** Told what happens to tokens. */
+export interface TokenReviewMetrics {
+  told(result: 'hit' | 'joined' | 'authenticated' | 'refused' | 'error'): void;
+  /** What is remembered, and how many reviews are on their way. */
+  entries(authenticated: number, refused: number, inFlight: number): void;
 }
 
 export type TokenReviewOptions = Omit<TokenReviewSettings, 'connection'>;
@@ -44,7 +52,7 @@ export function createTokenReviewAuthenticator(
   dependencies: TokenReviewDependencies,
   options: TokenReviewOptions,
 ): TokenReviewAuthenticator {
-  const { clock } = dependencies;
+  const { clock, metrics } = dependencies;
   // Two caches, so that made-up tokens cannot push out real ones.
   const createCaches = () => ({
     user: new LRUCache<string, Entry>({ max: options.maxEntries }),
@@ -69,6 +77,7 @@ export function createTokenReviewAuthenticator(
   const fly = async (digest: string, token: string): Promise<Authentication> => {
     const own = known;
     const { verdict, isCertain } = await review(dependencies, options, token);
+    metrics?.told(verdict.kind === 'user' ? 'authenticated' : 'refused');
     const expiresAt = verdict.kind === 'user' ? verdict.authentication.expiresAt : NEVER;
     const until = Math.min(clock.now() + ttlMs[verdict.kind], expiresAt);
     if (isCertain && until > clock.now()) own[verdict.kind].set(digest, { ...verdict, until });
@@ -78,14 +87,19 @@ export function createTokenReviewAuthenticator(
   const authenticate: TokenAuthenticator = (token, source) => {
     const digest = hash('sha256', token, 'base64');
     const verdict = recall(digest);
-    if (verdict !== undefined) return toAuthentication(verdict);
+    if (verdict !== undefined) {
+      metrics?.told('hit');
+      return toAuthentication(verdict);
+    }
     let flight = flights.get(digest);
+    if (flight !== undefined) metrics?.told('joined');
     if (flight === undefined) {
       slots.take(source);
       const own = flights;
       flight = fly(digest, token).finally(() => {
         own.delete(digest);
         slots.give(source);
+        metrics?.entries(known.user.size, known.refused.size, slots.total());
       });
       own.set(digest, flight);
     }
@@ -106,7 +120,7 @@ function toAuthentication(verdict: Verdict): Authentication {
 
 /** Asks. Rejects with a Fault when there is no answer. An uncertain verdict holds for this request alone. */
 async function review(
-  { reviews, clock, log }: TokenReviewDependencies,
+  { reviews, clock, log, metrics }: TokenReviewDependencies,
   { audiences, timeoutMs }: TokenReviewOptions,
   token: string,
 ): Promise<{ readonly verdict: Verdict; readonly isCertain: boolean }> {
@@ -119,6 +133,7 @@ async function review(
     // The API server says in the same field that a token is bad and that it could not check it.
     return { verdict, isCertain: status.error === '' };
   } catch (error) {
+    metrics?.told('error');
     log.error({ error }, 'a TokenReview failed');
     throw error instanceof Fault
       ? error
@@ -169,6 +184,7 @@ function createSlots({ maxInFlight, maxInFlightPerSource }: TokenReviewOptions) 
   const taken = new Map<string, number>();
   let total = 0;
   return {
+    total: () => total,
     take: (source: string): void => {
       const count = taken.get(source) ?? 0;
       if (total >= maxInFlight || count >= maxInFlightPerSource) {

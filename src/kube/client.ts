@@ -9,6 +9,7 @@ import type { ReviewSpec, ReviewStatus } from './subject-access-review.ts';
 import type { TokenReviewSpec, TokenReviewStatus } from './token-review.ts';
 import { Fault } from '../core/fault.ts';
 import { createAgent, toApiUrl } from './agent.ts';
+import { ApiServerAway, isAwayCode } from './away.ts';
 import { createBearer } from './bearer.ts';
 import { call } from './call.ts';
 import { pause } from './pause.ts';
@@ -124,7 +125,8 @@ function read<Status>({ name, parse, fault }: ReviewKind<Status>, body: string):
 }
 
 function toCause({ name, isQuotable }: ReviewKind<unknown>, outcome: Outcome): Error {
-  if (outcome.kind === 'failed') return new Error(`${name} failed`, { cause: outcome.error });
+  if (outcome.kind === 'failed') return new ApiServerAway(`${name} failed`, { cause: outcome.error });
   const excerpt = isQuotable ? `: ${outcome.body.slice(0, EXCERPT_LENGTH)}` : '';
-  return new Error(`${name}: HTTP ${outcome.code}${excerpt}`);
+  const message = `${name}: HTTP ${outcome.code}${excerpt}`;
+  return isAwayCode(outcome.code) ? new ApiServerAway(message) : new Error(message);
 }

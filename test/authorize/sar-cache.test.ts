@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { EVERYONE } from '../../src/authorize/affected.ts';
 import { createDecisionCache, createKeys, isCacheable } from '../../src/authorize/sar-cache.ts';
 import type { Attributes } from '../../src/core/attributes.ts';
 import type { Decision } from '../../src/core/decision.ts';
@@ -10,6 +11,7 @@ import { createAttributes, createUser } from '../support/resolved.ts';
 
 const allow: Decision = { kind: 'allow', reason: 'a' };
 const deny: Decision = { kind: 'deny', reason: 'd' };
+const bob = createUser('bob', { groups: ['dev'] });
 const noOpinion: Decision = { kind: 'noOpinion', reason: 'n' };
 
 describe('the cache of decisions', () => {
@@ -18,9 +20,9 @@ describe('the cache of decisions', () => {
   it('keeps an allow for one time and everything else for another', () => {
     const clock = createFakeClock();
     const cache = createDecisionCache({ clock }, options);
-    cache.set('a', allow);
-    cache.set('d', deny);
-    cache.set('n', noOpinion);
+    cache.set('a', bob, allow);
+    cache.set('d', bob, deny);
+    cache.set('n', bob, noOpinion);
     clock.advance(30_000);
     assert.deepEqual([cache.get('a'), cache.get('d'), cache.get('n')], [allow, deny, noOpinion]);
     clock.advance(1);
@@ -34,7 +36,7 @@ describe('the cache of decisions', () => {
   it('does not prolong a decision that is used', () => {
     const clock = createFakeClock();
     const cache = createDecisionCache({ clock }, options);
-    cache.set('a', allow);
+    cache.set('a', bob, allow);
     for (let i = 0; i < 4; i += 1) {
       clock.advance(70_000);
       assert.equal(cache.get('a'), allow);
@@ -48,19 +50,80 @@ describe('the cache of decisions', () => {
       { clock: createFakeClock() },
       { authorizedTtlMs: 0, unauthorizedTtlMs: 0, maxEntries: 2 },
     );
-    cache.set('a', allow);
-    cache.set('d', deny);
+    cache.set('a', bob, allow);
+    cache.set('d', bob, deny);
     assert.deepEqual([cache.get('a'), cache.get('d')], [undefined, undefined]);
   });
 
   it('does not give up an allow for refusals', () => {
     const cache = createDecisionCache({ clock: createFakeClock() }, options);
-    cache.set('a', allow);
-    for (let i = 0; i < 10; i += 1) cache.set(`d${i}`, deny);
+    cache.set('a', bob, allow);
+    for (let i = 0; i < 10; i += 1) cache.set(`d${i}`, bob, deny);
     assert.equal(cache.get('a'), allow);
     assert.deepEqual([cache.authorizedCount, cache.unauthorizedCount], [1, 2]);
-    cache.clear();
+    assert.equal(cache.forget(EVERYONE), 3);
     assert.deepEqual([cache.get('a'), cache.authorizedCount, cache.unauthorizedCount], [undefined, 0, 0]);
+  });
+
+  it('forgets what was decided about the users who are named, or are in a group that is', () => {
+    const cache = createDecisionCache({ clock: createFakeClock() }, { ...options, maxEntries: 10 });
+    const ann = createUser('ann', { groups: ['ops'] });
+    const subjects = (users: string[], groups: string[]) => ({
+      kind: 'subjects' as const,
+      users: new Set(users),
+      groups: new Set(groups),
+    });
+    cache.set('bob', bob, allow);
+    cache.set('bob2', bob, deny);
+    cache.set('ann', ann, allow);
+    assert.equal(cache.forget(subjects(['dev', 'carol'], ['bob', 'ann'])), 0);
+    assert.equal(cache.forget(subjects(['bob'], [])), 2);
+    assert.deepEqual([cache.get('bob'), cache.get('bob2'), cache.get('ann')], [undefined, undefined, allow]);
+    assert.equal(cache.forget(subjects([], ['ops'])), 1);
+    assert.equal(cache.get('ann'), undefined);
+  });
+
+  it('keeps nothing for longer than is said at the moment of asking', () => {
+    const clock = createFakeClock();
+    let maxAge = Infinity;
+    const cache = createDecisionCache({ clock, maxAgeMs: () => maxAge }, options);
+    cache.set('a', bob, allow);
+    clock.advance(10_001);
+    assert.equal(cache.get('a'), allow);
+    maxAge = 10_000;
+    assert.equal(cache.get('a'), undefined);
+    maxAge = Infinity;
+    assert.equal(cache.get('a'), allow);
+    maxAge = 0;
+    cache.set('b', bob, allow);
+    assert.equal(cache.get('b'), undefined);
+  });
+
+  it('has nothing stale unless that is asked for, and then no older than that', () => {
+    const clock = createFakeClock();
+    const plain = createDecisionCache({ clock }, options);
+    const cache = createDecisionCache({ clock }, { ...options, staleAllowMs: 600_000 });
+    plain.set('a', bob, allow);
+    cache.set('a', bob, allow);
+    clock.advance(400_000);
+    assert.deepEqual([plain.get('a'), plain.stale('a')], [undefined, undefined]);
+    assert.equal(cache.get('a'), undefined);
+    assert.deepEqual(cache.stale('a'), { decision: allow, ageMs: 400_000 });
+    clock.advance(200_001);
+    assert.equal(cache.stale('a'), undefined);
+  });
+
+  it('has no stale allow of what was refused since, nor of what was forgotten', () => {
+    const clock = createFakeClock();
+    const cache = createDecisionCache({ clock }, { ...options, staleAllowMs: 600_000 });
+    cache.set('a', bob, allow);
+    clock.advance(1000);
+    cache.set('a', bob, deny);
+    clock.advance(40_000);
+    assert.equal(cache.stale('a')?.decision, deny);
+    cache.set('b', bob, allow);
+    cache.forget(EVERYONE);
+    assert.equal(cache.stale('b'), undefined);
   });
 });
 

@@ -30,6 +30,7 @@ const defaults: SarOptions = {
   maxEntries: 100,
   timeoutMs: 10_000,
   maxInFlightPerUser: 50,
+  staleAllowMs: 0,
 };
 
 interface Parts extends Partial<SarOptions> {
@@ -54,6 +55,9 @@ async function start(
     joined: () => void told.push('joined'),
     miss: () => void told.push('miss'),
     reviewed: (outcome) => void told.push(`reviewed ${outcome}`),
+    stale: () => void told.push('stale'),
+    forgotten: () => undefined,
+    entries: () => undefined,
   };
   const log = createKeptLog();
   const authorizer = createSarAuthorizer(
@@ -370,5 +374,145 @@ describe('a question that cannot be answered', () => {
         return true;
       },
     );
+  });
+});
+
+describe('a user whose rights have changed', () => {
+  const affected = { kind: 'subjects', users: new Set<string>(), groups: new Set(['dev']) } as const;
+  const others = { kind: 'subjects', users: new Set(['ann']), groups: new Set(['ops']) } as const;
+
+  it('is asked about anew at once, whether it was allowed or refused', async (t) => {
+    let allowed = true;
+    const { server, authorizer } = await start(t, { decide: () => ({ allowed }) });
+    assert.equal((await ask(authorizer)).kind, 'allow');
+    allowed = false;
+    authorizer.forget(others);
+    assert.equal((await ask(authorizer)).kind, 'allow');
+    authorizer.forget(affected);
+    assert.equal((await ask(authorizer)).kind, 'noOpinion');
+    allowed = true;
+    assert.equal((await ask(authorizer)).kind, 'noOpinion');
+    authorizer.forget(affected);
+    assert.equal((await ask(authorizer)).kind, 'allow');
+    assert.equal(server.requests.length, 3);
+  });
+
+  it('is not given an answer that was on its way, nor is that one kept (S31)', async (t) => {
+    const gate = createGate();
+    let asked = 0;
+    const { server, authorizer } = await start(t, {
+      decide: () => ((asked += 1) === 1 ? gate.decide() : { allowed: false }),
+    });
+    const early = ask(authorizer);
+    await server.received(1);
+    authorizer.forget(affected);
+    const late = ask(authorizer);
+    await server.received(2);
+    assert.equal((await late).kind, 'noOpinion');
+    gate.open();
+    // It is the answer to a question of before the change, and is told to whoever asked then.
+    assert.equal((await early).kind, 'allow');
+    assert.equal((await ask(authorizer)).kind, 'noOpinion');
+    assert.equal(server.requests.length, 2);
+  });
+});
+
+describe('an API server that is away', () => {
+  const stale = { staleAllowMs: 600_000 };
+  const away = [{ kind: 'reset' }, { kind: 'reset' }, { kind: 'reset' }, { kind: 'reset' }] as const;
+  const busy = Array.from({ length: 4 }, () => ({ kind: 'status', code: 503 }) as const);
+
+  it('leaves nobody in beyond the TTL, where nothing else is said', async (t) => {
+    const clock = createFakeClock();
+    const { server, authorizer } = await start(t, { clock });
+    await ask(authorizer);
+    clock.advance(300_001);
+    server.interrupt(...away);
+    await assert.rejects(ask(authorizer), isFault('InternalError'));
+  });
+
+  for (const [what, faults] of [
+    ['cut connections', away],
+    ['503', busy],
+  ] as const) {
+    it(`is stood in for by what it has said, and that is told: ${what}`, async (t) => {
+      const clock = createFakeClock();
+      const { server, authorizer, told } = await start(t, { clock, ...stale });
+      await ask(authorizer);
+      clock.advance(400_000);
+      server.interrupt(...faults);
+      assert.deepEqual(await ask(authorizer), { kind: 'allow', reason: '', staleForMs: 400_000 });
+      assert.ok(told.includes('stale'));
+      clock.advance(200_001);
+      server.interrupt(...faults);
+      await assert.rejects(ask(authorizer), isFault('InternalError'));
+    });
+  }
+
+  it('is not asked by everybody in turn', async (t) => {
+    const clock = createFakeClock();
+    const { server, authorizer } = await start(t, { clock, ...stale });
+    await ask(authorizer);
+    clock.advance(400_000);
+    server.interrupt(...away);
+    await ask(authorizer);
+    const before = server.requests.length;
+    assert.equal((await ask(authorizer)).staleForMs, 400_000);
+    assert.equal(server.requests.length, before);
+    // It is looked for again, and counts at once when it is back.
+    clock.advance(2001);
+    assert.deepEqual(await ask(authorizer), { kind: 'allow', reason: '' });
+  });
+
+  it('turns no refusal into an allow, and leads from a stale refusal to the next alternative', async (t) => {
+    const clock = createFakeClock();
+    const { server, authorizer } = await start(t, {
+      clock,
+      ...stale,
+      decide: (spec) => ({
+        allowed: 'resourceAttributes' in spec && spec.resourceAttributes.resource === 'pods',
+      }),
+    });
+    const pods = createAttributes({ resource: 'pods', subresource: 'exec', namespace: 'shop' });
+    const authorize = createAuthorize({ authorizer });
+    const exchange = createResolved({ requirement: [proxy, pods] });
+    await authorize(exchange);
+    clock.advance(400_000);
+    server.interrupt(...away, ...away);
+    const { grant } = await authorize(exchange);
+    assert.deepEqual([grant.by, grant.staleForMs], [pods, 400_000]);
+    await assert.rejects(
+      async () => authorize(createResolved({ requirement: [proxy] })),
+      isFault('Forbidden'),
+    );
+  });
+
+  it('is not stood in for by what was forgotten since (S31)', async (t) => {
+    const clock = createFakeClock();
+    const { server, authorizer } = await start(t, { clock, ...stale });
+    await ask(authorizer);
+    clock.advance(400_000);
+    authorizer.forget({ kind: 'subjects', users: new Set(['bob']), groups: new Set() });
+    server.interrupt(...away);
+    await assert.rejects(ask(authorizer), isFault('InternalError'));
+  });
+
+  it('is not away when it refuses the gateway itself', async (t) => {
+    const clock = createFakeClock();
+    const { server, authorizer } = await start(t, { clock, ...stale });
+    await ask(authorizer);
+    clock.advance(400_000);
+    server.interrupt({ kind: 'status', code: 403 });
+    await assert.rejects(ask(authorizer), isFault('InternalError'));
+  });
+
+  it('answers a thousand equal cold questions with one review', async (t) => {
+    const gate = createGate();
+    const { server, authorizer } = await start(t, { decide: gate.decide });
+    const answers = Array.from({ length: 1000 }, () => ask(authorizer));
+    await server.received(1);
+    gate.open();
+    assert.equal((await Promise.all(answers)).filter(({ kind }) => kind === 'allow').length, 1000);
+    assert.equal(server.requests.length, 1);
   });
 });

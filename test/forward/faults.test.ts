@@ -93,6 +93,8 @@ describe('an ending before anything was sent', () => {
     auditFailed: 500,
     signedOut: 401,
     terminated: 403,
+    rightRevoked: 403,
+    rightUnconfirmed: 503,
     recordingFailed: 500,
   };
   for (const [reason, code] of Object.entries(rows)) {

@@ -31,6 +31,10 @@ export async function readAuthorization(
         maxEntries: review.maxEntries,
         timeoutMs: review.timeout,
         maxInFlightPerUser: review.maxInFlightPerUser,
+        ...(review.watch
+          ? { watch: { ttlWithoutMs: review.authorizedTTLWithoutWatch, graceMs: review.watchGrace } }
+          : {}),
+        staleAllowMs: review.staleAllow?.maxAge ?? 0,
       },
     }
   );

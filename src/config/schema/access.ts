@@ -115,9 +115,30 @@ const subjectAccessReview = strict({
     .literal(true, { error: 'must be true, or be left out' })
     .exactOptional()
     .describe("Ask the API server of the cluster that the gateway runs in, with its pod's ServiceAccount."),
-  authorizedTTL: duration('0s', '1h').prefault('5m').describe('How long an allowed answer is remembered.'),
+  authorizedTTL: duration('0s', '24h').prefault('5m').describe('How long an allowed answer is remembered.'),
   unauthorizedTTL: duration('0s', '1h').prefault('30s').describe('How long a denied answer is remembered.'),
-  maxEntries: count(1, 1_000_000).prefault(8192).describe('How many answers of each kind are remembered.'),
+  watch: z
+    .boolean()
+    .prefault(true)
+    .describe(
+      'Follow roles and bindings, and forget the answers about those whom a change may concern. Needs list and watch on them. Rights from elsewhere (webhooks, ABAC) are not followed: the TTLs are their bound.',
+    ),
+  authorizedTTLWithoutWatch: duration('0s', '1h')
+    .prefault('10s')
+    .describe('With watch: how long an allowed answer is remembered while roles and bindings cannot be followed.'),
+  watchGrace: duration('0s', '5m')
+    .prefault('5s')
+    .describe('How long they may not be followed before that is so.'),
+  staleAllow: strict({
+    maxAge: duration('1s', '24h').describe('Age up to which they count.'),
+  })
+    .exactOptional()
+    .describe(
+      'While the API server is away, remembered answers count beyond their TTL, and the audit event says so. A right that is revoked in that time is not noticed. Absent: whoever would have to be asked about is refused.',
+    ),
+  maxEntries: count(1, 10_000_000)
+    .prefault(100_000)
+    .describe('How many answers of each kind are remembered. About 10 for each user, and half a kilobyte each.'),
   timeout: duration('100ms', '1m').prefault('10s').describe('How long one question may take.'),
   maxInFlightPerUser: count(1, 10_000)
     .prefault(50)

@@ -80,6 +80,14 @@ export const sessions = strict({
   credentialExpiryGrace: duration('0s', '24h')
     .prefault('5m')
     .describe('How long a stream outlives the credential of the user who opened it.'),
+  recheckInterval: duration('1s', '24h')
+    .prefault('60s')
+    .describe(
+      'How often the right to a running stream is asked for again; it ends when it is gone. At once when a change of roles, bindings or the configuration may concern it.',
+    ),
+  recheckGrace: duration('0s', '366d')
+    .prefault('15m')
+    .describe('How long a stream goes on while nobody can say whether the right still stands.'),
 })
   .prefault({})
   .describe('How long streams may last. A kubelet sets no limits of its own.');

@@ -89,10 +89,11 @@ export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undef
   const parts = new Parts();
   const fault = ending?.fault;
   if ('grant' in evidence) {
-    const { by, reason } = evidence.grant;
+    const { by, reason, staleForMs } = evidence.grant;
     parts.add('authorization.k8s.io/decision', 'allow');
     parts.add('authorization.k8s.io/reason', reason);
     parts.own('authorized-by', `${by.verb} ${toObjectText(by)}`);
+    if (staleForMs !== undefined) parts.own('stale-decision', `${Math.round(staleForMs / 1000)}s`);
   } else if (fault?.reason === 'Forbidden') {
     parts.add('authorization.k8s.io/decision', 'forbid');
     parts.add('authorization.k8s.io/reason', fault.message);

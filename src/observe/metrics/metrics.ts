@@ -24,6 +24,17 @@ export interface Metrics {
     joined(): void;
     miss(): void;
     reviewed(result: Decision['kind'] | 'error', durationMs: number): void;
+    stale(): void;
+    forgotten(count: number): void;
+    entries(authorized: number, unauthorized: number, inFlight: number): void;
+  };
+  /** Whether changes of roles and bindings are followed. */
+  rightsWatched(isCurrent: boolean): void;
+  streamRecheck(result: 'allowed' | 'revoked' | 'unanswered'): void;
+  /** Counts questions about tokens. */
+  readonly tokenReview: {
+    told(result: 'hit' | 'joined' | 'authenticated' | 'refused' | 'error'): void;
+    entries(authenticated: number, refused: number, inFlight: number): void;
   };
   /** A request refused before it was an exchange: malformed, oversized, too slow, or while draining. */
   refused(code: number): void;
@@ -77,6 +88,23 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       reviewed: (result, durationMs) => {
         registry.add('subjectAccessReviews', { result }, 1);
         registry.observe('subjectAccessReviewDuration', { result }, durationMs / 1000);
+      },
+      stale: () => registry.add('staleDecisions', {}, 1),
+      forgotten: (count) => registry.add('cacheForgotten', {}, count),
+      entries: (authorized, unauthorized, inFlight) => {
+        registry.set('cacheEntries', { kind: 'authorized' }, authorized);
+        registry.set('cacheEntries', { kind: 'unauthorized' }, unauthorized);
+        registry.set('subjectAccessReviewsInFlight', {}, inFlight);
+      },
+    },
+    rightsWatched: (isCurrent) => registry.set('rightsWatched', {}, isCurrent ? 1 : 0),
+    streamRecheck: (result) => registry.add('streamRechecks', { result }, 1),
+    tokenReview: {
+      told: (result) => registry.add('tokenReviews', { result }, 1),
+      entries: (authenticated, refused, inFlight) => {
+        registry.set('tokenReviewEntries', { kind: 'authenticated' }, authenticated);
+        registry.set('tokenReviewEntries', { kind: 'refused' }, refused);
+        registry.set('tokenReviewsInFlight', {}, inFlight);
       },
     },
     refused: (code) => registry.add('requests', { code, action: 'unresolved' }, 1),

@@ -174,6 +174,78 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 0,
     },
   ],
+  cacheEntries: [
+    {
+      what: 'remembered decisions',
+      run: (metrics) => metrics.sar.entries(5, 2, 1),
+      series: 'authorization_cache_entries{kind="authorized"}',
+      value: 5,
+    },
+  ],
+  cacheForgotten: [
+    {
+      what: 'a right that was revoked',
+      run: (metrics) => metrics.sar.forgotten(4),
+      series: 'authorization_cache_forgotten_total',
+      value: 4,
+    },
+  ],
+  staleDecisions: [
+    {
+      what: 'an API server that is away',
+      run: (metrics) => metrics.sar.stale(),
+      series: 'authorization_stale_decisions_total',
+      value: 1,
+    },
+  ],
+  subjectAccessReviewsInFlight: [
+    {
+      what: 'reviews on their way',
+      run: (metrics) => metrics.sar.entries(5, 2, 1),
+      series: 'subjectaccessreviews_in_flight',
+      value: 1,
+    },
+  ],
+  rightsWatched: [
+    {
+      what: 'a watch on roles and bindings',
+      run: (metrics) => metrics.rightsWatched(true),
+      series: 'rights_watched',
+      value: 1,
+    },
+  ],
+  streamRechecks: [
+    {
+      what: 'a stream whose right is gone',
+      run: (metrics) => metrics.streamRecheck('revoked'),
+      series: 'stream_rechecks_total{result="revoked"}',
+      value: 1,
+    },
+  ],
+  tokenReviews: [
+    {
+      what: 'a token that is known',
+      run: (metrics) => metrics.tokenReview.told('hit'),
+      series: 'tokenreviews_total{result="hit"}',
+      value: 1,
+    },
+  ],
+  tokenReviewEntries: [
+    {
+      what: 'tokens that are remembered',
+      run: (metrics) => metrics.tokenReview.entries(3, 2, 1),
+      series: 'tokenreview_cache_entries{kind="refused"}',
+      value: 2,
+    },
+  ],
+  tokenReviewsInFlight: [
+    {
+      what: 'reviews of tokens on their way',
+      run: (metrics) => metrics.tokenReview.entries(3, 2, 1),
+      series: 'tokenreviews_in_flight',
+      value: 1,
+    },
+  ],
   dialsRefused: [
     {
       what: 'a node at a loopback address',
@@ -351,6 +423,7 @@ describe('metrics', () => {
 /** All label names there are. A new one is a decision: nothing of a user, nothing that a client makes up. */
 const LABELS = [
   'state',
+  'kind',
   'code',
   'action',
   'direction',
