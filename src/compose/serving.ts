@@ -106,7 +106,7 @@ export const composeServe = (
   createServe(
     composeServers(foundation, {
       credentialExpiryGraceMs: configuration.sessions.credentialExpiryGraceMs,
-      archive: composeArchive(configuration),
+      archive: composeArchive(foundation, configuration),
       auditFiles: composeAuditFiles(configuration),
       flush,
     }),

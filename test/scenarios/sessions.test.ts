@@ -389,6 +389,63 @@ describe('the admin API', () => {
     assert.equal((await ask('bob', 'DELETE', `${API}/caches/x`)).code, 404);
   });
 
+  it('lists recordings, shows one, hands it out and deletes it, each in the audit log', async () => {
+    const worker = work(
+      {},
+      'exec',
+      'shell',
+      '--',
+      'sh',
+      '-c',
+      'printf "recorded \\033]52;c;eA==\\007 words"',
+    );
+    assert.equal((await worker.finished).code, 0);
+    const stored = await eventually('a recording that is complete', async () => {
+      const { code, body } = await ask('bob', 'GET', `${API}/recordings?user=alice&pod=shell`);
+      assert.equal(code, 200, body);
+      const { items } = JSON.parse(body) as { items: SessionObject[] };
+      return items.find(({ status }) => status['state'] === 'complete');
+    });
+    const path = `${API}/recordings/${stored.metadata.name}`;
+    const shown = JSON.parse((await ask('bob', 'GET', path)).body) as SessionObject;
+    assert.ok((shown.status['manifest'] as string[])[0]?.includes('"kind":"Begin"'));
+    const cast = await ask('bob', 'GET', `${path}/cast`);
+    assert.equal(cast.code, 200);
+    const lines = cast.body.trimEnd().split('\n');
+    assert.equal((JSON.parse(lines[0] ?? '') as { version: number }).version, 3);
+    assert.match(cast.body, /recorded .* words/);
+    const table = await ask(
+      'bob',
+      'GET',
+      `${API}/recordings`,
+      'application/json;as=Table;v=v1;g=meta.k8s.io',
+    );
+    assert.ok(table.body.includes(stored.metadata.name));
+    assert.equal((await ask('carol', 'GET', `${path}/cast`)).code, 403);
+    const none = await ask('bob', 'GET', `${API}/recordings?user=somebody-else`);
+    assert.deepEqual((JSON.parse(none.body) as { items: unknown[] }).items, []);
+    assert.equal((await ask('bob', 'DELETE', path)).code, 200);
+    for (const one of [path, `${path}/cast`]) assert.equal((await ask('bob', 'GET', one)).code, 404);
+    assert.equal((await ask('bob', 'DELETE', path)).code, 404);
+    for (const action of ['listRecordings', 'getRecording', 'readRecording', 'deleteRecording']) {
+      const event = await eventOf(
+        action,
+        ({ annotations, user }) =>
+          annotations?.['kubelet-gateway.io/action'] === action && user.username === 'bob',
+      );
+      assert.equal(event.objectRef?.resource, 'recordings');
+    }
+  });
+
+  it('does not delete a recording that is being written', async () => {
+    const worker = work({}, 'exec', '-i', 'shell', '--', 'sh');
+    const { metadata } = await theSession();
+    assert.equal((await ask('bob', 'DELETE', `${API}/recordings/${metadata.name}`)).code, 409);
+    worker.type('exit\n');
+    assert.equal((await worker.finished).code, 0);
+    await noSession();
+  });
+
   it('is understood by kubectl', async () => {
     const worker = work({}, 'exec', '-i', 'shell', '--', 'sh');
     const { metadata } = await theSession();
