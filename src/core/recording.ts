@@ -45,6 +45,8 @@ export interface RecordingOutcome {
   readonly state: RecordingState;
   /** Why it is not complete, or what the session was ended for. */
   readonly problem?: string;
+  /** What else the audit event says, by the names of its annotations without the gateway's prefix. */
+  readonly notes?: Readonly<Record<string, string>>;
   /** Digest of the manifest's last line, and how many segments it names. Absent when its end could not be stored. */
   readonly manifest?: { readonly sha256: string; readonly segments: number };
 }

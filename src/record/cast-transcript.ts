@@ -3,6 +3,7 @@
 
 import type { StdinMode } from '../core/recording.ts';
 import type { SessionEvent } from './decode/session-event.ts';
+import { FileSummary } from './file-summary.ts';
 import { MAX_BYTES } from './cast-lines.ts';
 import type { ByteLines } from './cast-lines.ts';
 import { EchoFilter } from './echo-filter.ts';
@@ -41,6 +42,7 @@ export class CastTranscript implements Transcript {
     stdout: new Utf8Boundary(),
     stderr: new Utf8Boundary(),
   };
+  readonly #files = new FileSummary();
   readonly #bytes = { stdin: 0, stdout: 0, stderr: 0 };
   /** Of one stream, since one moment: they become one line. */
   readonly #held: HeldBytes;
@@ -102,6 +104,9 @@ export class CastTranscript implements Transcript {
         this.#exitCode = event.exitCode;
         if (event.text !== '') this.#line(atMs, 's', event.text);
         return;
+      case 'file':
+        this.#file(event, atMs);
+        return;
       case 'opened':
       case 'passed':
       case 'message':
@@ -125,15 +130,29 @@ export class CastTranscript implements Transcript {
     if (this.#exitCode !== undefined) this.#line(atMs, 'x', String(this.#exitCode));
   }
 
-  summary(): Readonly<Record<string, number>> {
+  summary(): Readonly<Record<string, unknown>> {
     const { stdin, stdout, stderr } = this.#bytes;
     const code = this.#exitCode;
+    const files = this.#files.toManifest();
     return {
       stdinBytes: stdin,
       stdoutBytes: stdout,
       stderrBytes: stderr,
       ...(code === undefined ? {} : { exitCode: code }),
+      ...(files === undefined ? {} : { files }),
     };
+  }
+
+  notes(): Readonly<Record<string, string>> | undefined {
+    return this.#files.toNotes();
+  }
+
+  #file(event: Extract<SessionEvent, { kind: 'file' }>, atMs: number): void {
+    const listed = this.#files.add(event);
+    if (listed === 'counted') return;
+    const { direction, name, type, bytes, link } = event;
+    this.#line(atMs, 'f', JSON.stringify({ direction, name, type, bytes, link }));
+    if (listed === 'last') this.note('the files that follow are counted and not listed', atMs);
   }
 
   #typed(data: Buffer, atMs: number): void {

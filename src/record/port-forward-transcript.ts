@@ -70,6 +70,7 @@ export class PortForwardTranscript implements Transcript {
       case 'stdinClosed':
       case 'resize':
       case 'status':
+      case 'file':
         return;
     }
   }
@@ -88,6 +89,10 @@ export class PortForwardTranscript implements Transcript {
 
   summary(): Readonly<Record<string, number>> {
     return this.#total;
+  }
+
+  notes(): Readonly<Record<string, string>> | undefined {
+    return undefined;
   }
 
   #line(atMs: number, event: string, rest: Readonly<Record<string, unknown>>): void {

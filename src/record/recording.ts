@@ -13,25 +13,22 @@ import type {
   RecordingState,
 } from '../core/recording.ts';
 import type { OutputEvent, Tap, TapControl } from '../core/tap.ts';
+import { ArchiveWatch, passesFiles } from './archive-watch.ts';
 import type { ByteLines } from './cast-lines.ts';
-import { CastTranscript } from './cast-transcript.ts';
+import { createTranscript } from './create-transcript.ts';
 import { createDecoder } from './decode/create-decoder.ts';
 import type { SessionDecoder } from './decode/session-decoder.ts';
 import type { SessionEvent } from './decode/session-event.ts';
 import { toOutputEvent } from './output-event.ts';
-import { PortForwardTranscript } from './port-forward-transcript.ts';
+import { LineBatch } from './line-batch.ts';
 import { Segments } from './segments.ts';
 import type { OpenRecording } from './store/recording-store.ts';
-import { toSubject } from './subject.ts';
 import type { Transcript, WriteLines } from './transcript.ts';
 
 /** Bytes of lines that wait for the disk: from here on the session waits too. */
 export const HIGH_WATER = 512 * 1024;
 /** And from here on it goes on. */
 const LOW_WATER = 256 * 1024;
-/** Lines go to the disk when there are so many bytes of them, or after so long. One write costs as much as 50 kB. */
-const BATCH_BYTES = 192 * 1024;
-const BATCH_MS = 10;
 
 export interface RecordingDeps {
   readonly clock: Clock;
@@ -57,11 +54,10 @@ export class Recording implements Tap {
   #accepted = false;
   #decoder: SessionDecoder | undefined;
   #transcript: Transcript | undefined;
+  #archives: ArchiveWatch | undefined;
   #segments: Segments | undefined;
   #events: SessionEvent[] = [];
-  #batch: (string | Buffer)[] = [];
-  #batchBytes = 0;
-  #cancelBatch: (() => void) | undefined;
+  readonly #batch: LineBatch;
   #state: RecordingState;
   #problem: string | undefined;
   #manifest: RecordingOutcome['manifest'];
@@ -79,6 +75,14 @@ export class Recording implements Tap {
     this.#required = session.rule.mode === 'required';
     this.#state = deps.store === undefined ? 'failed' : 'complete';
     if (deps.store === undefined) this.#problem = 'the recording could not be begun';
+    this.#batch = new LineBatch({
+      clock: deps.clock,
+      flush: () => this.#transcript?.flush(),
+      send: (lines) => {
+        this.#segments?.append(lines);
+        this.#checkRoom();
+      },
+    });
   }
 
   get isFull(): boolean {
@@ -90,7 +94,11 @@ export class Recording implements Tap {
     const { exchange, rule, segment } = this.#session;
     if (store !== undefined) {
       const unreadable = this.#startDecoder(protocol);
-      const transcript = (this.#transcript = this.#toTranscript(exchange, rule, protocol));
+      const transcript = (this.#transcript = createTranscript(
+        { write: (lines) => this.#batch.add(lines), writeBytes: this.#deps.writeBytes },
+        exchange,
+        { protocol, stdin: rule.stdin, maxBytes: segment.maxBytes },
+      ));
       this.#segments = new Segments(
         {
           clock,
@@ -101,7 +109,8 @@ export class Recording implements Tap {
         { extension: transcript.extension, ...segment },
       );
       transcript.header(clock.now());
-      this.#sendBatch();
+      this.#batch.send();
+      if (passesFiles(exchange.action)) this.#archives = this.#watchArchives(transcript);
       if (unreadable !== undefined) this.#giveUp(unreadable);
     }
     this.#accepted = true;
@@ -141,10 +150,9 @@ export class Recording implements Tap {
       await store?.discard().catch(() => undefined);
       return undefined;
     }
-    this.#takeEnd(reason);
     const { clock } = this.#deps;
     await Promise.race([
-      this.#store(reason),
+      this.#finish(reason),
       new Promise<void>((resolve) => {
         this.#cancelPatience = clock.after(this.#session.patienceMs, () => {
           this.#fail('the recording could not be ended in time');
@@ -155,9 +163,15 @@ export class Recording implements Tap {
     this.#cancelPatience();
     this.#deps.onEnded(this.#state, this.#segments?.bytes ?? 0);
     const problem = this.#problem;
-    const id = this.#session.exchange.auditId;
     const manifest = this.#manifest;
-    return { id, state: this.#state, ...(problem && { problem }), ...(manifest && { manifest }) };
+    const notes = this.#transcript?.notes();
+    return {
+      id: this.#session.exchange.auditId,
+      state: this.#state,
+      ...(problem && { problem }),
+      ...(manifest && { manifest }),
+      ...(notes && { notes }),
+    };
   }
 
   /** Why it cannot be read, where that is no reason to refuse the session. */
@@ -205,40 +219,22 @@ export class Recording implements Tap {
     this.#events = [];
     for (const event of events) {
       transcript.event(event, now);
+      if (event.kind === 'data' && event.stream !== 'stderr') this.#archives?.see(event.stream, event.data);
       const shown = this.#onEvent === undefined ? undefined : toOutputEvent(event);
       if (shown !== undefined) this.#onEvent?.(shown);
     }
     this.#afterLines();
   }
 
-  /** Lines are gathered: one write for many, and one line for what comes in many pieces. */
   #afterLines(): void {
-    if (this.#batchBytes >= BATCH_BYTES) this.#sendBatch();
-    const isWaiting = this.#batchBytes > 0 || (this.#transcript?.held ?? 0) > 0;
-    if (isWaiting && this.#cancelBatch === undefined) {
-      this.#cancelBatch = this.#deps.clock.after(BATCH_MS, () => {
-        this.#cancelBatch = undefined;
-        this.#transcript?.flush();
-        this.#sendBatch();
-      });
-    }
-    this.#checkRoom();
-  }
-
-  #sendBatch(): void {
-    this.#cancelBatch?.();
-    this.#cancelBatch = undefined;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    for (const lines of batch) this.#segments?.append(lines);
+    this.#batch.settle((this.#transcript?.held ?? 0) > 0);
     this.#checkRoom();
   }
 
   #checkRoom(): void {
     const segments = this.#segments;
     if (this.#full || this.#broken || segments === undefined) return;
-    if (segments.pending + this.#batchBytes < HIGH_WATER) return;
+    if (segments.pending + this.#batch.bytes < HIGH_WATER) return;
     this.#full = true;
     this.#cancelPatience = this.#deps.clock.after(this.#session.patienceMs, () =>
       this.#fail('the recording cannot keep up'),
@@ -279,7 +275,7 @@ export class Recording implements Tap {
     this.#state = segments.bytes > 0 ? 'incomplete' : 'failed';
     this.#problem = problem;
     segments.abandon();
-    this.#sendBatch();
+    this.#batch.send();
     if (this.#required) {
       this.#over ??= 'recordingFailed';
       this.#control?.end('recordingFailed');
@@ -287,6 +283,13 @@ export class Recording implements Tap {
     }
     this.#decoder = undefined;
     if (this.#full) this.#drain();
+  }
+
+  async #finish(reason: EndReason | undefined): Promise<void> {
+    const reading = this.#archives?.end();
+    if (reading !== undefined) await reading;
+    this.#takeEnd(reason);
+    await this.#store(reason);
   }
 
   #takeEnd(reason: EndReason | undefined): void {
@@ -298,7 +301,7 @@ export class Recording implements Tap {
     const why = this.#problem === undefined ? '' : `, ${this.#problem}`;
     transcript.end(now);
     transcript.note(`ended: ${reason ?? 'unknown'}${why}`, now);
-    this.#sendBatch();
+    this.#batch.send();
   }
 
   async #store(reason: EndReason | undefined): Promise<void> {
@@ -324,15 +327,15 @@ export class Recording implements Tap {
     store.release();
   }
 
-  #toTranscript(exchange: Credentialed, { stdin }: RecordingRule, protocol: string): Transcript {
-    const subject = toSubject(exchange, protocol, stdin);
-    const write = (lines: string | Buffer): void => {
-      this.#batch.push(lines);
-      this.#batchBytes += lines.length;
+  #watchArchives(transcript: Transcript): ArchiveWatch {
+    const { clock } = this.#deps;
+    const tell = (write: (atMs: number) => void): void => {
+      write(clock.now());
+      this.#afterLines();
     };
-    if (exchange.action.kind === 'portForward') return new PortForwardTranscript(write, subject);
-    const { writeBytes } = this.#deps;
-    const maxLineBytes = this.#session.segment.maxBytes;
-    return new CastTranscript({ write, writeBytes }, { subject, stdin, maxLineBytes });
+    return new ArchiveWatch({
+      onFile: (event) => tell((atMs) => transcript.event(event, atMs)),
+      onProblem: (problem) => tell((atMs) => transcript.note(`files ${problem}`, atMs)),
+    });
   }
 }

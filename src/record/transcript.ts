@@ -21,4 +21,6 @@ export interface Transcript {
   end(atMs: number): void;
   /** For the manifest's last entry. */
   summary(): Readonly<Record<string, unknown>>;
+  /** For the audit event. */
+  notes(): Readonly<Record<string, string>> | undefined;
 }

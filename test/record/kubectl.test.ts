@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { spawn } from 'node:child_process';
@@ -183,14 +184,32 @@ for (const protocol of PROTOCOLS) {
       );
     });
 
-    it('cp is an exec like any other', async () => {
-      const file = join(scenario.environment.directory, 'gateway.yaml');
-      const { code, stderr } = await kubectl('alice', ['cp', file, 'shell:/tmp/never-looked-at.yaml']);
-      assert.equal(code, 0, stderr);
-      const { stored } = await nextRecording('exec', 'tar');
-      const cast = parseCast(stored.text);
-      assert.match(String(cast.header['command']), /^tar /);
-      assert.ok(cast.bytes('stdin').includes('kind: GatewayConfiguration'));
+    it('cp into a pod and out of it: the files too, in the recording, its manifest and the audit event', async () => {
+      const directory = await mkdtemp(join(scenario.environment.directory, 'cp-'));
+      const file = join(directory, 'a.txt');
+      await writeFile(file, 'x'.repeat(5000));
+      for (const [direction, from, to] of [
+        ['toPod', file, 'shell:/tmp/never-looked-at.txt'],
+        ['fromPod', 'shell:/tmp/never-looked-at.txt', join(directory, 'b.txt')],
+      ] as const) {
+        const { code, stderr } = await kubectl('alice', ['cp', from, to]);
+        assert.equal(code, 0, stderr);
+        const { event, stored } = await nextRecording('exec', direction === 'toPod' ? '-xmf' : '"cf"');
+        const cast = parseCast(stored.text);
+        const files = cast.events
+          .filter(({ code: kind }) => kind === 'f')
+          .map(({ data }) => JSON.parse(data) as object);
+        const name = direction === 'toPod' ? 'never-looked-at.txt' : 'tmp/never-looked-at.txt';
+        assert.deepEqual(files, [{ direction, name, type: 'file', bytes: 5000 }]);
+        assert.deepEqual(stored.manifest.at(-1)?.['files'], {
+          [direction]: { count: 1, bytes: 5000, names: [name] },
+        });
+        const note = direction === 'toPod' ? 'files-to-pod' : 'files-from-pod';
+        assert.equal(event.annotations?.[`kubelet-gateway.io/${note}`], '1 file, 5000 bytes');
+        // An addition: the bytes are there as always.
+        const stream = direction === 'toPod' ? 'stdin' : 'stdout';
+        assert.ok(cast.bytes(stream).includes('x'.repeat(5000)));
+      }
     });
 
     it('port-forward: connections, ports, bytes each way and what failed', async () => {

@@ -18,7 +18,7 @@ export interface Cast {
   bytes(stream: 'stdin' | 'stdout' | 'stderr'): Buffer;
 }
 
-const CODES = ['o', 'i', 'O', 'I', 'r', 'm', 'x', 'e', 'b', 's'];
+const CODES = ['o', 'i', 'O', 'I', 'r', 'm', 'x', 'e', 'b', 's', 'f'];
 
 /** Throws for anything that is not asciicast v3 with the gateway's own codes in their places. */
 export function parseCast(text: string): Cast {

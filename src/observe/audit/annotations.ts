@@ -124,6 +124,7 @@ export function toEndingAnnotations({
       parts.own('recording-manifest', `${sha256} ${segments}`);
     }
     if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
+    for (const [name, note] of Object.entries(recording.notes ?? {})) parts.own(name, note);
   }
   for (const [name, note] of Object.entries(notes)) parts.own(name, note);
   return parts.text;

@@ -9,6 +9,16 @@ export type SessionEvent =
   | { readonly kind: 'resize'; readonly columns: number; readonly rows: number }
   /** The outcome as the node told it. `exitCode` where it names one; `text` as it was sent. */
   | { readonly kind: 'status'; readonly text: string; readonly exitCode: number | undefined }
+  /** An archive is passing, with this in it. Found by the recording itself, not by a decoder. */
+  | {
+      readonly kind: 'file';
+      readonly direction: 'toPod' | 'fromPod';
+      readonly name: string;
+      /** `file`, `directory`, `symlink` and so on, as the archive says. */
+      readonly type: string;
+      readonly bytes: number;
+      readonly link?: string;
+    }
   /** Port-forward: a connection to a port begins. `connection` is unique within the session. */
   | { readonly kind: 'opened'; readonly connection: number; readonly port: number }
   | {
