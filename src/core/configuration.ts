@@ -7,6 +7,7 @@ import type { AuditPolicy } from './audit-policy.ts';
 import type { AuthenticationConfiguration } from './authentication-configuration.ts';
 import type { CredentialMapping, CredentialSource } from './credential-source.ts';
 import type { KubeConnection } from './kube-connection.ts';
+import type { LoginSettings } from './login.ts';
 import type { NodesSettings } from './node-source.ts';
 import type { RbacObjects } from './rbac.ts';
 import type { RecordingSettings } from './recording.ts';
@@ -210,6 +211,8 @@ export interface GatewayConfiguration {
   readonly recording?: RecordingSettings;
   /** Empty: every session that somebody has the right to is let through. */
   readonly sessionPolicy: readonly SessionPolicyRule[];
+  /** Absent: nobody signs in with a browser. */
+  readonly login?: LoginSettings;
   readonly recheck: RecheckSettings;
   readonly shutdown: { readonly graceMs: number };
   readonly log: { readonly level: LogLevel };
