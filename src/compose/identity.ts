@@ -39,7 +39,10 @@ export function composeBearer(
   return createTokenChain({ jwt: tokens.authenticate, issuers, tokenReview });
 }
 
-export function composeTokenReview({ clock, log, metrics }: Foundation, { authentication }: GatewayConfiguration) {
+export function composeTokenReview(
+  { clock, log, metrics }: Foundation,
+  { authentication }: GatewayConfiguration,
+) {
   const settings = authentication.tokenReview;
   if (settings === undefined) return undefined;
   const client = createKubeClient({ clock }, settings.connection);

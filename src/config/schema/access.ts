@@ -125,7 +125,9 @@ const subjectAccessReview = strict({
     ),
   authorizedTTLWithoutWatch: duration('0s', '1h')
     .prefault('10s')
-    .describe('With watch: how long an allowed answer is remembered while roles and bindings cannot be followed.'),
+    .describe(
+      'With watch: how long an allowed answer is remembered while roles and bindings cannot be followed.',
+    ),
   watchGrace: duration('0s', '5m')
     .prefault('5s')
     .describe('How long they may not be followed before that is so.'),
@@ -138,7 +140,9 @@ const subjectAccessReview = strict({
     ),
   maxEntries: count(1, 10_000_000)
     .prefault(100_000)
-    .describe('How many answers of each kind are remembered. About 10 for each user, and half a kilobyte each.'),
+    .describe(
+      'How many answers of each kind are remembered. About 10 for each user, and half a kilobyte each.',
+    ),
   timeout: duration('100ms', '1m').prefault('10s').describe('How long one question may take.'),
   maxInFlightPerUser: count(1, 10_000)
     .prefault(50)
