@@ -37,7 +37,8 @@ export function isOf(signIn: SignIn, revocation: Revocation): boolean {
       return (
         signIn.issuer === revocation.issuer &&
         signIn.subject === revocation.subject &&
-        signIn.at <= revocation.until
+        signIn.at <= revocation.until &&
+        (revocation.unnamedSessions !== true || (signIn.session !== undefined && signIn.sid === undefined))
       );
   }
 }

@@ -9,7 +9,14 @@ export type Revocation =
   | { readonly kind: 'session'; readonly session: string }
   | { readonly kind: 'sid'; readonly issuer: string; readonly sid: string }
   /** All that the person began up to `until`, in milliseconds since the epoch by the issuer's clock. */
-  | { readonly kind: 'subject'; readonly issuer: string; readonly subject: string; readonly until: number };
+  | {
+      readonly kind: 'subject';
+      readonly issuer: string;
+      readonly subject: string;
+      readonly until: number;
+      /** Only sessions of browsers of which the provider did not say which sign-in they are. */
+      readonly unnamedSessions?: true;
+    };
 
 export interface RevocationList {
   isRevoked(signIn: SignIn): boolean;
@@ -46,8 +53,12 @@ export function createRevocationList(
       if (known.size === 0) return false;
       if (session !== undefined && find(toKey({ kind: 'session', session })) !== undefined) return true;
       if (sid !== undefined && find(toKey({ kind: 'sid', issuer, sid })) !== undefined) return true;
-      const whole = find(toKey({ kind: 'subject', issuer, subject, until: 0 }));
-      return whole?.kind === 'subject' && at <= whole.until;
+      const person = { kind: 'subject', issuer, subject, until: 0 } as const;
+      const ofAll = find(toKey(person));
+      if (ofAll?.kind === 'subject' && at <= ofAll.until) return true;
+      if (session === undefined || sid !== undefined) return false;
+      const ofUnnamed = find(toKey({ ...person, unnamedSessions: true }));
+      return ofUnnamed?.kind === 'subject' && at <= ofUnnamed.until;
     },
     add: (revocation, forgetAt) => {
       const key = toKey(revocation);
@@ -78,7 +89,11 @@ function toKey(revocation: Revocation): string {
     case 'sid':
       return JSON.stringify(['sid', revocation.issuer, revocation.sid]);
     case 'subject':
-      return JSON.stringify(['subject', revocation.issuer, revocation.subject]);
+      return JSON.stringify([
+        revocation.unnamedSessions === true ? 'unnamed' : 'subject',
+        revocation.issuer,
+        revocation.subject,
+      ]);
   }
 }
 
@@ -90,11 +105,13 @@ export function parseRevocation(text: string): Revocation | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, session, issuer, sid, subject, until } = value as Readonly<Record<string, unknown>>;
+  const { kind, session, issuer, sid, subject, until, unnamedSessions } = value as Readonly<
+    Record<string, unknown>
+  >;
   if (kind === 'session' && typeof session === 'string') return { kind, session };
   if (typeof issuer !== 'string') return undefined;
   if (kind === 'sid' && typeof sid === 'string') return { kind, issuer, sid };
   if (kind === 'subject' && typeof subject === 'string' && typeof until === 'number')
-    return { kind, issuer, subject, until };
+    return { kind, issuer, subject, until, ...(unnamedSessions === true ? { unnamedSessions } : {}) };
   return undefined;
 }

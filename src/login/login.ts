@@ -72,12 +72,15 @@ export function createLoginPages(ports: LoginPorts): ServePage {
     const received = exchanges.get(request);
     if (received === undefined || response.headersSent) next(error);
     else
-      void answer(ports, received, response, () => problemPage('internal', 'the request could not be read'));
+      void answer(ports, received, response, () =>
+        problemPage('unreadable', 'the request could not be read'),
+      );
   });
   return (received) => {
     if (received.reply.kind !== 'http') throw new Error('pages answer HTTP only');
     const { request, response } = received.reply;
     exchanges.set(request, received);
+    if (received.headers.first('expect') !== undefined) response.writeContinue();
     app(request, response);
   };
 }

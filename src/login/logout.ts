@@ -119,13 +119,12 @@ export async function backChannelLogout(ports: LoginPorts, request: PageRequest)
     // §2.8: 400 for a token that does not count. A 5xx says: come again.
     return refuse(error.code >= 500 ? 'ServiceUnavailable' : 'BadRequest', error.message, notes);
   }
-  const revocation = toRevocation(logoutOf);
   const ttlMs = Math.max(1_000, logoutOf.expiresAt - ports.clock.now());
   if (!(await ports.store.once(`logout:${JSON.stringify([issuer, logoutOf.id])}`, ttlMs))) {
     return refuse('BadRequest', 'the logout token has been used', notes);
   }
-  await ports.store.revoke(revocation);
-  ports.log.info({ provider: name, kind: revocation.kind }, 'the identity provider has signed somebody out');
+  for (const revocation of toRevocations(logoutOf)) await ports.store.revoke(revocation);
+  ports.log.info({ provider: name }, 'the identity provider has signed somebody out');
   return {
     status: 200,
     content: { kind: 'nothing' },
@@ -138,12 +137,19 @@ export async function backChannelLogout(ports: LoginPorts, request: PageRequest)
   };
 }
 
-/** §2.7: with a `sid` that sign-in alone is over, without one all of the person's. */
-function toRevocation({ issuer, sid, subject = '', at }: ProviderLogout): Revocation {
+/**
+ * §2.7: with a `sid` that sign-in alone is over, without one all of the person's. Some providers name the `sid` here and
+ * not in ID tokens: the person's sessions of which nobody can say which sign-in they are end with any of them.
+ */
+function toRevocations({ issuer, sid, subject, at }: ProviderLogout): readonly Revocation[] {
   // `at` knows seconds: what began within that second has begun before.
-  return sid === undefined
-    ? { kind: 'subject', issuer, subject, until: at + 999 }
-    : { kind: 'sid', issuer, sid };
+  const until = at + 999;
+  const ofPerson = subject === undefined ? [] : [{ kind: 'subject', issuer, subject, until } as const];
+  if (sid === undefined) return ofPerson;
+  return [
+    { kind: 'sid', issuer, sid },
+    ...ofPerson.map((one) => ({ ...one, unnamedSessions: true }) as const),
+  ];
 }
 
 function refuse(

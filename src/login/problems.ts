@@ -105,6 +105,12 @@ const WORDS = {
     happened: 'The request did not come from a page of this gateway.',
     advice: 'Open the gateway itself and sign out there.',
   },
+  unreadable: {
+    reason: 'BadRequest',
+    title: 'This request could not be read',
+    happened: 'It was too long, or it broke off.',
+    advice: 'Try again.',
+  },
   storeAway: {
     reason: 'ServiceUnavailable',
     title: 'Sessions cannot be checked',
@@ -135,7 +141,11 @@ export function problemPage(
   { again, detail, ...rest }: ProblemOptions = {},
 ): PageReply {
   const { reason, title, happened, advice }: Words = WORDS[problem];
-  const isLost = problem === 'badReturn' || problem === 'notFound' || problem === 'foreignForm';
+  const isLost =
+    problem === 'badReturn' ||
+    problem === 'notFound' ||
+    problem === 'foreignForm' ||
+    problem === 'unreadable';
   const to = again ?? (isLost ? HOME_PATH : '/-/login?choose');
   const { content } = page(
     title,

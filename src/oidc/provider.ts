@@ -67,6 +67,9 @@ export interface OidcProvider {
 /** How long the discovery document is used. */
 const METADATA_MS = 3_600_000;
 
+/** Answers of people that are being checked with the provider. */
+const MAX_EXCHANGES = 50;
+
 export function createOidcProvider(
   { clock, fetch }: { readonly clock: Clock; readonly fetch: ProviderFetch },
   settings: LoginProviderSettings,
@@ -88,6 +91,7 @@ export function createOidcProvider(
     return known.client;
   };
 
+  const bounded = createBound();
   return {
     settings,
     authorizationURL: async (redirectURI, { state, nonce, verifier }, { silent }) =>
@@ -98,20 +102,18 @@ export function createOidcProvider(
         nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        ...(silent ? { prompt: 'none' } : {}),
-        ...(!silent && settings.scopes.includes('offline_access') ? { prompt: 'consent' } : {}),
+        ...toPrompt(settings, silent),
       }),
     exchange: async (callback, { state, nonce, verifier }) => {
       const client = await connect();
-      return explained(async () =>
-        toTokens(
-          await authorizationCodeGrant(client, callback, {
-            expectedState: state,
-            expectedNonce: nonce,
-            pkceCodeVerifier: verifier,
-            idTokenExpected: true,
-          }),
-        ),
+      const checks = {
+        expectedState: state,
+        expectedNonce: nonce,
+        pkceCodeVerifier: verifier,
+        idTokenExpected: true,
+      };
+      return bounded(() =>
+        explained(async () => toTokens(await authorizationCodeGrant(client, callback, checks))),
       );
     },
     renew: async (refreshToken) => {
@@ -121,13 +123,34 @@ export function createOidcProvider(
     endSessionURL: async (idToken, returnTo) => {
       const client = await connect();
       if (client.serverMetadata().end_session_endpoint === undefined) return undefined;
-      return buildEndSessionUrl(client, { id_token_hint: idToken, post_logout_redirect_uri: returnTo });
+      const url = buildEndSessionUrl(client, { id_token_hint: idToken, post_logout_redirect_uri: returnTo });
+      return url.protocol === 'https:' ? url : undefined;
     },
     forget: async (refreshToken) => {
       const client = await connect();
       if (client.serverMetadata().revocation_endpoint === undefined) return;
       await explained(() => tokenRevocation(client, refreshToken));
     },
+  };
+}
+
+/** OpenID Connect Core 1.0 §11: a refresh token for when the person is away needs their consent. */
+const toPrompt = ({ scopes }: LoginProviderSettings, silent: boolean): { readonly prompt?: string } => {
+  if (silent) return { prompt: 'none' };
+  return scopes.includes('offline_access') ? { prompt: 'consent' } : {};
+};
+
+/** Anybody can begin a sign-in and make up an answer to it: the provider is not asked about many at once. */
+function createBound() {
+  let running = 0;
+  return async <Result>(task: () => Promise<Result>): Promise<Result> => {
+    if (running >= MAX_EXCHANGES) throw new SignInFailure('unavailable', 'too many sign-ins at once');
+    running += 1;
+    try {
+      return await task();
+    } finally {
+      running -= 1;
+    }
   };
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
-import type { Json, JsonObject, SetUp } from './set-up.ts';
+import type { JsonObject, SetUp } from './set-up.ts';
 import { FOLDER, createSetUp, load, minimal, problemsOf, warningsOf } from './set-up.ts';
 
 const KEY = randomBytes(32).toString('base64');

@@ -41,6 +41,24 @@ const rows: readonly (readonly [string, Revocation, SignIn, boolean])[] = [
     { issuer, subject: 'alice', at: 5 },
     false,
   ],
+  [
+    'unnamed sessions, and has a name',
+    { kind: 'subject', issuer, subject: 'alice', until: 9e9, unnamedSessions: true },
+    alice,
+    false,
+  ],
+  [
+    'unnamed sessions, as one of them',
+    { kind: 'subject', issuer, subject: 'alice', until: 9e9, unnamedSessions: true },
+    { issuer, subject: 'alice', at: 5, session: 'x1' },
+    true,
+  ],
+  [
+    'unnamed sessions, as a token',
+    { kind: 'subject', issuer, subject: 'alice', until: 9e9, unnamedSessions: true },
+    { issuer, subject: 'alice', at: 5 },
+    false,
+  ],
 ];
 
 describe('a sign-in', () => {

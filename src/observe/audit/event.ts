@@ -142,6 +142,8 @@ function toAttempts({ headers, target, peer }: Evidence): string {
     .some((value) => value.includes('base64url.bearer.authorization.k8s.io.'));
   if (schemes.includes('bearer') || isBearerProtocol) attempted.push('bearer');
   if (/[?&]access_token=/i.test(target)) attempted.push('access_token');
+  if (headers.all('cookie').some((line) => line.includes('__Host-kubelet-gateway=')))
+    attempted.push('session');
   if (peer.certificate !== undefined) attempted.push('x509');
   return attempted.length === 0
     ? 'Authentication failed, no credentials provided'
