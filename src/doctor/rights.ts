@@ -15,6 +15,8 @@ export interface Probe {
   readonly actions: readonly ActionKind[];
 }
 
+const NO_SUCH_POD = '/containerLogs/kubelet-gateway-doctor/no-such-pod/none';
+
 /** No pod has this name, and a GET of a log or of nothing runs nothing. */
 export const PROBES: readonly Probe[] = [
   { path: '/healthz', right: 'get nodes/healthz', actions: ['healthz'] },
@@ -24,7 +26,7 @@ export const PROBES: readonly Probe[] = [
   { path: '/logs/', right: 'get nodes/log', actions: ['nodeLogs'] },
   { path: '/configz', right: 'get nodes/configz', actions: ['configz'] },
   {
-    path: '/containerLogs/kubelet-gateway-doctor/no-such-pod/none',
+    path: NO_SUCH_POD,
     right: 'get nodes/proxy',
     actions: ['containerLogs', 'pprof'],
   },
@@ -71,7 +73,10 @@ function judge(
   if (last?.answer.kind === 'answer' && last.answer.code === 401) return [toRejected(credential)];
   const codes = answers.flatMap(({ probe, answer }) => (answer.kind === 'answer' ? [{ probe, answer }] : []));
   const refused = codes.filter(({ answer }) => answer.code === 403);
-  const allowed = codes.filter(({ answer }) => answer.code !== 403);
+  // A path that a kubelet does not serve is 404 before anybody is asked about it; a pod that it has not is 404 after.
+  const allowed = codes.filter(
+    ({ probe, answer }) => answer.code !== 403 && (answer.code !== 404 || probe.path === NO_SUCH_POD),
+  );
   return [
     info(
       'credential-rights',

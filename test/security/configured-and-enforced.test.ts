@@ -508,6 +508,13 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, word: string]>>
   'authorization.subjectAccessReview.unauthorizedTTL': ['test/authorize/sar.test.ts', 'unauthorizedTtlMs'],
   'authorization.subjectAccessReview.maxEntries': ['test/authorize/sar-cache.test.ts', 'maxEntries'],
   'authorization.subjectAccessReview.timeout': ['test/authorize/sar.test.ts', 'timeoutMs'],
+  'authorization.subjectAccessReview.watch': ['test/authorize/rbac-changes.test.ts', 'a watch on rights'],
+  'authorization.subjectAccessReview.authorizedTTLWithoutWatch': [
+    'test/authorize/rbac-changes.test.ts',
+    'a watch on rights that is broken',
+  ],
+  'authorization.subjectAccessReview.watchGrace': ['test/authorize/rbac-changes.test.ts', 'graceMs'],
+  'authorization.subjectAccessReview.staleAllow.maxAge': ['test/authorize/sar-cache.test.ts', 'staleAllowMs'],
   'authorization.subjectAccessReview.maxInFlightPerUser': [
     'test/authorize/sar.test.ts',
     'maxInFlightPerUser',
