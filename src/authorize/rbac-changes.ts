@@ -39,78 +39,63 @@ export interface RbacChanges {
 type Collection = keyof typeof RBAC_COLLECTIONS;
 
 /** `graceMs`: how long a watch may be broken before what it said is not relied upon. */
-export function createRbacChanges(
+export const createRbacChanges = (
   dependencies: RbacChangesDependencies,
-  { graceMs }: { readonly graceMs: number },
-): RbacChanges {
-  const { feed, clock, log, onAffected, onCurrent } = dependencies;
-  const bindings = createBindings();
-  /** Since when a collection is not followed; undefined: it is. All begin as broken for ever. */
-  const brokenAt = new Map<Collection, number | undefined>();
-  const told = new Map<Collection, string>();
-  let wasCurrent: boolean | undefined;
+  options: { readonly graceMs: number },
+): RbacChanges => new FollowedRights(dependencies, options.graceMs);
 
-  const isCurrent = (): boolean =>
-    [...brokenAt.values()].every((since) => since === undefined || clock.now() - since <= graceMs);
-  /** Nothing has failed yet, and not all has begun. */
-  const isStarting = (): boolean => wasCurrent === undefined && told.size === 0;
-  const look = (): void => {
-    const now = isCurrent();
-    if (now === wasCurrent || (!now && isStarting())) return;
-    wasCurrent = now;
-    onCurrent?.(now);
-    if (now)
-      log.info({}, 'changes of roles and bindings are followed: decisions are forgotten when they change');
-    else
-      log.warn(
-        {},
-        'changes of roles and bindings are not followed: decisions are remembered for a short time only',
-      );
-  };
-  const begin = <Item extends RoleFacts>(
+class FollowedRights implements RbacChanges {
+  readonly #dependencies: RbacChangesDependencies;
+  readonly #graceMs: number;
+  readonly #feeds: readonly { stop(): void }[];
+  readonly #bindings = createBindings();
+  /** Since when a collection is not followed; undefined: it is. All begin as broken for ever. */
+  readonly #brokenAt = new Map<Collection, number | undefined>();
+  /** What was last said to the log of a collection that is broken. */
+  readonly #told = new Map<Collection, string>();
+  #wasCurrent: boolean | undefined;
+
+  constructor(dependencies: RbacChangesDependencies, graceMs: number) {
+    this.#dependencies = dependencies;
+    this.#graceMs = graceMs;
+    const touchBinding = (before?: BindingFacts, after?: BindingFacts): Affected =>
+      this.#bindings.replace(before, after);
+    const touchRole = (before?: RoleFacts, after?: RoleFacts): Affected | undefined =>
+      this.#bindings.boundTo((after ?? before)?.key ?? '');
+    this.#feeds = [
+      this.#begin('clusterRoleBindings', readBinding, touchBinding),
+      this.#begin('roleBindings', readBinding, touchBinding),
+      this.#begin('clusterRoles', readRole, touchRole),
+      this.#begin('roles', readRole, touchRole),
+    ];
+  }
+
+  isCurrent(): boolean {
+    const now = this.#dependencies.clock.now();
+    return [...this.#brokenAt.values()].every((since) => since === undefined || now - since <= this.#graceMs);
+  }
+
+  stop(): void {
+    for (const one of this.#feeds) one.stop();
+  }
+
+  #begin<Item extends RoleFacts>(
     collection: Collection,
     decode: (object: unknown) => Item,
     touch: (before: Item | undefined, after: Item | undefined) => Affected | undefined,
-  ): { stop(): void } => {
-    brokenAt.set(collection, -Infinity);
-    const known = new Map<string, Item>();
-    let isListed = false;
-    const put = (key: string, item: Item | undefined): void => {
-      const before = known.get(key);
-      if (before?.version === item?.version) return;
-      if (item === undefined) known.delete(key);
-      else known.set(key, item);
-      const affected = touch(before, item);
-      // Before the first list is whole nothing can be told apart, and everyone is touched once for all of it.
-      if (affected !== undefined && isListed) onAffected(affected);
-    };
+  ): { stop(): void } {
+    const { feed, log, onAffected } = this.#dependencies;
+    this.#brokenAt.set(collection, -Infinity);
+    const items = createDifferences(touch, onAffected);
     return feed<Item>(
       {
-        listed: (items) => {
-          const gone = new Set(known.keys());
-          for (const item of items) {
-            gone.delete(item.key);
-            put(item.key, item);
-          }
-          for (const key of gone) put(key, undefined);
-          // What was decided before the first list may be older than what it holds.
-          if (!isListed) onAffected(EVERYONE);
-          isListed = true;
-        },
-        changed: (item) => put(item.key, item),
-        removed: (item) => put(item.key, undefined),
+        ...items,
         connected: () => {
-          brokenAt.set(collection, undefined);
-          told.delete(collection);
-          look();
+          this.#brokenAt.set(collection, undefined);
+          this.#told.delete(collection);
+          this.#look();
         },
-        disconnected: (err) => {
-          brokenAt.set(collection, brokenAt.get(collection) ?? clock.now());
-          clock.after(graceMs + 1, look);
-          if (told.get(collection) === err.message) return;
-          told.set(collection, err.message);
-          log.warn({ err, collection }, toWords(err, collection));
-        },
+        disconnected: (error) => this.#disconnected(collection, error),
         unreadable: (err) => {
           log.warn({ err, collection }, 'an object of RBAC cannot be read; every decision is forgotten');
           onAffected(EVERYONE);
@@ -118,29 +103,60 @@ export function createRbacChanges(
       },
       { path: RBAC_COLLECTIONS[collection], decode },
     );
-  };
+  }
 
-  const touchRole = (before: RoleFacts | undefined, after: RoleFacts | undefined): Affected | undefined =>
-    bindings.boundTo((after ?? before)?.key ?? '');
-  const touchBinding = (before: BindingFacts | undefined, after: BindingFacts | undefined): Affected => {
-    bindings.replace(before, after);
-    return {
-      kind: 'subjects',
-      users: new Set([...(before?.users ?? []), ...(after?.users ?? [])]),
-      groups: new Set([...(before?.groups ?? []), ...(after?.groups ?? [])]),
-    };
+  #disconnected(collection: Collection, err: Error): void {
+    const { clock, log } = this.#dependencies;
+    this.#brokenAt.set(collection, this.#brokenAt.get(collection) ?? clock.now());
+    clock.after(this.#graceMs + 1, () => this.#look());
+    if (this.#told.get(collection) === err.message) return;
+    this.#told.set(collection, err.message);
+    log.warn({ err, collection }, toWords(err, collection));
+  }
+
+  #look(): void {
+    const { log, onCurrent } = this.#dependencies;
+    const isCurrent = this.isCurrent();
+    // Nothing has failed yet, and not all has begun.
+    const isStarting = this.#wasCurrent === undefined && this.#told.size === 0;
+    if (isCurrent === this.#wasCurrent || (!isCurrent && isStarting)) return;
+    this.#wasCurrent = isCurrent;
+    onCurrent?.(isCurrent);
+    if (isCurrent) log.info({}, 'roles and bindings are followed: decisions are forgotten when they change');
+    else log.warn({}, 'roles and bindings are not followed: decisions are remembered for a short time only');
+  }
+}
+
+/** Tells what a change of one of many objects touches. */
+function createDifferences<Item extends RoleFacts>(
+  touch: (before: Item | undefined, after: Item | undefined) => Affected | undefined,
+  onAffected: (affected: Affected) => void,
+) {
+  const known = new Map<string, Item>();
+  let isListed = false;
+  const put = (key: string, item: Item | undefined): void => {
+    const before = known.get(key);
+    if (before?.version === item?.version) return;
+    if (item === undefined) known.delete(key);
+    else known.set(key, item);
+    const affected = touch(before, item);
+    // Before the first list is whole nothing can be told apart, and everyone is touched once for all of it.
+    if (affected !== undefined && isListed) onAffected(affected);
   };
-  const feeds = [
-    begin('clusterRoleBindings', readBinding, touchBinding),
-    begin('roleBindings', readBinding, touchBinding),
-    begin('clusterRoles', readRole, touchRole),
-    begin('roles', readRole, touchRole),
-  ];
   return {
-    isCurrent,
-    stop: () => {
-      for (const one of feeds) one.stop();
+    listed: (items: readonly Item[]): void => {
+      const gone = new Set(known.keys());
+      for (const item of items) {
+        gone.delete(item.key);
+        put(item.key, item);
+      }
+      for (const key of gone) put(key, undefined);
+      // What was decided before the first list may be older than what it holds.
+      if (!isListed) onAffected(EVERYONE);
+      isListed = true;
     },
+    changed: (item: Item): void => put(item.key, item),
+    removed: (item: Item): void => put(item.key, undefined),
   };
 }
 
@@ -148,7 +164,8 @@ export function createRbacChanges(
 function createBindings() {
   const byRole = new Map<string, Set<BindingFacts>>();
   return {
-    replace(before: BindingFacts | undefined, after: BindingFacts | undefined): void {
+    /** Those whom either names. */
+    replace(before: BindingFacts | undefined, after: BindingFacts | undefined): Affected {
       if (before !== undefined) {
         const bound = byRole.get(before.role);
         bound?.delete(before);
@@ -158,20 +175,22 @@ function createBindings() {
         const bound = byRole.get(after.role) ?? new Set();
         byRole.set(after.role, bound.add(after));
       }
+      return toAffected([before, after].filter((one) => one !== undefined));
     },
     /** Undefined: nobody. */
     boundTo(role: string): Affected | undefined {
       const bound = byRole.get(role);
       if (bound === undefined) return undefined;
-      const all = [...bound];
-      return {
-        kind: 'subjects',
-        users: new Set(all.flatMap(({ users }) => users)),
-        groups: new Set(all.flatMap(({ groups }) => groups)),
-      };
+      return toAffected([...bound]);
     },
   };
 }
+
+const toAffected = (bindings: readonly BindingFacts[]): Affected => ({
+  kind: 'subjects',
+  users: new Set(bindings.flatMap(({ users }) => users)),
+  groups: new Set(bindings.flatMap(({ groups }) => groups)),
+});
 
 function toWords(error: Error, collection: Collection): string {
   const resource = collection.toLowerCase();

@@ -55,96 +55,119 @@ const LOOKS_PER_INTERVAL = 10;
 const RECENT_MS = 60_000;
 const MAX_RECENT = 256;
 
-export function createRechecks({ clock, log, onChecked }: RecheckDependencies): Rechecks {
-  const running = new Set<Running>();
-  let authorize: ReturnType<typeof createAuthorize> | undefined;
-  let options: RecheckOptions = { intervalMs: Infinity, graceMs: Infinity };
-  let cancelLook: (() => void) | undefined;
-  let recent: readonly Change[] = [];
+export const createRechecks = (dependencies: RecheckDependencies): Rechecks =>
+  new RightsOfRunning(dependencies);
 
-  const remember = (affected: Affected): void => {
-    const now = clock.now();
-    const kept = recent.filter(({ at }) => now - at < RECENT_MS);
-    // So many that they are not worth telling apart.
-    recent = kept.length < MAX_RECENT ? [...kept, { at: now, affected }] : [{ at: now, affected: EVERYONE }];
-  };
-  const hasPassed = ({ receivedAt, authentication }: Authorizable): boolean =>
-    recent.some(({ at, affected }) => at >= receivedAt && isAffected(affected, authentication.user));
-  const check = async (one: Running): Promise<void> => {
-    if (authorize === undefined) return;
-    if (one.isAsked) {
-      one.isOutdated = true;
-      return;
-    }
-    one.isAsked = true;
-    one.isOutdated = false;
-    const { lifetime, authentication, auditId } = one.exchange;
-    const end = (reason: 'rightRevoked' | 'rightUnconfirmed'): void => {
-      log.info(
-        { auditId, user: authentication.user.name, reason },
-        'a stream is ended: its right does not stand',
-      );
-      lifetime.end(reason);
-    };
+class RightsOfRunning implements Rechecks {
+  readonly #dependencies: RecheckDependencies;
+  readonly #running = new Set<Running>();
+  #authorize: ReturnType<typeof createAuthorize> | undefined;
+  #options: RecheckOptions = { intervalMs: Infinity, graceMs: Infinity };
+  #cancelLook: (() => void) | undefined;
+  #recent: readonly Change[] = [];
+
+  constructor(dependencies: RecheckDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  use(authorizer: Authorizer, options: RecheckOptions): void {
+    if (this.#authorize !== undefined) this.#remember(EVERYONE);
+    this.#authorize = createAuthorize({ authorizer });
+    this.#options = options;
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    for (const one of this.#running) this.#checkLater(one);
+    this.#arm();
+  }
+
+  async during<Result>(exchange: Authorizable, work: () => Promise<Result>): Promise<Result> {
+    const now = this.#dependencies.clock.now();
+    const dueAt = now + this.#options.intervalMs;
+    const one: Running = { exchange, confirmedAt: now, dueAt, isAsked: false, isOutdated: false };
+    this.#running.add(one);
+    this.#arm();
+    if (this.#recent.length > 0 && this.#hasPassed(exchange)) this.#checkLater(one);
     try {
-      await authorize(one.exchange);
-      one.confirmedAt = clock.now();
-      onChecked?.('allowed');
-    } catch (error) {
-      const isRefusal = toFault(error).reason === 'Forbidden';
-      onChecked?.(isRefusal ? 'revoked' : 'unanswered');
-      if (!running.has(one)) return;
-      if (isRefusal) end('rightRevoked');
-      else if (clock.now() - one.confirmedAt >= options.graceMs) end('rightUnconfirmed');
+      return await work();
     } finally {
-      one.isAsked = false;
-      one.dueAt = clock.now() + options.intervalMs;
+      this.#running.delete(one);
     }
-    if (one.isOutdated && running.has(one)) await check(one);
-  };
-  const look = (): void => {
-    cancelLook = undefined;
-    const now = clock.now();
-    for (const one of running) if (one.dueAt <= now && !one.isAsked) void check(one);
-    arm();
-  };
+  }
+
+  affected(affected: Affected): void {
+    this.#remember(affected);
+    for (const one of this.#running) {
+      if (isAffected(affected, one.exchange.authentication.user)) this.#checkLater(one);
+    }
+  }
+
+  #remember(affected: Affected): void {
+    const now = this.#dependencies.clock.now();
+    const kept = this.#recent.filter(({ at }) => now - at < RECENT_MS);
+    // So many that they are not worth telling apart.
+    this.#recent =
+      kept.length < MAX_RECENT ? [...kept, { at: now, affected }] : [{ at: now, affected: EVERYONE }];
+  }
+
+  #hasPassed({ receivedAt, authentication }: Authorizable): boolean {
+    return this.#recent.some(
+      ({ at, affected }) => at >= receivedAt && isAffected(affected, authentication.user),
+    );
+  }
+
   /** One timer for all of them; a short request costs no timer of its own. */
-  const arm = (): void => {
-    if (running.size === 0 || cancelLook !== undefined || !Number.isFinite(options.intervalMs)) return;
-    cancelLook = clock.after(options.intervalMs / LOOKS_PER_INTERVAL, look);
-  };
-  const checkAll = (whether: (one: Running) => boolean): void => {
-    for (const one of running) if (whether(one)) void check(one);
-  };
-  return {
-    use(authorizer, next) {
-      if (authorize !== undefined) remember(EVERYONE);
-      authorize = createAuthorize({ authorizer });
-      options = next;
-      cancelLook?.();
-      cancelLook = undefined;
-      checkAll(() => true);
-      arm();
-    },
-    async during(exchange, work) {
-      const now = clock.now();
-      const dueAt = now + options.intervalMs;
-      const one: Running = { exchange, confirmedAt: now, dueAt, isAsked: false, isOutdated: false };
-      running.add(one);
-      arm();
-      if (recent.length > 0 && hasPassed(exchange)) void check(one);
+  #arm(): void {
+    const { intervalMs } = this.#options;
+    if (this.#running.size === 0 || this.#cancelLook !== undefined || !Number.isFinite(intervalMs)) return;
+    this.#cancelLook = this.#dependencies.clock.after(intervalMs / LOOKS_PER_INTERVAL, () => this.#look());
+  }
+
+  #look(): void {
+    this.#cancelLook = undefined;
+    const now = this.#dependencies.clock.now();
+    for (const one of this.#running) if (one.dueAt <= now && !one.isAsked) this.#checkLater(one);
+    this.#arm();
+  }
+
+  #checkLater(one: Running): void {
+    if (one.isAsked) one.isOutdated = true;
+    else void this.#check(one);
+  }
+
+  async #check(one: Running): Promise<void> {
+    const { clock, onChecked } = this.#dependencies;
+    if (this.#authorize === undefined) return;
+    one.isAsked = true;
+    do {
+      one.isOutdated = false;
       try {
-        return await work();
-      } finally {
-        running.delete(one);
+        await this.#authorize(one.exchange);
+        one.confirmedAt = clock.now();
+        onChecked?.('allowed');
+      } catch (error) {
+        this.#refused(one, toFault(error).reason === 'Forbidden');
       }
-    },
-    affected: (affected) => {
-      remember(affected);
-      checkAll(({ exchange }) => isAffected(affected, exchange.authentication.user));
-    },
-    get running() {
-      return running.size;
-    },
-  };
+    } while (this.#isToBeAskedAgain(one));
+    one.isAsked = false;
+    one.dueAt = clock.now() + this.#options.intervalMs;
+  }
+
+  #isToBeAskedAgain(one: Running): boolean {
+    return one.isOutdated && this.#running.has(one);
+  }
+
+  #refused(one: Running, isRefusal: boolean): void {
+    const { clock, log, onChecked } = this.#dependencies;
+    onChecked?.(isRefusal ? 'revoked' : 'unanswered');
+    const isOver = isRefusal || clock.now() - one.confirmedAt >= this.#options.graceMs;
+    if (!isOver || !this.#running.has(one)) return;
+    const reason = isRefusal ? 'rightRevoked' : 'rightUnconfirmed';
+    const { lifetime, authentication, auditId } = one.exchange;
+    log.info({ auditId, user: authentication.user.name, reason }, 'ended: the right to it does not stand');
+    lifetime.end(reason);
+  }
 }

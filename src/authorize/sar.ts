@@ -8,7 +8,7 @@ import type { Clock, Log } from '../core/ports.ts';
 import type { User } from '../core/user.ts';
 import type { ReviewSpec, ReviewStatus } from '../kube/subject-access-review.ts';
 import type { Affected } from './affected.ts';
-import type { DecisionCacheOptions } from './sar-cache.ts';
+import type { DecisionCache, DecisionCacheOptions } from './sar-cache.ts';
 import { isPath } from '../core/attributes.ts';
 import { Fault } from '../core/fault.ts';
 import { ApiServerAway } from '../kube/away.ts';
@@ -59,87 +59,45 @@ export interface SarAuthorizer extends Authorizer {
   stats(): { readonly authorized: number; readonly unauthorized: number; readonly inFlight: number };
 }
 
-interface Flight {
-  readonly user: User;
-  readonly answer: Promise<Decision>;
-}
-
 /** After an API server did not answer, stale decisions stand in for so long without asking it again. */
 const AWAY_MS = 2000;
 
 export function createSarAuthorizer(dependencies: SarDependencies, options: SarOptions): SarAuthorizer {
-  const { metrics, clock } = dependencies;
+  const { metrics } = dependencies;
   const cache = createDecisionCache(dependencies, options);
   const toKey = createKeys();
   const slots = createSlots(options.maxInFlightPerUser);
-  const flights = new Map<string, Flight>();
-  let awayUntil = -Infinity;
+  const standIn = createStandIn(dependencies, cache);
+  const ask = (user: User, attributes: AnyAttributes): Promise<Decision> =>
+    review(dependencies, options.timeoutMs, user, attributes);
+  const flights = createFlights(ask, cache, standIn);
   const tell = (): void => metrics?.entries(cache.authorizedCount, cache.unauthorizedCount, slots.total());
 
-  const standIn = (key: string): Decision | undefined => {
-    const stale = cache.stale(key);
-    if (stale === undefined) return undefined;
-    metrics?.stale();
-    return { ...stale.decision, staleForMs: stale.ageMs };
+  const recall = (key: string): Decision | Promise<Decision> | undefined => {
+    const known = cache.get(key);
+    if (known !== undefined) {
+      metrics?.hit(known.kind);
+      return known;
+    }
+    const answer = flights.get(key);
+    if (answer !== undefined) metrics?.joined();
+    return answer ?? standIn.whileAway(key);
   };
-
-  const fly = (user: User, attributes: AnyAttributes, key: string): Promise<Decision> => {
-    const isCurrent = (): boolean => flights.get(key) === flight;
-    const answer = review(dependencies, options.timeoutMs, user, attributes).then(
-      (decision) => {
-        // One that was forgotten while it was on its way may be older than the change that it was forgotten for.
-        if (isCurrent()) cache.set(key, user, decision);
-        return decision;
-      },
-      (error: unknown) => {
-        const decision = isAway(error) ? standIn(key) : undefined;
-        if (decision === undefined) throw error;
-        awayUntil = clock.now() + AWAY_MS;
-        return decision;
-      },
-    );
-    const flight: Flight = {
-      user,
-      answer: answer.finally(() => {
-        if (isCurrent()) flights.delete(key);
-      }),
-    };
-    flights.set(key, flight);
-    return flight.answer;
-  };
-
   const authorizer = (user: User, attributes: AnyAttributes): Decision | Promise<Decision> => {
     const key = isCacheable(attributes) ? toKey(user, attributes) : undefined;
-    if (key !== undefined) {
-      const known = cache.get(key);
-      if (known !== undefined) {
-        metrics?.hit(known.kind);
-        return known;
-      }
-      const flight = flights.get(key);
-      if (flight !== undefined) {
-        metrics?.joined();
-        return flight.answer;
-      }
-      const decision = clock.now() < awayUntil ? standIn(key) : undefined;
-      if (decision !== undefined) return decision;
-    }
+    const known = key === undefined ? undefined : recall(key);
+    if (known !== undefined) return known;
     metrics?.miss();
     slots.take(user.name);
-    const answer =
-      key === undefined
-        ? review(dependencies, options.timeoutMs, user, attributes)
-        : fly(user, attributes, key);
+    const answer = key === undefined ? ask(user, attributes) : flights.begin(user, attributes, key);
     return answer.finally(() => {
       slots.give(user.name);
       tell();
     });
   };
-
   const forget = (affected: Affected): void => {
-    const forgotten = cache.forget(affected);
-    for (const [key, { user }] of flights) if (isAffected(affected, user)) flights.delete(key);
-    metrics?.forgotten(forgotten);
+    flights.forget(affected);
+    metrics?.forgotten(cache.forget(affected));
     tell();
   };
   return Object.assign(authorizer, {
@@ -151,6 +109,68 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
       inFlight: slots.total(),
     }),
   });
+}
+
+type StandIn = ReturnType<typeof createStandIn>;
+
+/** Decisions of earlier, for an API server that is away. */
+function createStandIn({ clock, metrics }: SarDependencies, cache: DecisionCache) {
+  let awayUntil = -Infinity;
+  const take = (key: string): Decision | undefined => {
+    const stale = cache.stale(key);
+    if (stale === undefined) return undefined;
+    metrics?.stale();
+    return { ...stale.decision, staleForMs: stale.ageMs };
+  };
+  return {
+    whileAway: (key: string): Decision | undefined => (clock.now() < awayUntil ? take(key) : undefined),
+    after(error: unknown, key: string): Decision | undefined {
+      const decision = isAway(error) ? take(key) : undefined;
+      if (decision !== undefined) awayUntil = clock.now() + AWAY_MS;
+      return decision;
+    },
+  };
+}
+
+interface Flight {
+  readonly user: User;
+  readonly answer: Promise<Decision>;
+}
+
+/** Reviews on their way that others may join. */
+function createFlights(
+  ask: (user: User, attributes: AnyAttributes) => Promise<Decision>,
+  cache: DecisionCache,
+  standIn: StandIn,
+) {
+  const flights = new Map<string, Flight>();
+  return {
+    get: (key: string): Promise<Decision> | undefined => flights.get(key)?.answer,
+    begin(user: User, attributes: AnyAttributes, key: string): Promise<Decision> {
+      const isCurrent = (): boolean => flights.get(key) === flight;
+      const answer = ask(user, attributes).then(
+        (decision) => {
+          // One that was forgotten while it was on its way may be older than the change that it was forgotten for.
+          if (isCurrent()) cache.set(key, user, decision);
+          return decision;
+        },
+        (error: unknown) => {
+          const decision = standIn.after(error, key);
+          if (decision === undefined) throw error;
+          return decision;
+        },
+      );
+      const settled = answer.finally(() => {
+        if (isCurrent()) flights.delete(key);
+      });
+      const flight: Flight = { user, answer: settled };
+      flights.set(key, flight);
+      return settled;
+    },
+    forget(affected: Affected): void {
+      for (const [key, { user }] of flights) if (isAffected(affected, user)) flights.delete(key);
+    },
+  };
 }
 
 /** Whether the API server was not there to answer, as opposed to one that has refused the gateway's own question. */

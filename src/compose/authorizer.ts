@@ -27,7 +27,6 @@ export function composeAuthorizer(
   const { clock, log, metrics, rechecks } = foundation;
   const settings = authorization.subjectAccessReview;
   const client = createKubeClient({ clock }, settings.connection);
-  let changes: ReturnType<typeof createRbacChanges> | undefined;
   const authorizer = createSarAuthorizer(
     {
       reviews: (spec, signal) => client.createSubjectAccessReview(spec, signal),
@@ -36,11 +35,11 @@ export function composeAuthorizer(
       metrics: metrics.sar,
       ...(settings.watch === undefined
         ? {}
-        : { maxAgeMs: toMaxAge(settings.watch.ttlWithoutMs, () => changes?.isCurrent() === true) }),
+        : { maxAgeMs: toMaxAge(settings.watch.ttlWithoutMs, (): boolean => changes?.isCurrent() === true) }),
     },
     settings,
   );
-  changes = composeChanges(foundation, settings, (affected) => {
+  const changes = composeChanges(foundation, settings, (affected) => {
     authorizer.forget(affected);
     rechecks?.affected(affected);
   });

@@ -16,7 +16,7 @@ import { follow } from '../kube/watch/follow.ts';
 
 export interface ComposedInventory {
   readonly inventory: Inventory;
-  release(): void;
+  readonly release: () => void;
 }
 
 type Followed<Kind extends NodeSource['kind']> = Extract<NodeSource, { kind: Kind }>;

@@ -3,7 +3,7 @@
 // what runs on it ends when its connection does.
 
 import type { NodeName } from '../core/names.ts';
-import type { Inventory } from '../core/node.ts';
+import type { Inventory, NodeEntry } from '../core/node.ts';
 import type { KubernetesNodes } from '../core/node-source.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { NodeCache } from './node-cache.ts';
@@ -52,108 +52,151 @@ export interface KubernetesInventoryDependencies {
 /** Changes are written to the cache this long after the first of them, so that a rolling update costs few writes. */
 const CACHE_AFTER_MS = 10_000;
 
-export function createKubernetesInventory(
-  { feed, cache, clock, log, metrics }: KubernetesInventoryDependencies,
-  options: Pick<KubernetesNodes, 'addressTypes' | 'ports' | 'trust' | 'labelSelector'>,
-): FollowedInventory {
-  const store = createNodeStore();
-  const facts = new Map<NodeName, NodeFacts>();
-  /** Nodes that cannot be dialled, and why. */
-  const leftOut = new Map<NodeName, string>();
-  let problem: string | undefined = 'the nodes of the cluster have not been listed yet';
-  let isConnected: boolean | undefined;
-  let isListed = false;
-  let cancelSave: (() => void) | undefined;
+export const createKubernetesInventory = (
+  dependencies: KubernetesInventoryDependencies,
+  options: KubernetesInventoryOptions,
+): FollowedInventory => new KubernetesInventory(dependencies, options);
 
-  const save = (): void => {
-    cancelSave = undefined;
-    cache?.write([...facts.values()]);
-  };
-  const told = (): void => {
-    metrics?.nodes(store.size, leftOut.size);
-    if (cache !== undefined) cancelSave ??= clock.after(CACHE_AFTER_MS, save);
-  };
-  const put = (item: NodeFacts): void => {
-    facts.set(item.name, item);
-    const node = toNode(item, options);
+export type KubernetesInventoryOptions = Pick<
+  KubernetesNodes,
+  'addressTypes' | 'ports' | 'trust' | 'labelSelector'
+>;
+
+class KubernetesInventory implements FollowedInventory {
+  readonly #dependencies: KubernetesInventoryDependencies;
+  readonly #options: KubernetesInventoryOptions;
+  readonly #following: { stop(): void };
+  readonly #store = createNodeStore();
+  readonly #facts = new Map<NodeName, NodeFacts>();
+  /** Nodes that cannot be dialled, and why. */
+  readonly #leftOut = new Map<NodeName, string>();
+  #problem: string | undefined = 'the nodes of the cluster have not been listed yet';
+  #isConnected: boolean | undefined;
+  #isListed = false;
+  #isStopped = false;
+  #cancelSave: (() => void) | undefined;
+
+  constructor(dependencies: KubernetesInventoryDependencies, options: KubernetesInventoryOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#following = this.#follow();
+    void this.#readCache();
+  }
+
+  get(name: NodeName): NodeEntry | undefined {
+    return this.#store.get(name);
+  }
+
+  list(): Iterable<NodeEntry> {
+    return this.#store.list();
+  }
+
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#following.stop();
+    if (this.#cancelSave === undefined) return;
+    this.#cancelSave();
+    this.#save();
+  }
+
+  #follow(): { stop(): void } {
+    const { feed, log } = this.#dependencies;
+    const { labelSelector } = this.#options;
+    return feed(
+      {
+        listed: (items) => {
+          this.#isListed = true;
+          this.#replace(items);
+          const counts = { nodes: this.#store.size, leftOut: this.#leftOut.size };
+          log.info(counts, 'the nodes of the cluster were listed');
+        },
+        changed: (item) => {
+          this.#put(item);
+          this.#told();
+        },
+        removed: ({ name }) => {
+          this.#drop(name);
+          this.#told();
+        },
+        connected: () => this.#connected(),
+        disconnected: (error) => this.#disconnected(error),
+        unreadable: (err) => log.warn({ err }, 'a Node object cannot be read, and is left out'),
+      },
+      { path: NODES_PATH, ...(labelSelector === undefined ? {} : { labelSelector }), decode: readNode },
+    );
+  }
+
+  #connected(): void {
+    const { log, metrics } = this.#dependencies;
+    if (this.#isConnected === false) {
+      log.info({ nodes: this.#store.size }, 'the nodes of the cluster are followed again');
+    }
+    this.#isConnected = true;
+    metrics?.current(true);
+  }
+
+  #disconnected(err: Error): void {
+    const { log, metrics } = this.#dependencies;
+    metrics?.current(false);
+    if (this.#isConnected === false) return;
+    this.#isConnected = false;
+    const message = 'the nodes of the cluster are not followed; the last known ones stay';
+    log.warn({ err, nodes: this.#store.size }, message);
+  }
+
+  #put(item: NodeFacts): void {
+    this.#facts.set(item.name, item);
+    const node = toNode(item, this.#options);
     if (typeof node !== 'string') {
-      leftOut.delete(item.name);
-      store.set(node);
+      this.#leftOut.delete(item.name);
+      this.#store.set(node);
       return;
     }
-    store.delete(item.name);
-    if (leftOut.get(item.name) === node) return;
-    leftOut.set(item.name, node);
-    log.warn({ node: item.name, problem: node }, 'a node is left out');
-  };
-  const drop = (name: NodeName): void => {
-    facts.delete(name);
-    leftOut.delete(name);
-    store.delete(name);
-  };
-  const replace = (items: readonly NodeFacts[]): void => {
-    const gone = new Set(facts.keys());
+    this.#store.delete(item.name);
+    if (this.#leftOut.get(item.name) === node) return;
+    this.#leftOut.set(item.name, node);
+    this.#dependencies.log.warn({ node: item.name, problem: node }, 'a node is left out');
+  }
+
+  #drop(name: NodeName): void {
+    this.#facts.delete(name);
+    this.#leftOut.delete(name);
+    this.#store.delete(name);
+  }
+
+  #replace(items: readonly NodeFacts[]): void {
+    const gone = new Set(this.#facts.keys());
     for (const item of items) {
       gone.delete(item.name);
-      put(item);
+      this.#put(item);
     }
-    for (const name of gone) drop(name);
-    problem = undefined;
-    told();
-  };
-  const following = feed(
-    {
-      listed: (items) => {
-        isListed = true;
-        replace(items);
-        log.info({ nodes: store.size, leftOut: leftOut.size }, 'the nodes of the cluster were listed');
-      },
-      changed: (item) => {
-        put(item);
-        told();
-      },
-      removed: ({ name }) => {
-        drop(name);
-        told();
-      },
-      connected: () => {
-        if (isConnected === false)
-          log.info({ nodes: store.size }, 'the nodes of the cluster are followed again');
-        isConnected = true;
-        metrics?.current(true);
-      },
-      disconnected: (err) => {
-        metrics?.current(false);
-        if (isConnected === false) return;
-        isConnected = false;
-        log.warn(
-          { err, nodes: store.size },
-          'the nodes of the cluster are not followed; the last known ones stay',
-        );
-      },
-      unreadable: (err) => log.warn({ err }, 'a Node object cannot be read, and is left out'),
-    },
-    {
-      path: NODES_PATH,
-      ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
-      decode: readNode,
-    },
-  );
-  // What the server says counts, should it have answered first.
-  void cache?.read().then((items) => {
-    if (isListed || items === undefined) return;
-    replace(items);
-    log.warn({ nodes: store.size }, 'the nodes are those of the cache until the cluster has listed them');
-  });
-  return {
-    get: (name) => store.get(name),
-    list: () => store.list(),
-    problem: () => problem,
-    stop: () => {
-      following.stop();
-      if (cancelSave === undefined) return;
-      cancelSave();
-      save();
-    },
-  };
+    for (const name of gone) this.#drop(name);
+    this.#problem = undefined;
+    this.#told();
+  }
+
+  #told(): void {
+    const { cache, clock, metrics } = this.#dependencies;
+    metrics?.nodes(this.#store.size, this.#leftOut.size);
+    if (cache !== undefined) this.#cancelSave ??= clock.after(CACHE_AFTER_MS, () => this.#save());
+  }
+
+  #save(): void {
+    this.#cancelSave = undefined;
+    this.#dependencies.cache?.write([...this.#facts.values()]);
+  }
+
+  async #readCache(): Promise<void> {
+    const { cache, log } = this.#dependencies;
+    const items = await cache?.read();
+    // What the server says counts, should it have answered first.
+    if (this.#isListed || this.#isStopped || items === undefined) return;
+    this.#replace(items);
+    const message = 'the nodes are those of the cache until the cluster has listed them';
+    log.warn({ nodes: this.#store.size }, message);
+  }
 }
