@@ -22,7 +22,7 @@ import {
   judgeClock,
   judgeReadOnlyPort,
 } from './openness.ts';
-import { judgeCredential } from './own-credential.ts';
+import { judgeCredential, toSubjects } from './own-credential.ts';
 import { probePort } from './port.ts';
 import { judgeReach } from './reach.ts';
 import type { Rights } from './rights.ts';
@@ -74,7 +74,10 @@ export async function examine(
       : [await examineReadOnlyPort(dependencies, examination, reached.address, inside?.readOnlyPort ?? 0)]),
     grants === undefined
       ? info('grants-not-seen', 'who else holds nodes/proxy was not looked at: no API server is configured')
-      : await judgeGrants(dependencies, grants),
+      : await judgeGrants(dependencies, {
+          ...grants,
+          own: new Set(credentials.flatMap(({ credential }) => toSubjects(credential))),
+        }),
   ];
 }
 

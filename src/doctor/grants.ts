@@ -22,6 +22,8 @@ export interface GrantDependencies {
 export interface GrantOptions {
   readonly connection: KubeConnection;
   readonly timeoutMs: number;
+  /** Who the gateway itself is to a kubelet: `User gateway`, `Group readers`. */
+  readonly own?: ReadonlySet<string>;
 }
 
 const BASE = '/apis/rbac.authorization.k8s.io/v1';
@@ -41,7 +43,7 @@ interface Holder {
 export async function judgeGrants(dependencies: GrantDependencies, options: GrantOptions): Promise<Finding> {
   try {
     const [roles, bindings] = await readAll(dependencies, options);
-    return toFinding(toHolders(roles, bindings, dependencies.allows));
+    return toFinding(toHolders(roles, bindings, dependencies.allows), options.own ?? new Set());
   } catch (error) {
     const why =
       error instanceof ApiError && error.code === 403
@@ -143,10 +145,10 @@ const toText = (value: unknown): string => (typeof value === 'string' ? value : 
 /** Bound in every cluster by the API server itself, or without a holder that could use them from outside. */
 const BUILT_IN = new Set(['Group system:masters']);
 
-function toFinding(holders: readonly Holder[]): Finding {
-  const others = holders.filter(({ subject }) => !BUILT_IN.has(subject));
+function toFinding(holders: readonly Holder[], own: ReadonlySet<string>): Finding {
+  const others = holders.filter(({ subject }) => !BUILT_IN.has(subject) && !own.has(subject));
   if (others.length === 0)
-    return info('grants', 'nobody but system:masters holds nodes/proxy in the cluster');
+    return info('grants', 'nobody but system:masters and the gateway holds nodes/proxy in the cluster');
   const named = others
     .slice(0, MAX_NAMED)
     .map(({ subject, role, binding }) => toPlain(`${subject} (ClusterRole ${role}, by ${binding})`));

@@ -10,6 +10,15 @@ import { quoteForeign } from './finding.ts';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_USAGE = '2.5.29.37.0';
 
+/** Who a kubelet takes its holder for: `User NAME` and a `Group NAME` for each group. Empty for a token. */
+export function toSubjects({ material }: KubeletCredential): readonly string[] {
+  if (material.kind !== 'certificate') return [];
+  const { commonNames, organizations } = parseCertificate(
+    new X509Certificate(material.certificate).raw,
+  ).subject;
+  return [...commonNames.map((name) => `User ${name}`), ...organizations.map((name) => `Group ${name}`)];
+}
+
 /** `now`: milliseconds since the epoch. */
 export function judgeCredential({ name, material }: KubeletCredential, now: number): readonly Finding[] {
   if (material.kind !== 'certificate') return [];

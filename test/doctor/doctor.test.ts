@@ -330,6 +330,7 @@ describe('nodes/proxy in the cluster', () => {
     resources.put('clusterrolebindings', bind('d', 'metrics', [{ kind: 'User', name: 'dora' }]));
     resources.put('clusterrolebindings', bind('e', 'watcher', [{ kind: 'User', name: 'emil' }]));
     resources.put('clusterrolebindings', bind('f', 'all', null));
+    resources.put('clusterrolebindings', bind('g', 'all', [{ kind: 'User', name: 'gateway' }]));
     const node = await start(t);
     const grants = { connection: api.connection, timeoutMs: 5000 };
     const findings = await examineNode(node, { grants });
@@ -342,7 +343,7 @@ describe('nodes/proxy in the cluster', () => {
     ]) {
       assert.match(what, new RegExp(name));
     }
-    assert.doesNotMatch(what, /dora|emil|masters|\u001B/);
+    assert.doesNotMatch(what, /dora|emil|masters|User gateway|\u001B/);
     resources.forbidden.add('clusterroles');
     assert.match(
       find(await examineNode(node, { grants }), 'grants-not-seen').what,
