@@ -393,10 +393,65 @@ describe('port-forward', () => {
     assert.throws(() => decoder.fromClient(frame('\x01x')), /channel 1 is not open/);
   });
 
-  it('a text frame in a tunnel is nobody to guess', () => {
+  describe('in a tunnel', () => {
     const options = { action, transport: 'websocket', protocol: 'SPDY/3.1+portforward.k8s.io' } as const;
-    for (const strict of [true, false]) {
-      assert.throws(() => decode({ ...options, strict }, frame('x', { opcode: OPCODE.text })), /in a tunnel/);
+    const opened = (): string =>
+      open(new SpdyHeaderEncoder(), 1, [
+        ['streamtype', 'data'],
+        ['port', '80'],
+        ['requestid', '0'],
+      ]).toString('latin1');
+    const event = { kind: 'opened', connection: 1, port: 80 };
+    const cut = 12;
+    const rows: readonly (readonly [string, () => Buffer, RegExp, readonly unknown[] | undefined])[] = [
+      ['a text frame', () => frame('x', { opcode: OPCODE.text }), /in a tunnel/, undefined],
+      [
+        'a message in two frames',
+        () =>
+          frames(
+            frame(opened().slice(0, cut), { fin: false }),
+            frame(opened().slice(cut), { opcode: OPCODE.continuation }),
+          ),
+        /messages in several frames/,
+        [event],
+      ],
+      [
+        'a frame after the close frame',
+        () => frames(frame('', { opcode: OPCODE.close }), frame(opened())),
+        /after the close frame/,
+        [],
+      ],
+      [
+        'a frame without a mask',
+        () => encodeWebSocketFrame({ opcode: OPCODE.binary, payload: Buffer.from('x') }),
+        /without mask/,
+        undefined,
+      ],
+      [
+        'a reserved bit',
+        () => Buffer.from(frame('x').map((byte, at) => (at === 0 ? byte | 0x10 : byte))),
+        /reserved bit/,
+        undefined,
+      ],
+      [
+        'data on a stream that is not open',
+        () =>
+          frame(
+            encodeSpdyFrame({ kind: 'data', streamId: 9, fin: false, data: Buffer.from('x') }).toString(
+              'latin1',
+            ),
+          ),
+        /not open/,
+        [],
+      ],
+    ];
+    for (const [what, bytes, refused, expected] of rows) {
+      it(`${what}: refused, and read as a kubelet does where that is known`, () => {
+        assert.throws(() => decode({ ...options, strict: true }, bytes()), refused);
+        const lenient = () => decode({ ...options, strict: false }, bytes()).events;
+        if (expected === undefined) assert.throws(lenient);
+        else assert.deepEqual(lenient(), expected);
+      });
     }
   });
 });

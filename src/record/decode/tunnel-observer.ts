@@ -15,6 +15,7 @@ import type { SessionDecoder } from './session-decoder.ts';
 
 export class TunnelObserver implements SessionDecoder {
   readonly #inner: SessionDecoder;
+  readonly #strict: boolean;
   readonly #client: WebSocketDecoder;
   readonly #node: WebSocketDecoder;
   #clientClosed = false;
@@ -22,6 +23,7 @@ export class TunnelObserver implements SessionDecoder {
 
   constructor(inner: SessionDecoder, { strict }: { readonly strict: boolean }) {
     this.#inner = inner;
+    this.#strict = strict;
     const fragments = strict ? 'refuse' : 'frames';
     this.#client = new WebSocketDecoder({ from: 'client', fragments });
     this.#node = new WebSocketDecoder({ from: 'server', fragments });
@@ -33,7 +35,10 @@ export class TunnelObserver implements SessionDecoder {
 
   fromClient(chunk: Buffer): void {
     this.#client.push(chunk, (piece) => {
-      if (this.#clientClosed) return;
+      if (this.#clientClosed) {
+        if (this.#strict) throw ambiguous('WebSocket: a frame after the close frame');
+        return;
+      }
       if (isControlOpcode(piece.opcode)) this.#clientClosed = piece.opcode === OPCODE.close;
       else this.#inner.fromClient(toPayload(piece));
     });
