@@ -95,12 +95,13 @@ export async function startEnvironment(options: {
     await write(`pki/${name}.key`, pair.key);
   };
 
-  // Four authorities, because they answer four questions: is this the gateway, is this a node, may this client speak
-  // to a node, is this a person. One certificate must never answer two of them.
-  const [servers, nodes, kubeletClients, people] = await Promise.all([
+  // An authority for each question: is this the gateway, is this a node, may this client speak to a node, is this a
+  // person to a node, is this a person to the gateway. One certificate must never answer two of them.
+  const [servers, nodes, kubeletClients, kubeletUsers, people] = await Promise.all([
     createAuthority('demo gateway CA'),
     createAuthority('demo kubelet serving CA'),
     createAuthority('demo kubelet client CA'),
+    createAuthority('demo kubelet user CA'),
     createAuthority('demo people CA'),
   ]);
   // Long enough for a demo that somebody forgets to end.
@@ -116,6 +117,7 @@ export async function startEnvironment(options: {
   await write('ca.crt', servers.certificate);
   await write('pki/kubelet-ca.crt', nodes.certificate);
   await write('pki/client-ca.crt', people.certificate);
+  await writePair('kubelet-users', kubeletUsers);
 
   const port = options.port === 0 ? await freePort() : options.port;
   const clientSecret = randomBytes(32).toString('base64url');
@@ -154,9 +156,11 @@ export async function startEnvironment(options: {
     const kubelet = await startKubelet({
       nodeName: node,
       ...pair,
-      clientCA: kubeletClients.certificate,
+      clientCA: kubeletClients.certificate + kubeletUsers.certificate,
       authorize: (user, attributes) =>
         user.name === `gateway-operator:${node}` ||
+        // People as themselves, where the gateway is configured to make certificates for them.
+        user.groups.includes('sre') ||
         (user.name === `gateway-reader:${node}` &&
           attributes.verb === 'get' &&
           READER.has(attributes.subresource)),

@@ -5,15 +5,22 @@
 import type { FaultReason } from '../core/fault.ts';
 import type { Action } from '../core/action.ts';
 import type { EndReason } from '../core/lifetime.ts';
+import type { KubeletCredential } from '../core/node.ts';
 import { Fault } from '../core/fault.ts';
 
 /** As much of a kubelet's error text as an API server shows (apiserver registry/generic/rest response_checker.go). */
 export const MAX_ERROR_BYTES = 50_000;
 
-export const credentialRejected = (code: number): Fault =>
-  new Fault('BadGateway', "the node rejected the gateway's credential", {
-    cause: new Error(`the node answered ${code}`),
-  });
+/**
+ * What a client is told of a node's 401 or 403. Where the credential says the user's own name, a 403 is about the user:
+ * the kubelet has asked for the user's own rights, and knows none that the gateway knew of.
+ */
+export function credentialRejected(code: number, { user }: Pick<KubeletCredential, 'user'>): Fault {
+  const cause = new Error(`the node answered ${code}`);
+  return user !== undefined && code === 403
+    ? new Fault('Forbidden', `the node itself does not allow this to User ${JSON.stringify(user)}`, { cause })
+    : new Fault('BadGateway', "the node rejected the gateway's credential", { cause });
+}
 
 export const redirectRefused = (): Fault =>
   new Fault('BadGateway', 'the node answered with a redirect, which is not followed');

@@ -48,7 +48,8 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
   const { clock, log, pools, tap } = deps;
   const onRejected = ({ entry, credential }: NodeAccess, code: 401 | 403): void => {
     log.warn({ node: entry.name, credential: credential.name, code }, 'the node rejected the credential');
-    deps.credentialRejected?.(code);
+    // A certificate of the user's own is refused for what the user may not do, which is no fault of the gateway's.
+    if (credential.user === undefined || code === 401) deps.credentialRejected?.(code);
   };
   const http = { clock, onRejected };
   const read = createPodReader({ clock, timeoutMs: options.answerTimeoutMs, onRejected });

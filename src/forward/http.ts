@@ -117,7 +117,7 @@ class PlainForward implements AnswerReader {
     this.#watch?.answered();
     if (code === 401 || code === 403) {
       this.#deps.onRejected(this.#exchange, code);
-      this.#fail(credentialRejected(code));
+      this.#fail(credentialRejected(code, this.#exchange.credential));
       return;
     }
     const coding = headerOf(headers, 'content-encoding');

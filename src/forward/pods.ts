@@ -88,7 +88,7 @@ async function readPods(
   const { code, body } = await collect(clock, upstream, outgoing, options, signal);
   if (code === 401 || code === 403) {
     onRejected(upstream, code);
-    throw credentialRejected(code);
+    throw credentialRejected(code, upstream.credential);
   }
   if (code !== 200) {
     const cause = new Error(`GET /pods was answered with ${code}`);

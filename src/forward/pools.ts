@@ -1,6 +1,7 @@
 // Connections to kubelets, kept alive per node and credential and never shared between credentials: the key of a pool
 // is the fingerprint of both, so that a new address, CA, certificate or token means new connections. Pools of nodes
-// that nobody asks for are closed; an inventory of 10,000 nodes costs nothing until it is used.
+// that nobody asks for are closed; an inventory of 10,000 nodes costs nothing until it is used. Those of users who have
+// certificates of their own are counted apart: 10,000 users neither keep 10,000 sockets nor close anybody else's.
 
 import type { TLSSocket } from 'node:tls';
 import type { ForwardingSettings } from '../core/configuration.ts';
@@ -12,6 +13,8 @@ import { createDial } from '../outbound/dial.ts';
 
 /** More pools than this and the least recently used is closed, which ends no request that runs on it. */
 const MAX_POOLS = 4096;
+/** The same of pools that serve one user each. */
+const MAX_USER_POOLS = 512;
 /** A head of an answer beyond this is no kubelet's. */
 const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
 
@@ -24,6 +27,7 @@ export interface PoolOptions extends Pick<
   | 'maxConnectionsPerNode'
 > {
   readonly maxPools?: number;
+  readonly maxUserPools?: number;
 }
 
 /**
@@ -57,50 +61,71 @@ interface Kept extends Upstream {
 
 export function createPools(deps: DialDeps, options: PoolOptions): Pools {
   const { clock } = deps;
-  const maxPools = options.maxPools ?? MAX_POOLS;
   const idleMs = options.keepAliveTimeoutMs * 2;
-  /** Least recently used first. */
-  const kept = new Map<string, Kept>();
+  const shared = createShelf(options.maxPools ?? MAX_POOLS);
+  const personal = createShelf(options.maxUserPools ?? MAX_USER_POOLS);
   let cancelSweep: (() => void) | undefined;
 
+  const count = (): number => shared.kept.size + personal.kept.size;
+  const sweep = (): void => {
+    cancelSweep = undefined;
+    const before = clock.now() - idleMs;
+    shared.sweep(before);
+    personal.sweep(before);
+    if (count() > 0) cancelSweep = clock.after(idleMs, sweep);
+  };
+  return {
+    get(entry, credential, use = 'short') {
+      const key = JSON.stringify([entry.fingerprint, credential.fingerprint, credential.user ?? null, use]);
+      const shelf = credential.user === undefined ? shared : personal;
+      const create = (): Upstream => createUpstream(deps, options, entry, credential, use);
+      const upstream = shelf.take(key, clock.now(), create);
+      cancelSweep ??= clock.after(idleMs, sweep);
+      return upstream;
+    },
+    get size() {
+      return count();
+    },
+    async close() {
+      cancelSweep?.();
+      cancelSweep = undefined;
+      const closing = [...shared.kept.values(), ...personal.kept.values()].map(({ pool }) => pool.destroy());
+      shared.kept.clear();
+      personal.kept.clear();
+      await Promise.all(closing);
+    },
+  };
+}
+
+/** So many pools and not more. */
+function createShelf(maxPools: number) {
+  /** Least recently used first. */
+  const kept = new Map<string, Kept>();
   const retire = (key: string, upstream: Kept): void => {
     kept.delete(key);
     // Waits for what runs on it. Its failures are those requests' own.
     upstream.pool.close().catch(() => undefined);
   };
-  const sweep = (): void => {
-    cancelSweep = undefined;
-    const before = clock.now() - idleMs;
-    for (const [key, upstream] of kept) {
-      if (upstream.usedAt > before) break;
-      retire(key, upstream);
-    }
-    if (kept.size > 0) cancelSweep = clock.after(idleMs, sweep);
-  };
   return {
-    get(entry, credential, use = 'short') {
-      const key = JSON.stringify([entry.fingerprint, credential.fingerprint, use]);
+    kept,
+    take(key: string, now: number, create: () => Upstream): Upstream {
       const known = kept.get(key);
-      const upstream = known ?? { ...createUpstream(deps, options, entry, credential, use), usedAt: 0 };
+      const upstream = known ?? { ...create(), usedAt: now };
       if (known !== undefined) kept.delete(key);
       kept.set(key, upstream);
-      upstream.usedAt = clock.now();
+      upstream.usedAt = now;
       for (const [oldest, unused] of kept) {
         if (kept.size <= maxPools) break;
         retire(oldest, unused);
       }
-      cancelSweep ??= clock.after(idleMs, sweep);
       return upstream;
     },
-    get size() {
-      return kept.size;
-    },
-    async close() {
-      cancelSweep?.();
-      cancelSweep = undefined;
-      const closing = [...kept.values()].map((upstream) => upstream.pool.destroy());
-      kept.clear();
-      await Promise.all(closing);
+    /** Closes those that were not used since `before`. */
+    sweep(before: number): void {
+      for (const [key, upstream] of kept) {
+        if (upstream.usedAt > before) break;
+        retire(key, upstream);
+      }
     },
   };
 }

@@ -40,7 +40,7 @@ export async function refuseUpgrade(
   node.destroy();
   if (code === 401 || (code === 403 && isAboutCredential(answer.head, body))) {
     deps.onRejected(exchange, code);
-    throw credentialRejected(code);
+    throw credentialRejected(code, exchange.credential);
   }
   if (exchange.surface === 'kubectl') {
     if (code === 403) throw protocolRefused(headers.all(ACCEPTED));

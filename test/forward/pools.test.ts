@@ -86,6 +86,44 @@ describe('the pools', () => {
   });
 });
 
+describe('the pools of users with certificates of their own', () => {
+  const of = (user: string, fingerprint = `certificate of ${user}`) => ({ ...pki.reader, user, fingerprint });
+
+  it('are so many and not more, and close no pool of a credential of the gateway', () => {
+    const deps = { clock: createFakeClock(), log: createKeptLog() };
+    const pools = createPools(deps, { ...options, maxPools: 2, maxUserPools: 3 });
+    const shared = pools.get(toEntry(pki, 1), pki.reader);
+    const users = Array.from({ length: 100 }, (_, i) => pools.get(toEntry(pki, 1), of(`user-${i}`)));
+    assert.equal(pools.size, 4);
+    assert.equal(shared.pool.closed, false);
+    assert.deepEqual(
+      users.map(({ pool }) => pool.closed),
+      users.map((_, i) => i < 97),
+    );
+    pools.get(toEntry(pki, 1, { fingerprint: 'other' }), pki.reader);
+    pools.get(toEntry(pki, 1, { fingerprint: 'another' }), pki.reader);
+    assert.equal(shared.pool.closed, true);
+    assert.equal(users.at(-1)?.pool.closed, false);
+  });
+
+  it('are each of one user, even if fingerprints were the same', () => {
+    const pools = createPools({ clock: createFakeClock(), log: createKeptLog() }, options);
+    const made = [of('a', 'f'), of('b', 'f'), of('a","b', 'f'), { ...pki.reader, fingerprint: 'f' }].map(
+      (credential) => pools.get(toEntry(pki, 1), credential),
+    );
+    assert.equal(new Set(made).size, 4);
+  });
+
+  it('are closed when nobody asks for them', () => {
+    const clock = createFakeClock();
+    const pools = createPools({ clock, log: createKeptLog() }, options);
+    pools.get(toEntry(pki, 1), of('a'));
+    clock.advance(10_000);
+    assert.equal(pools.size, 0);
+    assert.equal(clock.pending, 0);
+  });
+});
+
 describe('a kept connection', () => {
   const ask = async (front: Awaited<ReturnType<typeof startFront>>): Promise<string> => {
     const client = await front.connect();
