@@ -2,6 +2,7 @@
 // `record/` follows them, the audit event tells the outcome.
 
 import type { SessionMatch } from './session-match.ts';
+import type { RecordingEncryption, RecordingRetention, S3Settings } from './recording-store.ts';
 
 /** `required`: no recording, no session. `best-effort`: a recording that fails is given up, the session goes on. */
 export const RECORDING_MODES = ['required', 'best-effort', 'off'] as const;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { RECORDING_MODES, STDIN_MODES } from '../../core/recording.ts';
+import { encryption, retention, store } from './recording-store.ts';
 import { duration, fileName, quantity } from './scalars.ts';
 import { sessionMatch } from './session-match.ts';
 import { someOf, strict } from './strict.ts';
