@@ -75,7 +75,7 @@ describe('a running gateway', () => {
     }
     await edit('gateway.yaml', (yaml) =>
       yaml.replace(
-        /( {2}- \{ name: node-1, .*\n)/,
+        /( +- \{ name: node-1, .*\n)/,
         (line) => line + line.replace('name: node-1', 'name: node-4'),
       ),
     );
