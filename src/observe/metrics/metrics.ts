@@ -58,6 +58,10 @@ export interface Metrics {
   auditUnsigned(events: number): void;
   /** A recording has ended, and so many bytes were written of it. */
   recordingEnded(state: RecordingState, bytes: number): void;
+  /** The object store took what was new of a recording, or did not. */
+  recordingUploaded(result: 'stored' | 'failed' | 'refused'): void;
+  recordingsWaiting(bytes: number): void;
+  recordingDeleted(reason: 'age' | 'size'): void;
   configReload(isSuccess: boolean): void;
   /** `credential`: its name in the configuration. */
   credentialStale(credential: string, isStale: boolean): void;
@@ -67,46 +71,13 @@ export interface Metrics {
 
 export function createMetrics({ version }: { readonly version: string }): Metrics {
   const registry = createRegistry();
-  registry.set('buildInfo', { version }, 1);
-  registry.set('configLastReloadSuccessful', {}, 1);
-  // A counter that begins to exist with its first error is one whose increase no alert sees.
-  for (const reason of TLS_PROBLEMS) registry.add('upstreamTlsErrors', { reason }, 0);
-  for (const reason of ADDRESS_PROBLEMS) registry.add('dialsRefused', { reason }, 0);
-  for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
-    for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
-  }
-  for (const result of ['success', 'failure'] as const) registry.add('auditCheckpoints', { result }, 0);
-  registry.add('auditCheckpointSinkErrors', {}, 0);
-  registry.set('auditUnsigned', {}, 0);
-  for (const state of RECORDING_STATES) registry.add('recordings', { state }, 0);
+  begin(registry, version);
   return {
     observer: () => new ExchangeCount(registry),
-    sar: {
-      hit: (decision) => registry.add('cacheHits', { decision }, 1),
-      joined: () => registry.add('cacheMisses', {}, 1),
-      miss: () => registry.add('cacheMisses', {}, 1),
-      reviewed: (result, durationMs) => {
-        registry.add('subjectAccessReviews', { result }, 1);
-        registry.observe('subjectAccessReviewDuration', { result }, durationMs / 1000);
-      },
-      stale: () => registry.add('staleDecisions', {}, 1),
-      forgotten: (count) => registry.add('cacheForgotten', {}, count),
-      entries: (authorized, unauthorized, inFlight) => {
-        registry.set('cacheEntries', { kind: 'authorized' }, authorized);
-        registry.set('cacheEntries', { kind: 'unauthorized' }, unauthorized);
-        registry.set('subjectAccessReviewsInFlight', {}, inFlight);
-      },
-    },
+    sar: toSarMetrics(registry),
     rightsWatched: (isCurrent) => registry.set('rightsWatched', {}, isCurrent ? 1 : 0),
     streamRecheck: (result) => registry.add('streamRechecks', { result }, 1),
-    tokenReview: {
-      told: (result) => registry.add('tokenReviews', { result }, 1),
-      entries: (authenticated, refused, inFlight) => {
-        registry.set('tokenReviewEntries', { kind: 'authenticated' }, authenticated);
-        registry.set('tokenReviewEntries', { kind: 'refused' }, refused);
-        registry.set('tokenReviewsInFlight', {}, inFlight);
-      },
-    },
+    tokenReview: toTokenReviewMetrics(registry),
     refused: (code) => registry.add('requests', { code, action: 'unresolved' }, 1),
     upstreamTlsError: (reason) => registry.add('upstreamTlsErrors', { reason }, 1),
     dialRefused: (reason) => registry.add('dialsRefused', { reason }, 1),
@@ -128,6 +99,9 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       registry.add('recordings', { state }, 1);
       registry.add('recordingBytes', {}, bytes);
     },
+    recordingUploaded: (result) => registry.add('recordingUploads', { result }, 1),
+    recordingsWaiting: (bytes) => registry.set('recordingsWaiting', {}, bytes),
+    recordingDeleted: (reason) => registry.add('recordingsDeleted', { reason }, 1),
     configReload: (isSuccess) => {
       registry.add('configReloads', { result: toResult(isSuccess) }, 1);
       registry.set('configLastReloadSuccessful', {}, isSuccess ? 1 : 0);
@@ -138,6 +112,50 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     render: () => registry.render(),
   };
 }
+
+/** A series that begins to exist with its first error is one whose increase no alert sees. */
+function begin(registry: Registry, version: string): void {
+  registry.set('buildInfo', { version }, 1);
+  registry.set('configLastReloadSuccessful', {}, 1);
+  for (const reason of TLS_PROBLEMS) registry.add('upstreamTlsErrors', { reason }, 0);
+  for (const reason of ADDRESS_PROBLEMS) registry.add('dialsRefused', { reason }, 0);
+  for (const key of ['auditEvents', 'auditErrors', 'auditDropped'] as const) {
+    for (const sink of ['file', 'stdout'] as const) registry.add(key, { sink }, 0);
+  }
+  for (const result of ['success', 'failure'] as const) registry.add('auditCheckpoints', { result }, 0);
+  registry.add('auditCheckpointSinkErrors', {}, 0);
+  registry.set('auditUnsigned', {}, 0);
+  for (const state of RECORDING_STATES) registry.add('recordings', { state }, 0);
+  for (const result of ['stored', 'failed', 'refused']) registry.add('recordingUploads', { result }, 0);
+  for (const reason of ['age', 'size']) registry.add('recordingsDeleted', { reason }, 0);
+  registry.set('recordingsWaiting', {}, 0);
+}
+
+const toSarMetrics = (registry: Registry): Metrics['sar'] => ({
+  hit: (decision) => registry.add('cacheHits', { decision }, 1),
+  joined: () => registry.add('cacheMisses', {}, 1),
+  miss: () => registry.add('cacheMisses', {}, 1),
+  reviewed: (result, durationMs) => {
+    registry.add('subjectAccessReviews', { result }, 1);
+    registry.observe('subjectAccessReviewDuration', { result }, durationMs / 1000);
+  },
+  stale: () => registry.add('staleDecisions', {}, 1),
+  forgotten: (count) => registry.add('cacheForgotten', {}, count),
+  entries: (authorized, unauthorized, inFlight) => {
+    registry.set('cacheEntries', { kind: 'authorized' }, authorized);
+    registry.set('cacheEntries', { kind: 'unauthorized' }, unauthorized);
+    registry.set('subjectAccessReviewsInFlight', {}, inFlight);
+  },
+});
+
+const toTokenReviewMetrics = (registry: Registry): Metrics['tokenReview'] => ({
+  told: (result) => registry.add('tokenReviews', { result }, 1),
+  entries: (authenticated, refused, inFlight) => {
+    registry.set('tokenReviewEntries', { kind: 'authenticated' }, authenticated);
+    registry.set('tokenReviewEntries', { kind: 'refused' }, refused);
+    registry.set('tokenReviewsInFlight', {}, inFlight);
+  },
+});
 
 const toResult = (isSuccess: boolean): 'success' | 'failure' => (isSuccess ? 'success' : 'failure');
 
