@@ -40,8 +40,9 @@ export function createByteLines(writeText: WriteJsonText): (lines: ByteLines, wr
       next = '0';
       return text;
     };
+    // As Latin-1: all of it is ASCII, and its length is known without a look.
     const writeEncoded = (all: Buffer): void =>
-      write(`${prefix(code.toUpperCase())}${all.toString('base64')}"]\n`);
+      write(Buffer.from(`${prefix(code.toUpperCase())}${all.toString('base64')}"]\n`, 'latin1'));
     const writeValid = (valid: Buffer): void => {
       const before = next;
       const line = writeText(prefix(code), valid, '"]\n');
