@@ -4,25 +4,53 @@
 import { z } from 'zod';
 import { NODE_ADDRESS_TYPES } from '../../core/node-source.ts';
 import { toSuggestion } from '../nearest.ts';
-import { cidr, dialPort, fileName, host, nodeName } from './scalars.ts';
+import { cidr, dialPort, fileName, host, isHost, nodeName } from './scalars.ts';
 import { distinct, someOf, strict } from './strict.ts';
+
+/** The subject of the certificates that Kubernetes' own signer gives to kubelets. */
+const NODE_SUBJECT = 'system:node:{node}';
+
+const ENTRY_NAME_WORDS = 'must be a host name, an IP address without brackets, or system:node:{node}';
+
+const certificatePin = z.string().regex(/^sha256\/[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, {
+  error: 'must be sha256/ and a SHA-256 digest in base64: 44 characters, of which the last is =',
+});
 
 export const nodeEntry = strict({
   name: nodeName.describe('Name of the Node object.'),
   address: host.describe('Host name or IP address that is dialled.'),
   port: dialPort.prefault(10_250).describe("Port of the kubelet's API."),
-  serverName: host
+  serverName: z
+    .string()
+    .refine((text) => text === NODE_SUBJECT || isHost(text), { error: ENTRY_NAME_WORDS })
     .exactOptional()
     .describe(
-      "Name or IP address that the kubelet's serving certificate must be valid for. Default: the node's name.",
+      "Name or IP address that the kubelet's serving certificate must be valid for, or system:node:{node}, the whole subject of certificates of the signer kubernetes.io/kubelet-serving. Default: the node's name.",
     ),
-  certificateAuthorityFile: fileName.describe(
-    "PEM bundle that the kubelet's serving certificate must chain to.",
-  ),
+  certificateAuthorityFile: fileName
+    .exactOptional()
+    .describe(
+      "PEM bundle that the kubelet's serving certificate must chain to. It may be left out where there are certificatePins.",
+    ),
+  certificatePins: someOf(certificatePin, 'pin')
+    .check(distinct('pin'))
+    .exactOptional()
+    .describe(
+      'Public keys of the kubelet, one of which its serving certificate must have: sha256/ and the digest of the SubjectPublicKeyInfo in base64. Without an authority the key alone is trusted, whatever the certificate says, for as long as it is valid.',
+    ),
   labels: z
     .record(z.string(), z.string({ error: 'must be a string: quote it' }))
     .exactOptional()
     .describe('Labels of the node, for the rules that look at them.'),
+}).superRefine((value, ctx) => {
+  if (value.certificateAuthorityFile !== undefined) return;
+  if (value.certificatePins === undefined) {
+    const message = 'is required, unless there are certificatePins';
+    ctx.addIssue({ code: 'custom', path: ['certificateAuthorityFile'], message });
+  } else if (value.serverName !== undefined) {
+    const message = 'is not looked at without a certificateAuthorityFile: the pins say which key is trusted';
+    ctx.addIssue({ code: 'custom', path: ['serverName'], message });
+  }
 });
 
 const SERVER_NAME_WORDS =
