@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 
 export interface NameServer {
   /** Asks this server, for A and AAAA, as a system's resolver would. */
-  lookup(host: string): Promise<readonly LookupAddress[]>;
+  readonly lookup: (host: string) => Promise<readonly LookupAddress[]>;
   /** Names that were asked for, once for each question. */
   readonly asked: readonly string[];
   close(): Promise<void>;
@@ -35,7 +35,7 @@ export async function startNameServer(answer: (name: string) => readonly string[
   const resolver = new Resolver({ timeout: 2000, tries: 1 });
   resolver.setServers([`127.0.0.1:${socket.address().port}`]);
   return {
-    async lookup(host) {
+    lookup: async (host) => {
       const four = await resolver.resolve4(host).catch(() => []);
       const six = await resolver.resolve6(host).catch(() => []);
       return [...four, ...six].map((address) => ({ address, family: isIP(address) }));
