@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import type { LeafOptions } from '../../src/pki/issue.ts';
 import { createAuthority } from './pki.ts';
 
 export interface NodeConnection {
@@ -31,8 +32,15 @@ export interface HostileKubelet {
   /** All connections whose handshake was completed, the oldest first. */
   readonly connections: readonly NodeConnection[];
   script: Script;
-  /** The gateway's configuration with `node` at this server's address and under its authority. */
-  takePlaceOf(yaml: string, node: string): string;
+  /**
+   * The gateway's configuration with `node` at this server's address and under its authority, or with these other keys
+   * of a node's entry instead.
+   */
+  takePlaceOf(yaml: string, node: string, trust?: (authorityFile: string) => string): string;
+  /** PEM of what it presents. */
+  readonly certificate: string;
+  /** Presents a certificate of another kind, with a new key, from the next handshake on. */
+  present(leaf: LeafOptions): Promise<void>;
   /** Presents a certificate for other names from the next handshake on. */
   rename(...names: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -82,14 +90,18 @@ export async function startHostileKubelet(...names: readonly string[]): Promise<
   const authority = await createAuthority('hostile nodes');
   const authorityFile = join(directory, 'ca.crt');
   await writeFile(authorityFile, authority.certificate);
-  const issue = async (dnsNames: readonly string[]): Promise<{ cert: string; key: string }> => {
-    const { certificate: cert, key } = await authority.issue({
+  let certificate = '';
+  const present = async (leaf: LeafOptions): Promise<{ cert: string; key: string }> => {
+    const issued = await authority.issue(leaf);
+    certificate = issued.certificate;
+    return { cert: issued.certificate, key: issued.key };
+  };
+  const issue = (dnsNames: readonly string[]): Promise<{ cert: string; key: string }> =>
+    present({
       commonName: `system:node:${dnsNames[0] ?? ''}`,
       dnsNames: [...dnsNames],
       usages: ['server'],
     });
-    return { cert, key };
-  };
   const connections: Connection[] = [];
   const server = createServer({
     ...(await issue(names)),
@@ -110,11 +122,17 @@ export async function startHostileKubelet(...names: readonly string[]): Promise<
     port,
     connections,
     script: () => undefined,
-    takePlaceOf: (yaml, node) =>
+    takePlaceOf: (yaml, node, trust = (file) => `serverName: ${node}, certificateAuthorityFile: ${file}`) =>
       yaml.replace(
         new RegExp(`- \\{ name: ${node}, .*`),
-        `- { name: ${node}, address: 127.0.0.1, port: ${port}, serverName: ${node}, certificateAuthorityFile: ${authorityFile} }`,
+        `- { name: ${node}, address: 127.0.0.1, port: ${port}, ${trust(authorityFile)} }`,
       ),
+    get certificate() {
+      return certificate;
+    },
+    present: async (leaf) => {
+      server.setSecureContext(await present(leaf));
+    },
     rename: async (...others) => {
       server.setSecureContext(await issue(others));
     },
