@@ -102,8 +102,8 @@ export const composeServe = (
   foundation: Foundation,
   configuration: GatewayConfiguration,
   flush: ServingPorts['flush'],
-) =>
-  createServe(
+) => {
+  const serve = createServe(
     composeServers(foundation, {
       credentialExpiryGraceMs: configuration.sessions.credentialExpiryGraceMs,
       archive: composeArchive(foundation, configuration),
@@ -111,3 +111,7 @@ export const composeServe = (
       flush,
     }),
   );
+  // Who loses the right to look at a session sees no more of it.
+  return (own: OwnAuthorized, observation: Observation): Ending | Promise<Ending> =>
+    foundation.rechecks?.during(own, async () => serve(own, observation)) ?? serve(own, observation);
+};
