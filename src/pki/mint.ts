@@ -84,20 +84,21 @@ export async function createSigningRequest(
 }
 
 /**
- * `certificate` is PEM: the authority, and after it the authorities above it if there are any. Rejects with an Error
- * whose message says what is wrong and quotes nothing.
+ * `certificate` is PEM: the authority, and after it the authorities above it if there are any. Throws an Error whose
+ * message says what is wrong and quotes nothing.
  */
-export async function readMintingAuthority(certificate: string, key: string): Promise<MintingAuthority> {
+export function readMintingAuthority(certificate: string, key: string): MintingAuthority {
   const chain = (certificate.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem));
   const [own] = chain;
   if (own === undefined) throw new Error('there is no PEM certificate of an authority');
-  const privateKey = createPrivateKey(key);
+  const privateKey = readKey(key);
   if (!own.checkPrivateKey(privateKey)) throw new Error('the private key does not belong to the authority');
   const facts = parseCertificate(own.raw);
   if (!facts.authority || !facts.mayCertify) {
     throw new Error('the certificate is not that of an authority that may sign certificates');
   }
-  const { signingKey, signingAlgorithm } = await importSigningKey(privateKey);
+  const signingAlgorithm = toSigningAlgorithm(privateKey);
+  let imported: Promise<webcrypto.CryptoKey> | undefined;
   const issuer = new x509.X509Certificate(new Uint8Array(own.raw));
   // A root is in the kubelets' bundle or nothing is: what lies between it and the leaf has to be shown.
   const above = chain.filter((link) => !link.checkIssued(link)).map((link) => link.toString());
@@ -106,6 +107,7 @@ export async function readMintingAuthority(certificate: string, key: string): Pr
     notBefore: own.validFromDate.getTime(),
     notAfter: own.validToDate.getTime(),
     issue: async (subject, publicKey, validity) => {
+      const signingKey = await (imported ??= importSigningKey(privateKey, signingAlgorithm));
       const leaf = await x509.X509CertificateGenerator.create({
         serialNumber: toSerialNumber(),
         subject: toName(subject),
@@ -155,6 +157,15 @@ export async function checkMinted(
   return leaf.validToDate.getTime();
 }
 
+/** OpenSSL's own words may quote what it could not read. */
+function readKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw new Error('the private key of the authority cannot be read');
+  }
+}
+
 /** One attribute after the other, typed: no value is ever parsed for separators, or for a leading `#`. */
 function toName({ commonName, organizations }: CertificateSubject): x509.Name {
   const typed = (value: string): x509.JsonAttributeObject[] => [{ utf8String: value }];
@@ -171,13 +182,9 @@ function toSerialNumber(): string {
   return `40${randomBytes(SERIAL_BYTES).toString('hex')}`;
 }
 
-async function importSigningKey(
-  key: KeyObject,
-): Promise<{ readonly signingKey: webcrypto.CryptoKey; readonly signingAlgorithm: SigningAlgorithm }> {
-  const algorithm = toSigningAlgorithm(key);
+function importSigningKey(key: KeyObject, algorithm: SigningAlgorithm): Promise<webcrypto.CryptoKey> {
   const der = key.export({ type: 'pkcs8', format: 'der' });
-  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
-  return { signingKey, signingAlgorithm: algorithm };
+  return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
 }
 
 function toSigningAlgorithm(key: KeyObject): SigningAlgorithm {
