@@ -11,9 +11,8 @@ import type { Line } from './gateway/handle.ts';
 import type { KeySnapshot } from './identify/jwt/authenticator.ts';
 import { createScrapeTargets, toNodeNames } from './answer/scrape-targets.ts';
 import { createAuthorize } from './authorize/authorize.ts';
-import { createSessionPolicy } from './authorize/session-policy.ts';
 import { createAnswer } from './compose/answers.ts';
-import { composeAuthorizer } from './compose/authorizer.ts';
+import { composeAdmission, composeAuthorizer } from './compose/authorizer.ts';
 import { composeCredentials } from './compose/credentials.ts';
 import { composeForward } from './compose/forwarder.ts';
 import { composeInventory } from './compose/inventory.ts';
@@ -103,7 +102,7 @@ export function composeLine(
     authorize: createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer }),
     // The pods of a node are read with the credential of the gateway's that the exchange would be given for reading them.
     locate: createLocate({
-      admit: createSessionPolicy(configuration.sessionPolicy),
+      admit: composeAdmission(foundation, configuration),
       inventory: () => inventory,
       pods: async (located, signal) => {
         const read: Located = { ...located, action: { kind: 'pods' }, transport: { kind: 'http' } };

@@ -3,10 +3,13 @@
 import type { Affected } from '../authorize/affected.ts';
 import type { GatewayConfiguration, SubjectAccessReviewSettings } from '../core/configuration.ts';
 import type { Authorizer } from '../core/decision.ts';
+import type { Resolved } from '../core/exchange.ts';
 import type { Foundation } from './foundation.ts';
 import { createBatches } from '../authorize/batch.ts';
 import { createRbacChanges } from '../authorize/rbac-changes.ts';
 import { createRbacAuthorizer } from '../authorize/rbac.ts';
+import { createSessionPolicy } from '../authorize/session-policy.ts';
+import { createStepUp } from '../authorize/step-up.ts';
 import { createSarAuthorizer } from '../authorize/sar.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { follow } from '../kube/watch/follow.ts';
@@ -76,4 +79,17 @@ function composeChanges(
     },
     { graceMs: watch.graceMs },
   );
+}
+
+/** What is asked of an exchange beside the right to it, before anything is looked up. */
+export function composeAdmission(
+  { clock }: Foundation,
+  { stepUp, sessionPolicy }: GatewayConfiguration,
+): (resolved: Resolved) => void {
+  const checkLogin = createStepUp({ clock }, stepUp);
+  const checkSession = createSessionPolicy(sessionPolicy);
+  return (resolved) => {
+    checkLogin(resolved);
+    checkSession(resolved);
+  };
 }

@@ -14,10 +14,12 @@ import { composeLoginStore, toStoreKey } from './login-store.ts';
 import { createSessionSealer } from '../browser-session/session-cookie.ts';
 import { isOwnPath } from '../browser-session/own-path.ts';
 import { createSealer } from '../browser-session/seal.ts';
+import type { LoginDemand } from '../core/fault.ts';
 import { Fault } from '../core/fault.ts';
 import { createOpenSession } from '../identify/session.ts';
 import { isNavigation, refuseDangerousRead } from '../identify/session-rules.ts';
 import { addCookies, sendAnswer } from '../listen/answer.ts';
+import { toLoginQuery } from '../login/demand.ts';
 import { createLoginPages } from '../login/login.ts';
 import { createRefreshTokens } from '../login/refresh-tokens.ts';
 import { createOidcProvider } from '../oidc/provider.ts';
@@ -108,7 +110,7 @@ function createLineRules(
     },
     redirect: (received, fault) => {
       if (fault.reason !== 'Unauthorized' || !mayBeSent(received)) return undefined;
-      return { ...sendAnswer(received, toLogin(received.target), clock), fault };
+      return { ...sendAnswer(received, toLogin(received.target, fault.login), clock), fault };
     },
   };
 }
@@ -126,12 +128,18 @@ export const withLogin =
 const mayBeSent = (received: Received): boolean =>
   isNavigation(received) && received.headers.first('authorization') === undefined;
 
-const toLogin = (target: string) => ({
-  status: 303,
-  contentType: 'text/plain; charset=utf-8',
-  body: 'See Other\n',
-  headers: { location: `/-/login${isOwnPath(target) ? `?return=${encodeURIComponent(target)}` : ''}` },
-});
+function toLogin(target: string, demand: LoginDemand | undefined) {
+  const query = new URLSearchParams({
+    ...(isOwnPath(target) ? { return: target } : {}),
+    ...(demand === undefined ? {} : toLoginQuery(demand)),
+  });
+  return {
+    status: 303,
+    contentType: 'text/plain; charset=utf-8',
+    body: 'See Other\n',
+    headers: { location: `/-/login${query.size === 0 ? '' : `?${query.toString()}`}` },
+  };
+}
 
 const isPage = (received: Received): boolean =>
   received.reply.kind === 'http' &&

@@ -164,6 +164,10 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     audit,
     ...(recording === undefined ? {} : { recording }),
     sessionPolicy: sections.sessionPolicy?.rules ?? [],
+    stepUp: (sections.stepUp?.rules ?? []).map(({ maxAge, ...rule }) => ({
+      ...rule,
+      ...(maxAge === undefined ? {} : { maxAgeMs: maxAge }),
+    })),
     ...(login === undefined ? {} : { login }),
     recheck: { intervalMs: sessions.recheckInterval, graceMs: sessions.recheckGrace },
     shutdown: { graceMs: shutdown.grace },

@@ -12,6 +12,7 @@ import type { NodesSettings } from './node-source.ts';
 import type { RbacObjects } from './rbac.ts';
 import type { RecordingSettings } from './recording.ts';
 import type { SessionPolicyRule } from './session-policy.ts';
+import type { StepUpRule } from './step-up.ts';
 import type { Secret } from './secret.ts';
 
 export const TLS_VERSIONS = ['VersionTLS12', 'VersionTLS13'] as const;
@@ -211,6 +212,8 @@ export interface GatewayConfiguration {
   readonly recording?: RecordingSettings;
   /** Empty: every session that somebody has the right to is let through. */
   readonly sessionPolicy: readonly SessionPolicyRule[];
+  /** Empty: any login will do. */
+  readonly stepUp: readonly StepUpRule[];
   /** Absent: nobody signs in with a browser. */
   readonly login?: LoginSettings;
   readonly recheck: RecheckSettings;

@@ -25,6 +25,12 @@ export type FaultReason = keyof typeof CODES;
 
 export const FAULT_REASONS = Object.keys(CODES) as readonly FaultReason[];
 
+/** What to ask an identity provider for (OpenID Connect Core 1.0 §3.1.2.1). */
+export interface LoginDemand {
+  readonly maxAgeSeconds?: number;
+  readonly acrValues?: readonly string[];
+}
+
 export interface FaultOptions {
   /** For the log only; never shown to a client. */
   readonly cause?: unknown;
@@ -32,6 +38,8 @@ export interface FaultOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** metav1.StatusDetails: which object the answer is about. */
   readonly details?: { readonly kind: string; readonly name: string };
+  /** What another login must be like, where one would mend it. */
+  readonly login?: LoginDemand;
   /** For the audit event: annotations of the gateway's own, by their names without the domain. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -41,6 +49,7 @@ export class Fault extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly details: FaultOptions['details'];
   readonly annotations: Readonly<Record<string, string>>;
+  readonly login: LoginDemand | undefined;
 
   /** `message` is for the client: it names the rule, and holds no secret, no path of the host and no upstream text. */
   constructor(reason: FaultReason, message: string, options: FaultOptions = {}) {
@@ -50,6 +59,7 @@ export class Fault extends Error {
     this.headers = options.headers ?? {};
     this.details = options.details;
     this.annotations = options.annotations ?? {};
+    this.login = options.login;
   }
 
   /** The HTTP status code of the answer. */

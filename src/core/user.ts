@@ -29,6 +29,12 @@ export interface SignIn {
   readonly sid?: string;
   /** When it was, in milliseconds since the epoch by the issuer's clock; a token that does not say counts as old. */
   readonly at: number;
+  /** When the person last proved who they are (`auth_time`), in milliseconds since the epoch; absent: it is not said. */
+  readonly authenticatedAt?: number;
+  /** Authentication context class (`acr`). */
+  readonly acr?: string;
+  /** Authentication methods (`amr`, RFC 8176). */
+  readonly amr?: readonly string[];
   /** The gateway's own session, when a browser's cookie is the credential. */
   readonly session?: string;
 }

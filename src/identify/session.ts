@@ -3,7 +3,7 @@
 
 import type { HeaderLines } from '../core/headers.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import type { Authentication } from '../core/user.ts';
+import type { Authentication, SignIn } from '../core/user.ts';
 import type { Cookies } from '../browser-session/cookies.ts';
 import type { Session, SessionLimits } from '../browser-session/session.ts';
 import type { SessionSealer } from '../browser-session/session-cookie.ts';
@@ -153,7 +153,7 @@ async function authenticateSession(
     return {
       ...found,
       method: 'session',
-      signIn: toSignIn(session),
+      signIn: { ...toSignIn(session), ...toStrength(found.signIn) },
       expiresAt: Math.min(found.expiresAt, session.startedAt + absoluteMs),
     };
   } catch (error) {
@@ -161,3 +161,10 @@ async function authenticateSession(
     throw error;
   }
 }
+
+/** How the person proved who they are is the current token's to say. */
+const toStrength = ({ authenticatedAt, acr, amr }: SignIn): Partial<SignIn> => ({
+  ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
+  ...(acr === undefined ? {} : { acr }),
+  ...(amr === undefined ? {} : { amr }),
+});

@@ -1,12 +1,14 @@
 // The beginning of a sign-in: whom to ask, and the way there. A browser is sent on by itself once at most in a while: who
 // comes back without a session is shown a page instead of being sent around in circles.
 
+import type { LoginDemand } from '../core/fault.ts';
 import type { OidcProvider } from '../oidc/provider.ts';
 import type { LoginPorts, PageRequest } from './ports.ts';
 import type { PageReply } from './reply.ts';
 import { ATTEMPT_COOKIE, setCookie } from '../browser-session/cookies.ts';
 import { HOME_PATH, isOwnPath } from '../browser-session/own-path.ts';
 import { SignInFailure } from '../oidc/problem.ts';
+import { readDemand } from './demand.ts';
 import { html } from './html.ts';
 import { isOwnVisit } from './ports.ts';
 import { problemPage } from './problems.ts';
@@ -31,18 +33,23 @@ export async function login(ports: LoginPorts, request: PageRequest): Promise<Pa
   const returnTo = readReturn(request);
   if (returnTo === undefined) return badReturn();
   const current = await ports.openSession(request.received.headers);
-  if (current.kind === 'open' && !request.query.has('choose')) {
+  const demand = readDemand(request.query);
+  if (current.kind === 'open' && demand === undefined && !request.query.has('choose')) {
     const { authentication, setCookies } = current;
     const known = { authentication, setCookies };
     return isOwnVisit(request) ? seeOther(returnTo, known) : goOn(returnTo, known);
   }
-  const wasSent = request.cookies.has(ATTEMPT_COOKIE);
-  const asked = wasSent || request.query.has('choose') ? undefined : findAutomatic(ports, current);
+  // An attempt for any login is none for a better one.
+  const attemptValue = demand === undefined ? '1' : 'fresh';
+  const wasSent = request.cookies.get(ATTEMPT_COOKIE) === attemptValue;
+  const asked =
+    wasSent || request.query.has('choose') ? undefined : findAutomatic(ports, current, demand !== undefined);
   if (asked !== undefined) {
-    const attempt = setCookie(ATTEMPT_COOKIE, '1', ATTEMPT_SECONDS);
+    const attempt = setCookie(ATTEMPT_COOKIE, attemptValue, ATTEMPT_SECONDS);
     return begin(ports, request, asked.provider, {
       returnTo,
       isSilent: asked.isSilent,
+      demand,
       setCookies: [attempt],
     });
   }
@@ -53,8 +60,13 @@ export async function login(ports: LoginPorts, request: PageRequest): Promise<Pa
 function findAutomatic(
   { providers }: LoginPorts,
   current: Awaited<ReturnType<LoginPorts['openSession']>>,
+  mustBeFresh: boolean,
 ): { readonly provider: OidcProvider; readonly isSilent: boolean } | undefined {
-  if (current.kind === 'over' && current.why === 'expired' && current.session !== undefined) {
+  if (mustBeFresh && current.kind === 'open') {
+    const provider = providers.get(current.session.provider);
+    if (provider !== undefined) return { provider, isSilent: false };
+  }
+  if (!mustBeFresh && current.kind === 'over' && current.why === 'expired' && current.session !== undefined) {
     const provider = providers.get(current.session.provider);
     if (provider !== undefined) return { provider, isSilent: true };
   }
@@ -68,21 +80,34 @@ export async function loginAt(ports: LoginPorts, request: PageRequest): Promise<
   if (returnTo === undefined) return badReturn();
   const provider = ports.providers.get(request.provider);
   if (provider === undefined) return problemPage('noProvider', 'there is no provider of this name');
-  return begin(ports, request, provider, { returnTo, isSilent: false, setCookies: [] });
+  return begin(ports, request, provider, { returnTo, isSilent: false, demand: undefined, setCookies: [] });
 }
 
 async function begin(
   { clock, log, sealer }: LoginPorts,
   request: PageRequest,
   provider: OidcProvider,
-  { returnTo, isSilent, setCookies }: { returnTo: string; isSilent: boolean; setCookies: readonly string[] },
+  {
+    returnTo,
+    isSilent,
+    demand,
+    setCookies,
+  }: {
+    returnTo: string;
+    isSilent: boolean;
+    demand: LoginDemand | undefined;
+    setCookies: readonly string[];
+  },
 ): Promise<PageReply> {
   const { origin, cookies } = request;
   if (origin === undefined) return problemPage('wrongHost', 'the Host is none of login.externalURLs');
   const { name } = provider.settings;
   const proofs = createProofs();
   try {
-    const url = await provider.authorizationURL(toRedirectURI(origin, name), proofs, { silent: isSilent });
+    const url = await provider.authorizationURL(toRedirectURI(origin, name), proofs, {
+      silent: isSilent,
+      ...demand,
+    });
     const isForeign = !isOwnVisit(request);
     const transaction = {
       ...proofs,

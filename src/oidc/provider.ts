@@ -21,6 +21,7 @@ import {
   refreshTokenGrant,
   tokenRevocation,
 } from 'openid-client';
+import type { LoginDemand } from '../core/fault.ts';
 import type { LoginProviderSettings } from '../core/login.ts';
 import type { Clock } from '../core/ports.ts';
 import type { SignInProblem } from './problem.ts';
@@ -54,7 +55,11 @@ export interface Proofs {
 export interface OidcProvider {
   readonly settings: LoginProviderSettings;
   /** Where to send the browser. `prompt: none` asks for an answer without a person. */
-  authorizationURL(redirectURI: string, proofs: Proofs, options: { readonly silent: boolean }): Promise<URL>;
+  authorizationURL(
+    redirectURI: string,
+    proofs: Proofs,
+    options: LoginDemand & { readonly silent: boolean },
+  ): Promise<URL>;
   /** `callback` is the whole URL of the answer. */
   exchange(callback: URL, proofs: Proofs): Promise<ProviderTokens>;
   renew(refreshToken: string): Promise<ProviderTokens>;
@@ -94,7 +99,7 @@ export function createOidcProvider(
   const bounded = createBound();
   return {
     settings,
-    authorizationURL: async (redirectURI, { state, nonce, verifier }, { silent }) =>
+    authorizationURL: async (redirectURI, { state, nonce, verifier }, { silent, maxAgeSeconds, acrValues }) =>
       buildAuthorizationUrl(await connect(), {
         redirect_uri: redirectURI,
         scope: settings.scopes.join(' '),
@@ -103,6 +108,8 @@ export function createOidcProvider(
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
         ...toPrompt(settings, silent),
+        ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
+        ...(acrValues === undefined ? {} : { acr_values: acrValues.join(' ') }),
       }),
     exchange: async (callback, { state, nonce, verifier }) => {
       const client = await connect();

@@ -13,6 +13,7 @@ import { recording } from './recording.ts';
 import { duration } from './scalars.ts';
 import { admin, listeners } from './serving.ts';
 import { sessionPolicy } from './session-policy.ts';
+import { stepUp } from './step-up.ts';
 import { strict } from './strict.ts';
 
 export const API_VERSION = 'kubelet-gateway.io/v1alpha1';
@@ -35,6 +36,7 @@ export const SECTIONS = {
   audit,
   recording,
   sessionPolicy,
+  stepUp,
   login,
   shutdown: strict({
     grace: duration('0s', '24h')

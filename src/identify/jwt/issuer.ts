@@ -68,16 +68,24 @@ export function createIssuer(
   };
 }
 
-/** Read for logouts only, which name it: a claim that is malformed matches none. */
-function toSignIn({ sub, iat = 0, sid, auth_time: at }: JWTPayload, issuer: string): SignIn | undefined {
+/** For logouts, which name it, and for rules about logins: a claim that is malformed is none. */
+function toSignIn(payload: JWTPayload, issuer: string): SignIn | undefined {
+  const { sub, iat = 0, sid, auth_time: time, acr, amr } = payload;
   if (sub === undefined) return undefined;
+  const authenticatedAt = typeof time === 'number' && Number.isFinite(time) ? 1000 * time : undefined;
   return {
     issuer,
     subject: sub,
-    at: 1000 * (typeof at === 'number' && Number.isFinite(at) ? at : iat),
+    at: authenticatedAt ?? 1000 * iat,
     ...(typeof sid === 'string' ? { sid } : {}),
+    ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
+    ...(typeof acr === 'string' ? { acr } : {}),
+    ...(isTexts(amr) ? { amr } : {}),
   };
 }
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string');
 
 /** When the token expires, in milliseconds since the epoch; `latest` is the latest moment that may be called now. */
 function readTimes({ exp, iat }: JWTPayload, latest: number): number {

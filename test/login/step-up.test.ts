@@ -1,0 +1,57 @@
+// A login that is too old for an action, through the whole gateway: a browser is sent through another at a real provider,
+// a program is told what to do.
+
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import type { Scenario } from '../support/scenario.ts';
+import { eventually, startScenario } from '../support/scenario.ts';
+import { originOf, signIn } from './people.ts';
+
+const METRICS = '/nodes/node-1/metrics';
+const RULES = `stepUp:
+  rules:
+    - { actions: [metrics], maxAge: 1s }
+    - { actions: [exec], namespaces: [default], acrValues: ["urn:example:mfa"] }
+`;
+
+let scenario: Scenario;
+before(async () => {
+  scenario = await startScenario({ configure: (yaml) => `${yaml}${RULES}` });
+});
+after(() => (scenario as Scenario | undefined)?.close());
+
+it('a browser is sent through a fresh login, and then to where it was going', async () => {
+  const origin = originOf(scenario);
+  const { browser } = await signIn(scenario, 'alice');
+  const refused = await eventually('the login is too old', async () => {
+    const answer = await browser.open(`${origin}${METRICS}`);
+    return answer.status === 303 ? answer : undefined;
+  });
+  assert.equal(
+    refused.headers['location'],
+    `/-/login?return=${encodeURIComponent(METRICS)}&fresh=yes&max_age=1`,
+  );
+  assert.equal((await browser.open(`${origin}/nodes/node-1/pods`)).status, 200, 'other actions go on');
+  const { answer } = await signIn(scenario, 'alice', { browser, path: METRICS });
+  assert.equal(answer.url.pathname, METRICS);
+  assert.equal(answer.status, 200);
+});
+
+it('a program is told, by a challenge and in words, and the audit log has the rule', async () => {
+  const answer = await scenario.curl('alice', METRICS, '-i');
+  assert.match(answer.stdout.toString(), /^HTTP\/1\.1 401 /);
+  assert.match(
+    answer.stdout.toString(),
+    /www-authenticate: Bearer error="insufficient_user_authentication".*max_age="1"/i,
+  );
+  const { code, stderr } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'id']);
+  assert.notEqual(code, 0);
+  assert.match(stderr, /stepUp\.rules\[1\].*kubelet-gateway login --acr-values=urn:example:mfa/s);
+  const other = await scenario.kubectl('alice', ['logs', 'web']);
+  assert.equal(other.code, 0, other.stderr);
+  const events = await scenario.auditEvents();
+  assert.ok(
+    events.some(({ annotations = {} }) => Object.values(annotations).includes('stepUp.rules[1]')),
+    'an audit event names the rule',
+  );
+});
