@@ -13,6 +13,7 @@ import type { ComposedLine } from './compose.ts';
 import type { Foundation } from './compose/foundation.ts';
 import { createAdminApp } from './admin/admin.ts';
 import { composeLine } from './compose.ts';
+import { createRecordings } from './compose/recordings.ts';
 import { composeAdmin } from './compose/admin.ts';
 import type { AdminListener } from './compose/admin.ts';
 import { composeSessions } from './compose/sessions.ts';
@@ -72,6 +73,7 @@ export async function createGateway(
     loginStores: createKept(),
     signIns: createLiveSignIns(),
     sessions: composeSessions(clock),
+    recordings: createRecordings({ clock, log, metrics }),
     pools: createPools(
       {
         clock,
@@ -155,6 +157,7 @@ class RunningGateway implements Gateway {
 
   async start(): Promise<void> {
     await this.#admin.start();
+    this.#foundation.recordings.start();
     await this.#composed.start();
     for (const [name, listener] of this.#listeners) {
       const { address, port } = await listener.start();
@@ -208,7 +211,7 @@ class RunningGateway implements Gateway {
   }
 
   async stop(): Promise<void> {
-    const { clock, pools } = this.#foundation;
+    const { clock, pools, recordings } = this.#foundation;
     this.#isServing = false;
     this.log.info({ running: this.#live.count }, 'draining');
     for (const listener of this.#listeners.values()) listener.drain();
@@ -220,6 +223,7 @@ class RunningGateway implements Gateway {
     await within(clock, LAST_WORDS_MS, Promise.all(this.#handled));
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
     this.#composed.retire();
+    await recordings.stop(LAST_WORDS_MS);
     await pools.close();
     await this.#audit.close();
     await this.#admin.close();

@@ -9,6 +9,7 @@ import type { GatewayLog } from '../observe/log.ts';
 import type { Reach } from '../outbound/reach.ts';
 import { createAddressGate, toAddressWords } from '../compose/addresses.ts';
 import { createKept } from '../compose/kept.ts';
+import { createRecordings } from '../compose/recordings.ts';
 import { composeSessions } from '../compose/sessions.ts';
 import { systemClock } from '../core/ports.ts';
 import { pretendingRenewal } from '../credential/renewal.ts';
@@ -36,13 +37,15 @@ export function createInspection(configuration: GatewayConfiguration): Inspectio
   gate.use(configuration);
   const reach = createReach({ judge: gate.judge, words: toAddressWords, log });
   const pools = createPools({ clock, log, reach }, configuration.forwarding);
+  const metrics = createMetrics({ version: VERSION });
   const foundation: Foundation = {
     clock,
     log,
-    metrics: createMetrics({ version: VERSION }),
+    metrics,
     observer: createObserver([]),
     pools,
     inventories: createKept(),
+    recordings: createRecordings({ clock, log, metrics }),
     renewal: pretendingRenewal,
     loginStores: createKept(),
     signIns: createLiveSignIns(),

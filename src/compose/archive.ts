@@ -4,29 +4,13 @@ import { dirname, join } from 'node:path';
 import type { GatewayConfiguration } from '../core/configuration.ts';
 import type { RecordingArchive } from '../core/recording-archive.ts';
 import type { Foundation } from './foundation.ts';
-import { createDirectoryArchive } from '../record/archive/directory-archive.ts';
 import { listRotated } from '../observe/audit/rotation.ts';
 
 /** Undefined: nothing is recorded here. */
-export function composeArchive(
-  { clock, sessions }: Pick<Foundation, 'clock' | 'sessions'>,
+export const composeArchive = (
+  { recordings }: Pick<Foundation, 'recordings'>,
   { recording }: GatewayConfiguration,
-): RecordingArchive | undefined {
-  if (recording === undefined) return undefined;
-  const archive = (): RecordingArchive =>
-    createDirectoryArchive(
-      { clock, running: new Set(Array.from(sessions.list(), (session) => session.info().id)) },
-      recording.directory,
-    );
-  return {
-    list: (...asked) => archive().list(...asked),
-    summary: (...asked) => archive().summary(...asked),
-    manifest: (...asked) => archive().manifest(...asked),
-    files: (...asked) => archive().files(...asked),
-    read: (...asked) => archive().read(...asked),
-    delete: (...asked) => archive().delete(...asked),
-  };
-}
+): RecordingArchive | undefined => (recording === undefined ? undefined : recordings.use(recording).archive);
 
 /** The log's files, the oldest first; undefined: it is not kept in files. */
 export function composeAuditFiles({

@@ -5,10 +5,9 @@ import type { RecordingState } from '../core/recording.ts';
 import type { Foundation } from './foundation.ts';
 import { createForward } from '../forward/forward.ts';
 import { createRecorder } from '../record/recorder.ts';
-import { composeRecordingStore } from './recordings.ts';
 
 export function composeForward(
-  { clock, log, pools, metrics, sessions: live }: Foundation,
+  { clock, log, pools, metrics, sessions: live, recordings }: Foundation,
   configuration: GatewayConfiguration,
 ) {
   const { forwarding, sessions, recording } = configuration;
@@ -22,7 +21,7 @@ export function composeForward(
       tap: live.tap(
         recording === undefined
           ? undefined
-          : createRecorder({ clock, log, onEnded, store: composeRecordingStore(recording) }, recording),
+          : createRecorder({ clock, log, onEnded, store: recordings.use(recording).store }, recording),
       ),
     },
     { ...forwarding, sessions },

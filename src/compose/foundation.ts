@@ -11,6 +11,7 @@ import type { FollowedInventory } from '../inventory/kubernetes.ts';
 import type { LiveSignIns } from '../login-store/live-sign-ins.ts';
 import type { Kept } from './kept.ts';
 import type { LoginStore } from './login-store.ts';
+import type { Recordings } from './recordings.ts';
 import type { SessionRegistry } from '../sessions/registry.ts';
 
 /** What lines are built on, and what outlives each of them. */
@@ -32,5 +33,7 @@ export interface Foundation {
   readonly loginStores: Kept<LoginStore>;
   /** What runs for whom, so that a logout ends it. */
   readonly signIns: LiveSignIns;
+  /** Where recordings are written and read, by directory. */
+  readonly recordings: Recordings;
   readonly version: string;
 }

@@ -89,6 +89,7 @@ export async function startS3Server(): Promise<S3Server> {
   let server: Server | undefined;
   let port = 0;
   const start = async (): Promise<void> => {
+    if (server !== undefined) return;
     server = createServer({ cert: certificate, key }, (request, response) => void handle(request, response));
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');

@@ -111,7 +111,10 @@ export const CATALOG = {
     type: 'counter',
     name: 'kubelet_gateway_tokenreviews_total',
     help: 'Bearer tokens that were to be reviewed by the API server.',
-    labels: { result: '`hit`: it was known; `joined`: it waited for an equal one; `authenticated`, `refused` or `error`: it was sent' },
+    labels: {
+      result:
+        '`hit`: it was known; `joined`: it waited for an equal one; `authenticated`, `refused` or `error`: it was sent',
+    },
   },
   tokenReviewEntries: {
     type: 'gauge',
@@ -205,6 +208,27 @@ export const CATALOG = {
     name: 'kubelet_gateway_session_recording_bytes_total',
     help: 'Bytes written to the segments of recordings, counted when they end.',
     labels: {},
+  },
+  recordingUploads: {
+    type: 'counter',
+    name: 'kubelet_gateway_session_recording_uploads_total',
+    help: 'Attempts to bring what is new of a recording to the object store.',
+    labels: {
+      result:
+        '`stored`; `failed`: tried again; `refused`: the store has something else, or the spool was changed',
+    },
+  },
+  recordingsWaiting: {
+    type: 'gauge',
+    name: 'kubelet_gateway_session_recording_spool_bytes',
+    help: 'Bytes of recordings that wait for the object store, room kept for open segments included.',
+    labels: {},
+  },
+  recordingsDeleted: {
+    type: 'counter',
+    name: 'kubelet_gateway_session_recordings_deleted_total',
+    help: 'Recordings that retention deleted.',
+    labels: { reason: '`age`, `size`' },
   },
   configReloads: {
     type: 'counter',

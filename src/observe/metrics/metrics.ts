@@ -4,17 +4,17 @@
 import type { Decision } from '../../core/decision.ts';
 import type { Evidence, Observation, Observer } from '../../core/observation.ts';
 import { ADDRESS_PROBLEMS } from '../../inventory/addresses.ts';
-import { RECORDING_STATES } from '../../core/recording.ts';
-import type { RecordingState } from '../../core/recording.ts';
 import { TLS_PROBLEMS } from '../../outbound/dial-faults.ts';
 import type { TlsProblem } from '../../outbound/dial-faults.ts';
 import { isLong, toActionName } from '../long-running.ts';
+import type { RecordingMetrics } from './recording-metrics.ts';
+import { createRecordingMetrics } from './recording-metrics.ts';
 import { createRegistry } from './registry.ts';
 import type { Exposition, Registry } from './registry.ts';
 
 type Sink = 'file' | 'stdout';
 
-export interface Metrics {
+export interface Metrics extends RecordingMetrics {
   /** Counts exchanges. */
   readonly observer: Observer;
   /** Counts authorization questions. */
@@ -56,12 +56,6 @@ export interface Metrics {
   auditCheckpointSinkError(): void;
   /** Events in the file behind the last checkpoint. */
   auditUnsigned(events: number): void;
-  /** A recording has ended, and so many bytes were written of it. */
-  recordingEnded(state: RecordingState, bytes: number): void;
-  /** The object store took what was new of a recording, or did not. */
-  recordingUploaded(result: 'stored' | 'failed' | 'refused'): void;
-  recordingsWaiting(bytes: number): void;
-  recordingDeleted(reason: 'age' | 'size'): void;
   configReload(isSuccess: boolean): void;
   /** `credential`: its name in the configuration. */
   credentialStale(credential: string, isStale: boolean): void;
@@ -95,13 +89,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     auditCheckpoint: (isSuccess) => registry.add('auditCheckpoints', { result: toResult(isSuccess) }, 1),
     auditCheckpointSinkError: () => registry.add('auditCheckpointSinkErrors', {}, 1),
     auditUnsigned: (events) => registry.set('auditUnsigned', {}, events),
-    recordingEnded: (state, bytes) => {
-      registry.add('recordings', { state }, 1);
-      registry.add('recordingBytes', {}, bytes);
-    },
-    recordingUploaded: (result) => registry.add('recordingUploads', { result }, 1),
-    recordingsWaiting: (bytes) => registry.set('recordingsWaiting', {}, bytes),
-    recordingDeleted: (reason) => registry.add('recordingsDeleted', { reason }, 1),
+    ...createRecordingMetrics(registry),
     configReload: (isSuccess) => {
       registry.add('configReloads', { result: toResult(isSuccess) }, 1);
       registry.set('configLastReloadSuccessful', {}, isSuccess ? 1 : 0);
@@ -125,10 +113,6 @@ function begin(registry: Registry, version: string): void {
   for (const result of ['success', 'failure'] as const) registry.add('auditCheckpoints', { result }, 0);
   registry.add('auditCheckpointSinkErrors', {}, 0);
   registry.set('auditUnsigned', {}, 0);
-  for (const state of RECORDING_STATES) registry.add('recordings', { state }, 0);
-  for (const result of ['stored', 'failed', 'refused']) registry.add('recordingUploads', { result }, 0);
-  for (const reason of ['age', 'size']) registry.add('recordingsDeleted', { reason }, 0);
-  registry.set('recordingsWaiting', {}, 0);
 }
 
 const toSarMetrics = (registry: Registry): Metrics['sar'] => ({

@@ -4,10 +4,12 @@
 export class SpoolRoom {
   readonly #maxBytes: number;
   readonly #waiting: { readonly bytes: number; readonly admit: () => void }[] = [];
+  readonly #onChange: (used: number) => void;
   #used = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, onChange: (used: number) => void = () => undefined) {
     this.#maxBytes = maxBytes;
+    this.#onChange = onChange;
   }
 
   /** Bytes that are taken, which may be more than there is room for by what was counted without waiting. */
@@ -23,6 +25,7 @@ export class SpoolRoom {
   take(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.#fits(bytes)) {
       this.#used += bytes;
+      this.#onChange(this.#used);
       return Promise.resolve();
     }
     return new Promise((admit) => this.#waiting.push({ bytes, admit }));
@@ -36,6 +39,7 @@ export class SpoolRoom {
       this.#used += next.bytes;
       next.admit();
     }
+    this.#onChange(this.#used);
   }
 
   #fits(bytes: number): boolean {

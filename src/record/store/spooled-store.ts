@@ -22,10 +22,13 @@ export interface SpoolDeps {
   /** Recordings that `spool` is writing. */
   readonly running: ReadonlySet<string>;
   readonly onUpload: (outcome: UploadOutcome) => void;
+  /** Told how many bytes wait for the store, whenever that changes. */
+  readonly onWaiting: (bytes: number) => void;
 }
 
 /** `refused`: the store has something else under a key. */
-export type UploadOutcome = 'stored' | 'failed' | 'refused';
+export const UPLOAD_OUTCOMES = ['stored', 'failed', 'refused'] as const;
+export type UploadOutcome = (typeof UPLOAD_OUTCOMES)[number];
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -68,7 +71,7 @@ class Spooled implements SpooledStore {
   constructor(deps: SpoolDeps, options: SpoolOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#room = new SpoolRoom(options.maxBytes);
+    this.#room = new SpoolRoom(options.maxBytes, deps.onWaiting);
   }
 
   get used(): number {
