@@ -47,6 +47,8 @@ before(async () => {
     await write(`${name}.crt`, certificate);
     await write(`${name}.key`, key);
   }
+  await write('kubelet-users.crt', authority.certificate);
+  await write('kubelet-users.key', authority.key);
   for (const name of ['node-1', 'node-2']) await write(`${name}.token`, 'a token\n');
   await write('redis-ca.crt', authority.certificate);
   await write('cookie.key', randomBytes(32).toString('base64'));
@@ -164,6 +166,7 @@ describe('the example configuration', () => {
       .replace(/^ {2}file: .*\n/m, '')
       .replace(/^ {2}kubernetes:\n(?: {4}.*\n)+/m, '')
       .replace(/^ {4}signer:\n(?: {6}.*\n)+/m, '')
+      .replace(/^ {6}certificateSigningRequest:\n(?: {8}.*\n)+/m, '')
       .replace(/^ {2}- name: legacy\n.*\n/m, '');
     const result = await load(review);
     assert.deepEqual(problemsOf(result), []);
