@@ -90,7 +90,7 @@ describe('the pools of users with certificates of their own', () => {
   const of = (user: string, fingerprint = `certificate of ${user}`) => ({ ...pki.reader, user, fingerprint });
 
   it('are so many and not more, and close no pool of a credential of the gateway', () => {
-    const deps = { clock: createFakeClock(), log: createKeptLog() };
+    const deps = { clock: createFakeClock(), log: createKeptLog(), reach: reachAnything() };
     const pools = createPools(deps, { ...options, maxPools: 2, maxUserPools: 3 });
     const shared = pools.get(toEntry(pki, 1), pki.reader);
     const users = Array.from({ length: 100 }, (_, i) => pools.get(toEntry(pki, 1), of(`user-${i}`)));
@@ -107,7 +107,10 @@ describe('the pools of users with certificates of their own', () => {
   });
 
   it('are each of one user, even if fingerprints were the same', () => {
-    const pools = createPools({ clock: createFakeClock(), log: createKeptLog() }, options);
+    const pools = createPools(
+      { clock: createFakeClock(), log: createKeptLog(), reach: reachAnything() },
+      options,
+    );
     const made = [of('a', 'f'), of('b', 'f'), of('a","b', 'f'), { ...pki.reader, fingerprint: 'f' }].map(
       (credential) => pools.get(toEntry(pki, 1), credential),
     );
@@ -116,7 +119,7 @@ describe('the pools of users with certificates of their own', () => {
 
   it('are closed when nobody asks for them', () => {
     const clock = createFakeClock();
-    const pools = createPools({ clock, log: createKeptLog() }, options);
+    const pools = createPools({ clock, log: createKeptLog(), reach: reachAnything() }, options);
     pools.get(toEntry(pki, 1), of('a'));
     clock.advance(10_000);
     assert.equal(pools.size, 0);

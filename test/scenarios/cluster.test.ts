@@ -157,6 +157,23 @@ describe('the nodes of a cluster', () => {
     await cluster.remove('nodes', 'ssh');
   });
 
+  it('are not dialled where their address is none of a node, and the audit event says so (S4)', async () => {
+    const [first] = nodes;
+    assert.ok(first);
+    const node = toNode(first);
+    const elsewhere = [{ type: 'InternalIP', address: '169.254.169.254' }];
+    await cluster.replace('nodes', { ...node, status: { ...node.status, addresses: elsewhere } });
+    await becomes('alice', '/nodes/node-1/pods', '502');
+    const { stdout } = await scenario.curl('alice', '/nodes/node-1/pods');
+    assert.match(stdout.toString(), /must not be dialled: it is the address of a metadata service/);
+    const events = await scenario.auditEvents();
+    assert.ok(
+      events.some(({ annotations }) => annotations?.['kubelet-gateway.io/dial-refused'] === 'metadata'),
+    );
+    await cluster.replace('nodes', node);
+    await becomes('alice', '/nodes/node-1/pods', '200');
+  });
+
   it('are what Prometheus is told', async () => {
     const { stdout } = await scenario.curl('alice', '/sd/prometheus');
     const targets = JSON.parse(stdout.toString()) as { labels: Record<string, string> }[];
