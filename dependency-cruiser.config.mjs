@@ -10,6 +10,7 @@ const STAGES = [
   'answer',
   'sessions',
   'serve',
+  'fleet',
 ];
 const EDGES = ['listen', 'forward'];
 const LEAVES = [
@@ -122,6 +123,7 @@ export default {
     onlyIn('@redis/client', '^src/login-store/redis-client.ts$'),
     onlyIn('pkijs', '^src/pki/pkcs12.ts$'),
     onlyIn('asn1js', '^src/pki/pkcs12.ts$'),
+    onlyIn('protobufjs', '^src/kubectl/review-body.ts$'),
     onlyIn('zod', '^src/config/'),
     onlyIn('prom-client', '^src/observe/metrics/'),
     onlyIn('pino', '^src/observe/log.ts$'),

@@ -5,6 +5,7 @@
 import type { GatewayConfiguration } from './core/configuration.ts';
 import type { Authorizer } from './core/decision.ts';
 import type { Authorizable, Credentialed, Located } from './core/exchange.ts';
+import type { Inventory } from './core/node.ts';
 import type { MappingTrace } from './credential/credential.ts';
 import type { Foundation } from './compose/foundation.ts';
 import type { Line } from './gateway/handle.ts';
@@ -14,6 +15,7 @@ import { createAuthorize } from './authorize/authorize.ts';
 import { createAnswer } from './compose/answers.ts';
 import { composeAdmission, composeAuthorizer } from './compose/authorizer.ts';
 import { composeCredentials } from './compose/credentials.ts';
+import { composeFleet } from './compose/fleet.ts';
 import { composeForward } from './compose/forwarder.ts';
 import { composeInventory } from './compose/inventory.ts';
 import { composeBearer, composeCertificates, composeTokenReview, composeTokens } from './compose/identity.ts';
@@ -68,67 +70,16 @@ export function composeLine(
   before?: KeySnapshot,
   probes: LineProbes = {},
 ): ComposedLine {
-  const { clock, observer, version } = foundation;
-  const tokens = composeTokens(foundation, configuration, before);
-  const { authorizer, flush, release } = composeAuthorizer(foundation, configuration);
-  const { stage: credential, release: releaseCredentials } = composeCredentials(
-    foundation,
-    configuration,
-    probes.mapping,
-  );
-  const forward = composeForward(foundation, configuration);
-  const tokenReview = composeTokenReview(foundation, configuration);
-  const scrapeTargets = createScrapeTargets({ inventory: () => inventory, authorizer });
-  const login = composeLogin(foundation, configuration, {
-    tokens,
-    readableNodes: async (identified) => toNodeNames(await scrapeTargets(identified)),
-  });
-  // The last that may throw: what it follows is let go by `retire` alone.
-  const { inventory, release: releaseInventory } = composeInventory(foundation, configuration.nodes);
-  const credentials = {
-    certificate: composeCertificates(foundation, configuration),
-    token: composeBearer(tokens, tokenReview?.authenticate),
-    anonymousPaths: new Set(configuration.authentication.issuers.anonymous?.paths),
-  };
-  const resolve = createResolve({
-    endpoints: new Set(configuration.endpoints.enabled),
-    podSubresources: configuration.authorization.podSubresources,
-    version: `v${version}`,
-  });
-  const line: Line = {
-    observe: observer,
-    identify: withLogin(login, createIdentify({ ...credentials, session: login?.session })),
-    resolve: login === undefined ? resolve : (identified) => login.check(resolve(identified)),
-    authorize: createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer }),
-    // The pods of a node are read with the credential of the gateway's that the exchange would be given for reading them.
-    locate: createLocate({
-      admit: composeAdmission(foundation, configuration),
-      inventory: () => inventory,
-      pods: async (located, signal) => {
-        const read: Located = { ...located, action: { kind: 'pods' }, transport: { kind: 'http' } };
-        const reading = await credential(read, 'gateway');
-        return probes.pods?.(reading) ?? forward.fetchPods(reading, signal);
-      },
-    }),
-    credential,
-    forward: (credentialed, observation) =>
-      rechecked(foundation, credentialed, () => forward.forward(credentialed, observation)),
-    answer: createAnswer(scrapeTargets, clock),
-    serve: composeServe(foundation, configuration, {
-      sar: flush,
-      tokens: () => [tokens, tokenReview].forEach((known) => known?.flush()),
-    }),
-    refuse: (received, fault) => {
-      refuse(received, fault, clock);
-    },
-  };
+  const parts = composeParts(foundation, configuration, before, probes);
+  const { tokens, tokenReview, authorization, credentials, inventory, login, bearers } = parts;
+  const line = toLine(foundation, configuration, parts, probes);
   return {
     line: login === undefined ? line : { ...line, redirect: login.redirect },
     admin: {
       ...line,
       // Cookies are for all ports of a host; a session of a browser counts on the listeners for people alone.
-      identify: withLogin(login, createIdentify(credentials)),
-      resolve: createAdminResolve({ version: `v${version}` }),
+      identify: withLogin(login, createIdentify(bearers)),
+      resolve: createAdminResolve({ version: `v${foundation.version}` }),
     },
     login,
     start: async () => {
@@ -139,16 +90,99 @@ export function composeLine(
       const problems = tokens.issuers.map((issuer) => issuer.ready());
       return problems.every((problem) => problem !== undefined) ? problems[0] : undefined;
     },
-    enforce: () => foundation.rechecks?.use(authorizer, configuration.recheck),
-    nodesProblem: () => inventory.problem?.(),
+    enforce: () => foundation.rechecks?.use(authorization.authorizer, configuration.recheck),
+    nodesProblem: () => inventory.inventory.problem?.(),
     keys: () => tokens.snapshot(),
     retire: () => {
       tokens.stop();
       login?.release();
       tokenReview?.release();
-      releaseInventory();
-      release();
-      releaseCredentials();
+      inventory.release();
+      authorization.release();
+      credentials.release();
+    },
+  };
+}
+
+/** The stages' own parts, each of which may throw. */
+function composeParts(
+  foundation: Foundation,
+  configuration: GatewayConfiguration,
+  before: KeySnapshot | undefined,
+  probes: LineProbes,
+) {
+  const tokens = composeTokens(foundation, configuration, before);
+  const authorization = composeAuthorizer(foundation, configuration);
+  const credentials = composeCredentials(foundation, configuration, probes.mapping);
+  const forward = composeForward(foundation, configuration);
+  const tokenReview = composeTokenReview(foundation, configuration);
+  const scrapeTargets = createScrapeTargets({
+    inventory: () => inventory.inventory,
+    authorizer: authorization.authorizer,
+  });
+  const login = composeLogin(foundation, configuration, {
+    tokens,
+    readableNodes: async (identified) => toNodeNames(await scrapeTargets(identified)),
+  });
+  const bearers = {
+    certificate: composeCertificates(foundation, configuration),
+    token: composeBearer(tokens, tokenReview?.authenticate),
+    anonymousPaths: new Set(configuration.authentication.issuers.anonymous?.paths),
+  };
+  // The last that may throw: what it follows is let go by `retire` alone.
+  const inventory = composeInventory(foundation, configuration.nodes);
+  return {
+    tokens,
+    authorization,
+    credentials,
+    forward,
+    tokenReview,
+    scrapeTargets,
+    login,
+    bearers,
+    inventory,
+  };
+}
+
+function toLine(
+  foundation: Foundation,
+  configuration: GatewayConfiguration,
+  parts: ReturnType<typeof composeParts>,
+  probes: LineProbes,
+): Line {
+  const { clock, observer, version } = foundation;
+  const { tokens, tokenReview, forward, login, scrapeTargets } = parts;
+  const { authorizer, flush } = parts.authorization;
+  const credential = parts.credentials.stage;
+  const { podSubresources } = configuration.authorization;
+  const inventory = (): Inventory => parts.inventory.inventory;
+  const endpoints = new Set(configuration.endpoints.enabled);
+  const resolve = createResolve({ endpoints, podSubresources, version: `v${version}` });
+  // The pods of a node are read with the credential of the gateway's that the exchange would be given for reading them.
+  const pods = async (located: Located, signal: AbortSignal): Promise<unknown> => {
+    const read: Located = { ...located, action: { kind: 'pods' }, transport: { kind: 'http' } };
+    const reading = await credential(read, 'gateway');
+    return probes.pods?.(reading) ?? forward.fetchPods(reading, signal);
+  };
+  const authorize = createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer });
+  const fleet = composeFleet(foundation, { inventory, authorizer, authorize, podSubresources, pods });
+  return {
+    observe: observer,
+    identify: withLogin(login, createIdentify({ ...parts.bearers, session: login?.session })),
+    resolve: login === undefined ? resolve : (identified) => login.check(resolve(identified)),
+    authorize,
+    find: fleet.find,
+    locate: createLocate({ admit: composeAdmission(foundation, configuration), inventory, pods }),
+    credential,
+    forward: (credentialed, observation) =>
+      rechecked(foundation, credentialed, () => forward.forward(credentialed, observation)),
+    answer: createAnswer(scrapeTargets, fleet.answer, clock),
+    serve: composeServe(foundation, configuration, {
+      sar: flush,
+      tokens: () => [tokens, tokenReview].forEach((known) => known?.flush()),
+    }),
+    refuse: (received, fault) => {
+      refuse(received, fault, clock);
     },
   };
 }

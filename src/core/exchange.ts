@@ -2,6 +2,7 @@
 // the line returns the record that it was given and what it has found, so that a skipped stage does not compile.
 //
 //   Received ► Identified ► Resolved ► Authorized ► Located ► Credentialed ► (forwarded)
+//                              ├────► Sought ► Permitted ► Resolved: a pod whose node the request does not name
 //                              ├────► OwnResolved ► OwnAuthorized ► (served): the gateway's own resources, no node is asked
 //                              └────► Answered: the gateway answers anybody with an identity, no node is asked
 
@@ -12,7 +13,8 @@ import type { AnyAttributes, Requirement } from './attributes.ts';
 import type { Grant } from './decision.ts';
 import type { HeaderLines } from './headers.ts';
 import type { Lifetime } from './lifetime.ts';
-import type { NodeName } from './names.ts';
+import type { FleetQuery } from './fleet.ts';
+import type { Namespace, NodeName, PodName } from './names.ts';
 import type { KubeletCredential, NodeEntry } from './node.ts';
 import type { Operation } from './operation.ts';
 import type { Authentication } from './user.ts';
@@ -78,13 +80,31 @@ export interface Resolved extends Identified {
   readonly surface: 'kubelet' | 'kubectl';
 }
 
+/**
+ * About a pod whose node the request does not name. Two rights are asked for: `requirement`, before it is looked up where
+ * the pod is (on no node's name: what holds for all nodes, or for the pod), and that of `on(node)` after it.
+ */
+export interface Sought extends Identified {
+  readonly sought: Action;
+  readonly pod: { readonly namespace: Namespace; readonly name: PodName };
+  readonly requirement: Requirement;
+  on(node: NodeName): Resolved;
+}
+
+/** A Sought whose first right was found: where the pod is may be looked up. */
+export interface Permitted extends Sought {
+  readonly grant: Grant;
+}
+
 /** What the gateway answers by itself to anybody with a valid identity. */
 export type Answer =
   | { readonly kind: 'json'; readonly contentType: string; readonly body: string }
   /** `location` is a path of this gateway, relative to the server. */
   | { readonly kind: 'redirect'; readonly location: string }
   /** The Prometheus http_sd document: the nodes whose metrics the caller may read. */
-  | { readonly kind: 'scrapeTargets' };
+  | { readonly kind: 'scrapeTargets' }
+  /** About all nodes, of which the caller is shown those that the caller may read. */
+  | { readonly kind: 'fleet'; readonly query: FleetQuery };
 
 export interface Answered extends Identified {
   readonly answer: Answer;
@@ -97,7 +117,7 @@ export interface OwnResolved extends Identified {
 }
 
 /** Any exchange that an authorizer is asked about. */
-export type Authorizable = Resolved | OwnResolved;
+export type Authorizable = Resolved | OwnResolved | Sought;
 
 export interface Authorized extends Resolved {
   readonly grant: Grant;
@@ -116,8 +136,10 @@ export interface Credentialed extends Located {
 }
 
 /** What `resolve` may find. */
-export type Found = Resolved | OwnResolved | Answered;
+export type Found = Resolved | OwnResolved | Answered | Sought;
 
 export const isResolved = (exchange: Found): exchange is Resolved => 'action' in exchange;
 
 export const isOwn = (exchange: Found): exchange is OwnResolved => 'operation' in exchange;
+
+export const isSought = (exchange: Found): exchange is Sought => 'sought' in exchange;

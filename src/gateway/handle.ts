@@ -10,11 +10,13 @@ import type {
   Identified,
   Located,
   OwnAuthorized,
+  Permitted,
   Received,
+  Resolved,
 } from '../core/exchange.ts';
 import type { Grant } from '../core/decision.ts';
 import type { EarlyEvidence, Ending, Observation, Observer } from '../core/observation.ts';
-import { isOwn, isResolved } from '../core/exchange.ts';
+import { isOwn, isResolved, isSought } from '../core/exchange.ts';
 import { Fault, toFault } from '../core/fault.ts';
 
 type Awaitable<T> = T | Promise<T>;
@@ -27,6 +29,8 @@ export interface Line {
   identify(received: Received): Awaitable<Identified>;
   resolve(identified: Identified): Found;
   authorize<Asked extends Authorizable>(resolved: Asked): Awaitable<Asked & { readonly grant: Grant }>;
+  /** The same request with the node that its pod is on. */
+  find(permitted: Permitted): Awaitable<Resolved>;
   locate(authorized: Authorized): Awaitable<Located>;
   credential(located: Located): Awaitable<Credentialed>;
   /** Sends the node's answer. Throws a Fault only while nothing has been sent. */
@@ -66,7 +70,7 @@ export async function handle(line: Line, received: Received): Promise<void> {
   }
 }
 
-/** The three ways to an answer: from a node, from the gateway with a right, from the gateway without one. */
+/** The ways to an answer: from a node (which may have to be found first), from the gateway with a right, from the gateway without one. */
 async function carryOut(
   line: Line,
   found: Found,
@@ -84,6 +88,12 @@ async function carryOut(
     observation.found(authorized);
     await told;
     return line.serve(authorized, observation);
+  }
+  if (isSought(found)) {
+    const permitted = await line.authorize(found);
+    await told;
+    // The right to the node that was found is asked for as if the request had named it.
+    return carryOut(line, await line.find(permitted), told, observation);
   }
   await told;
   return line.answer(found);

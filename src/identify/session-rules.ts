@@ -7,7 +7,7 @@
 // A browser that sends neither header cannot be told from an attack, and is refused.
 
 import type { Found, Received } from '../core/exchange.ts';
-import { isResolved } from '../core/exchange.ts';
+import { isResolved, isSought } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import { unauthorized } from './refusals.ts';
 
@@ -54,8 +54,9 @@ export function refuseForeignUse(received: Asked, origins: ReadonlySet<string>):
 
 /** Throws a Fault for what a mere GET with a cookie must not reach. Knows what the request means, not how it is written. */
 export function refuseDangerousRead(found: Found): void {
-  if (found.authentication.method !== 'session' || !isResolved(found) || !isRead(found)) return;
-  switch (found.action.kind) {
+  if (found.authentication.method !== 'session' || !isRead(found)) return;
+  const action = isResolved(found) ? found.action : isSought(found) ? found.sought : undefined;
+  switch (action?.kind) {
     case 'exec':
     case 'attach':
     case 'run':

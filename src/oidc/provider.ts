@@ -99,7 +99,7 @@ export function createOidcProvider(
   const bounded = createBound();
   return {
     settings,
-    authorizationURL: async (redirectURI, { state, nonce, verifier }, { silent, maxAgeSeconds, acrValues }) =>
+    authorizationURL: async (redirectURI, { state, nonce, verifier }, { silent, ...demand }) =>
       buildAuthorizationUrl(await connect(), {
         redirect_uri: redirectURI,
         scope: settings.scopes.join(' '),
@@ -108,17 +108,12 @@ export function createOidcProvider(
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
         ...toPrompt(settings, silent),
-        ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
-        ...(acrValues === undefined ? {} : { acr_values: acrValues.join(' ') }),
+        ...toDemanded(demand),
       }),
     exchange: async (callback, { state, nonce, verifier }) => {
       const client = await connect();
-      const checks = {
-        expectedState: state,
-        expectedNonce: nonce,
-        pkceCodeVerifier: verifier,
-        idTokenExpected: true,
-      };
+      const expected = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier };
+      const checks = { ...expected, idTokenExpected: true };
       return bounded(() =>
         explained(async () => toTokens(await authorizationCodeGrant(client, callback, checks))),
       );
@@ -146,6 +141,12 @@ const toPrompt = ({ scopes }: LoginProviderSettings, silent: boolean): { readonl
   if (silent) return { prompt: 'none' };
   return scopes.includes('offline_access') ? { prompt: 'consent' } : {};
 };
+
+/** OpenID Connect Core 1.0 §3.1.2.1: how fresh the login must be, and which kinds of it will do. */
+const toDemanded = ({ maxAgeSeconds, acrValues }: LoginDemand): Record<string, string> => ({
+  ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
+  ...(acrValues === undefined ? {} : { acr_values: acrValues.join(' ') }),
+});
 
 /** Anybody can begin a sign-in and make up an answer to it: the provider is not asked about many at once. */
 function createBound() {

@@ -31,7 +31,8 @@ export interface RequirementOptions {
   readonly podSubresources: boolean;
 }
 
-export function toRequirement(action: Action, node: NodeName, options: RequirementOptions): Requirement {
+/** An empty node stands for all nodes, and is what is asked about before the node is known. */
+export function toRequirement(action: Action, node: NodeName | '', options: RequirementOptions): Requirement {
   const get = (subresource: string): Attributes => ofNode('get', subresource, node);
   const create = (subresource: string): Attributes => ofNode('create', subresource, node);
   const orPod = (verb: 'get' | 'create', subresource: string, pod: PodRef): readonly Attributes[] =>
@@ -76,7 +77,7 @@ export function toRequirement(action: Action, node: NodeName, options: Requireme
 
 const CORE = { apiGroup: '', version: 'v1' } as const;
 
-const ofNode = (verb: string, subresource: string, name: NodeName): Attributes => ({
+const ofNode = (verb: string, subresource: string, name: NodeName | ''): Attributes => ({
   ...CORE,
   verb,
   resource: 'nodes',

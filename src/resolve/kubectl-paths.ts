@@ -17,13 +17,13 @@ import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
 import { readPorts, readTruthy } from './values.ts';
 
 /** `timeout` comes from client-go with discovery, `pretty` from people. */
-const IGNORED = ['timeout', 'pretty'] as const;
+export const IGNORED = ['timeout', 'pretty'] as const;
 
 /**
  * What a list may say about how fresh and how long it should be. The whole list of the moment is always answered,
  * which all of them allow (a server may ignore `limit`).
  */
-const LIST_IGNORED = [
+export const LIST_IGNORED = [
   ...IGNORED,
   'limit',
   'resourceVersion',
@@ -60,7 +60,7 @@ const session = (
   transport: 'upgrade',
 });
 
-export const KUBECTL_ROUTES: readonly Route[] = [
+const NODE_ONLY_ROUTES: readonly Route[] = [
   discovery('/version'),
   discovery('/api'),
   discovery('/apis'),
@@ -69,6 +69,10 @@ export const KUBECTL_ROUTES: readonly Route[] = [
     kind: 'pods',
     view: toListView(input),
   })),
+];
+
+/** A pod by its name: with a node in the path and, once it is found, without one. */
+export const POD_ROUTES: readonly ActionRoute[] = [
   reading('pods', [POD], [...IGNORED, 'resourceVersion'], (input) => ({
     kind: 'pods',
     view: toPodView(input),
@@ -99,13 +103,15 @@ export const KUBECTL_ROUTES: readonly Route[] = [
   })),
 ];
 
+export const KUBECTL_ROUTES: readonly Route[] = [...NODE_ONLY_ROUTES, ...POD_ROUTES];
+
 /** Without one, the node is asked which container there is; an empty one counts as none. */
 function readContainerChoice(parameters: Parameters): { readonly container?: ContainerName } {
   const text = parameters.one('container') ?? '';
   return text === '' ? {} : { container: parseContainer(text) };
 }
 
-function toListView({ names, parameters, accept }: RouteInput): PodsView {
+export function toListView({ names, parameters, accept }: RouteInput): PodsView {
   if (readTruthy(parameters, 'watch')) {
     throw new Fault('MethodNotAllowed', 'watch is not offered: ask for the list again', {
       headers: { allow: 'GET' },
@@ -130,7 +136,7 @@ const toPodView = ({ names, parameters, accept }: RouteInput): PodsView => ({
   ...readForm(parameters, accept),
 });
 
-const TABLE = { as: 'Table', group: 'meta.k8s.io', version: 'v1' } as const;
+export const TABLE = { as: 'Table', group: 'meta.k8s.io', version: 'v1' } as const;
 
 function readForm(parameters: Parameters, accept: readonly string[]): Pick<PodsView, 'as' | 'includeObject'> {
   const as = negotiate(accept, [PLAIN, TABLE]) === TABLE ? 'Table' : 'Object';

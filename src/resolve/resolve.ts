@@ -3,7 +3,9 @@
 // always means that somebody was asked about a user, which is why an endpoint that is switched off is a 404.
 
 import type { OptionalEndpoint } from '../core/configuration.ts';
-import type { Found, Identified, Transport } from '../core/exchange.ts';
+import type { Action } from '../core/action.ts';
+import type { Found, Identified, Resolved, Sought, Transport } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
 import { Fault } from '../core/fault.ts';
 import { RECORDED_ACTIONS } from '../core/session-match.ts';
 import { toRequirement } from './attributes.ts';
@@ -61,15 +63,35 @@ export function createResolve(options: ResolveOptions): Resolve {
       parameters.finish();
       return { ...identified, ...own };
     }
-    if (scope.kind === 'root') throw new Error('a route at the root has an action, but no node');
     const transport = toTransport(route, identified);
     const action = route.build(input);
     const reason = isSession(route) ? readReason(identified.headers, parameters) : undefined;
     parameters.finish();
-    const requirement = toRequirement(action, scope.node, options);
     const said = reason === undefined ? {} : { reason };
-    return { ...identified, node: scope.node, action, transport, ...said, requirement, surface: route.surface };
+    const on = (node: NodeName): Resolved => ({
+      ...identified,
+      node,
+      action,
+      transport,
+      ...said,
+      requirement: toRequirement(action, node, options),
+      surface: route.surface,
+    });
+    return scope.kind === 'root' ? toSought(identified, action, options, on) : on(scope.node);
   };
+}
+
+function toSought(identified: Identified, action: Action, options: ResolveOptions, on: Sought['on']): Sought {
+  const pod = toSoughtPod(action);
+  if (pod === undefined) throw new Error('a route at the root has an action, but neither a node nor a pod');
+  return { ...identified, sought: action, pod, requirement: toRequirement(action, '', options), on };
+}
+
+function toSoughtPod(action: Action): Sought['pod'] | undefined {
+  if ('pod' in action) return { namespace: action.pod.namespace, name: action.pod.name };
+  if (action.kind !== 'pods') return undefined;
+  const { namespace, name } = action.view ?? {};
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }
 
 const isSession = ({ kind }: ActionRoute): boolean => RECORDED_ACTIONS.some((action) => action === kind);

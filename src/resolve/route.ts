@@ -38,7 +38,7 @@ export interface ActionRoute extends Row {
 /** A path that the gateway answers by itself, to anybody with a valid identity. */
 export interface AnswerRoute extends Row {
   readonly kind: 'answer';
-  readonly methods: readonly ['GET'];
+  readonly methods: readonly ['GET'] | readonly ['POST'];
   answer(input: RouteInput): Answer;
 }
 

@@ -1,5 +1,6 @@
 // The route table: every path that the gateway has. What is in no row here does not exist.
 
+import { FLEET_ROUTES } from './fleet-paths.ts';
 import { KUBECTL_ROUTES } from './kubectl-paths.ts';
 import { KUBELET_ROUTES } from './kubelet-paths.ts';
 import type { Route } from './route.ts';
@@ -18,4 +19,5 @@ export const ROOT_ROUTES: readonly Route[] = [
     methods: ['GET'],
     answer: () => ({ kind: 'scrapeTargets' }),
   },
+  ...FLEET_ROUTES,
 ];

@@ -44,6 +44,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   pod: 'shell',
   uid: '234184de-af6f-48ab-bb3b-276dea014719',
   container: 'main',
+  node: 'node-1',
   check: 'ping',
   profile: 'heap',
   'files...': 'syslog',

@@ -27,6 +27,7 @@ export function toRequestAnnotations(evidence: Evidence): string {
   parts.own('http-method', evidence.method);
   if ('authentication' in evidence) parts.own('authenticated-by', evidence.authentication.method);
   if ('action' in evidence) addAction(parts, evidence);
+  if ('sought' in evidence) parts.own('action', evidence.sought.kind);
   if ('operation' in evidence) parts.own('action', evidence.operation.kind);
   return parts.text;
 }

@@ -11,6 +11,7 @@ export type AuditSubject = Pick<AuditQuestion, 'verb' | 'subject'>;
 /** An exchange that never reached an action is about its path, with the HTTP method as the verb, as in Kubernetes. */
 export function toSubject(evidence: Evidence): AuditSubject {
   if ('operation' in evidence) return toOwn(evidence);
+  if ('sought' in evidence) return toResource({ ...evidence, action: evidence.sought, node: '' });
   if ('requirement' in evidence) return toResource(evidence);
   const query = evidence.target.search(/[?#]/);
   return {
@@ -39,7 +40,9 @@ const POD_SUBRESOURCES = {
   run: 'run',
 } as const;
 
-function toResource(evidence: Resolved): AuditSubject {
+function toResource(
+  evidence: Pick<Resolved, 'action' | 'requirement'> & { readonly node: string },
+): AuditSubject {
   const { action, requirement, node } = evidence;
   const verb = requirement[0].verb;
   switch (action.kind) {

@@ -1,0 +1,129 @@
+// On which node a pod is, from the kubelets' own lists, for requests that name no node. Lists are read for whoever asks
+// and kept for all; a known pod waits for no node. A node may claim only pods whose spec names that node.
+
+import type { Permitted } from '../core/exchange.ts';
+import type { Namespace, NodeName, PodName } from '../core/names.ts';
+import type { Inventory, NodeEntry } from '../core/node.ts';
+import type { Clock } from '../core/ports.ts';
+import { Fault } from '../core/fault.ts';
+import { isNamespace, isPodName } from '../core/names.ts';
+import { at, field, list } from '../kubectl/untrusted.ts';
+
+/** A list this old is read again, in the background. */
+const FRESH_MS = 10_000;
+/** For a pod that nobody knows, lists this old are read again at once. */
+const RETRY_MS = 2_000;
+/** What a node that no longer answers has claimed counts for so long. */
+const MAX_AGE_MS = 120_000;
+/** Several times what a kubelet is made for; the rest is left out. */
+const MAX_PODS_PER_NODE = 2_000;
+const CONCURRENCY = 8;
+
+export interface PodIndexPorts {
+  readonly clock: Clock;
+  readonly inventory: () => Inventory;
+  /** The node's PodList, unchecked. Rejects for a node that does not answer in time. */
+  readonly read: (node: NodeEntry, permitted: Permitted) => Promise<unknown>;
+  /** Told how many pods a node has claimed whose spec names another node. */
+  readonly foreign: (node: NodeName, count: number) => void;
+}
+
+interface Known {
+  pods: ReadonlySet<string>;
+  /** Of the last list; undefined: there never was one. */
+  readAt: number | undefined;
+  triedAt: number;
+}
+
+type Find = (permitted: Permitted) => Promise<NodeName>;
+
+/**
+ * Rejects with a Fault: NotFound, ServiceUnavailable while no node is known, and Conflict for a pod that two nodes claim.
+ */
+export function createPodIndex(ports: PodIndexPorts): Find {
+  const { clock } = ports;
+  const known = new Map<NodeName, Known>();
+  const running = new Map<NodeName, Promise<void>>();
+
+  const readOne = async (node: NodeEntry, permitted: Permitted): Promise<void> => {
+    const entry = known.get(node.name) ?? { pods: new Set<string>(), readAt: undefined, triedAt: 0 };
+    known.set(node.name, entry);
+    try {
+      const { pods, foreign } = toClaims(node.name, await ports.read(node, permitted));
+      if (foreign > 0) ports.foreign(node.name, foreign);
+      entry.pods = pods;
+      entry.readAt = clock.now();
+    } catch {
+      // A node that does not answer: what it claimed before counts for a while.
+    }
+    entry.triedAt = clock.now();
+  };
+  const refresh = async (permitted: Permitted, olderThanMs: number): Promise<void> => {
+    const nodes = [...ports.inventory().list()];
+    const names = new Set(nodes.map(({ name }) => name));
+    for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    const due = nodes.filter(({ name }) => (known.get(name)?.triedAt ?? 0) <= clock.now() - olderThanMs);
+    const waiting = due.values();
+    const work = async (): Promise<void> => {
+      for (const node of waiting) {
+        const reading =
+          running.get(node.name) ?? readOne(node, permitted).finally(() => running.delete(node.name));
+        running.set(node.name, reading);
+        await reading;
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  };
+  const holders = (key: string): readonly NodeName[] => {
+    const since = clock.now() - MAX_AGE_MS;
+    return [...known].flatMap(([name, { pods, readAt = 0 }]) =>
+      readAt > since && pods.has(key) ? [name] : [],
+    );
+  };
+  return async (permitted) => {
+    const inventory = ports.inventory();
+    const problem = inventory.problem?.();
+    if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
+    const { namespace, name } = permitted.pod;
+    const key = toKey(namespace, name);
+    // Who is alone in what was claimed lately is answered at once; whether that is still so is looked at meanwhile.
+    if (holders(key).length === 1) void refresh(permitted, FRESH_MS);
+    else await refresh(permitted, RETRY_MS);
+    const [first, ...others] = holders(key).filter((node) => inventory.get(node) !== undefined);
+    const details = { kind: 'pods', name };
+    if (first === undefined) {
+      const silent = [...known.values()].filter(({ readAt = 0, triedAt }) => readAt < triedAt - FRESH_MS);
+      const more = silent.length === 0 ? '' : ` on the nodes that answered; ${silent.length} did not`;
+      throw new Fault('NotFound', `pods ${JSON.stringify(name)} not found${more}`, { details });
+    }
+    if (others.length === 0) return first;
+    throw toConflict(permitted.pod, [first, ...others]);
+  };
+}
+
+const toConflict = ({ namespace, name }: Permitted['pod'], nodes: readonly NodeName[]): Fault =>
+  new Fault(
+    'Conflict',
+    `pods ${JSON.stringify(name)} in namespace ${namespace} is claimed by several nodes: ${nodes.toSorted().slice(0, 5).join(', ')}; name the node: /nodes/{node}`,
+    { details: { kind: 'pods', name } },
+  );
+
+const toKey = (namespace: Namespace, name: PodName): string => `${namespace}/${name}`;
+
+function toClaims(node: NodeName, podList: unknown): { pods: ReadonlySet<string>; foreign: number } {
+  const items = field(podList, 'items');
+  if (field(podList, 'kind') !== 'PodList' || !(items === null || Array.isArray(items))) {
+    throw new Error('no list of pods');
+  }
+  const pods = new Set<string>();
+  let foreign = 0;
+  for (const pod of list(items)) {
+    const namespace = at(pod, 'metadata', 'namespace');
+    const name = at(pod, 'metadata', 'name');
+    if (typeof namespace !== 'string' || typeof name !== 'string') continue;
+    if (!isNamespace(namespace) || !isPodName(name)) continue;
+    if (at(pod, 'spec', 'nodeName') !== node) foreign += 1;
+    else if (pods.size < MAX_PODS_PER_NODE) pods.add(toKey(namespace, name));
+  }
+  return { pods, foreign };
+}

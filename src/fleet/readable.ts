@@ -1,0 +1,109 @@
+// Which nodes an answer about all nodes may use, and asking them: each with the grant that the authorize stage gave for
+// it, several at a time, none longer than its limit, and those that fail by their names in a warning.
+
+import type { Authorized, Identified, Resolved } from '../core/exchange.ts';
+import type { NodeEntry } from '../core/node.ts';
+import type { Clock } from '../core/ports.ts';
+import { Fault } from '../core/fault.ts';
+
+const CONCURRENCY = 8;
+const NODE_LIMIT_MS = 10_000;
+/** Names in a warning; there may be ten thousand. */
+const MAX_NAMED = 20;
+
+export type Authorize = (resolved: Resolved) => Authorized | Promise<Authorized>;
+
+export interface Readable {
+  readonly entry: NodeEntry;
+  readonly authorized: Authorized;
+}
+
+/**
+ * The nodes for which the requirement of `on(entry)` is met. `everywhere` is the same on no node's name. Rejects with
+ * Forbidden when there are nodes and none may be read, and with the authorizer's own faults.
+ */
+export async function readable(
+  authorize: Authorize,
+  nodes: readonly NodeEntry[],
+  on: (entry: NodeEntry | undefined) => Resolved,
+): Promise<readonly Readable[]> {
+  let refusal: Fault;
+  try {
+    // One question instead of ten thousand for whoever may read the whole fleet.
+    const { grant } = await authorize(on(undefined));
+    return nodes.map((entry) => ({ entry, authorized: { ...on(entry), grant } }));
+  } catch (error) {
+    refusal = toForbidden(error);
+  }
+  const found: Readable[] = [];
+  await inTurn(nodes, async (entry) => {
+    try {
+      found.push({ entry, authorized: await authorize(on(entry)) });
+    } catch (error) {
+      toForbidden(error);
+    }
+  });
+  if (found.length === 0) throw refusal;
+  return found.sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
+}
+
+/** Anything but a plain no fails the whole. */
+function toForbidden(error: unknown): Fault {
+  if (error instanceof Fault && error.reason === 'Forbidden') return error;
+  throw error;
+}
+
+/** What `ask` made of each node's answer, in the nodes' order, and the nodes that gave none. */
+export async function askAll<T>(
+  { clock }: { readonly clock: Clock },
+  nodes: readonly Readable[],
+  { lifetime }: Identified,
+  ask: (node: Readable, signal: AbortSignal) => Promise<T>,
+): Promise<{ readonly answers: readonly T[]; readonly headers: Readonly<Record<string, string>> }> {
+  const answers = new Map<Readable, T>();
+  await inTurn(nodes, async (node) => {
+    if (lifetime.ended) return;
+    try {
+      answers.set(node, await withLimit(clock, lifetime.signal, (signal) => ask(node, signal)));
+    } catch {
+      // Named in the warning.
+    }
+  });
+  const silent = nodes.filter((node) => !answers.has(node)).map(({ entry }) => entry.name);
+  return {
+    answers: nodes.flatMap((node) => {
+      const answer = answers.get(node);
+      return answer === undefined ? [] : [answer];
+    }),
+    headers: silent.length === 0 ? {} : { warning: toWarning(silent) },
+  };
+}
+
+/** RFC 9111 used to name code 299; kubectl shows its text to people. */
+export function toWarning(silent: readonly string[]): string {
+  const more = silent.length > MAX_NAMED ? ` and ${silent.length - MAX_NAMED} more` : '';
+  return `299 - "partial answer: no usable answer of ${silent.slice(0, MAX_NAMED).join(', ')}${more}"`;
+}
+
+/** Rejects as `work` does, or once `NODE_LIMIT_MS` have passed or `signal` is aborted. */
+export async function withLimit<T>(
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const cancel = clock.after(NODE_LIMIT_MS, () => limit.abort());
+  try {
+    return await work(signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]));
+  } finally {
+    cancel();
+  }
+}
+
+async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items.values();
+  const run = async (): Promise<void> => {
+    for (const item of waiting) await work(item);
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, run));
+}
