@@ -27,6 +27,8 @@ export const SIGNING_REQUEST_PATH = '/apis/certificates.k8s.io/v1/certificatesig
 const API_VERSION = 'certificates.k8s.io/v1';
 const KIND = 'CertificateSigningRequest';
 
+const toBase64 = (text: string): string => Buffer.from(text).toString('base64');
+
 export const toSigningRequestPath = (name: string): string =>
   `${SIGNING_REQUEST_PATH}/${encodeURIComponent(name)}`;
 
@@ -43,12 +45,18 @@ export const toSigningRequestBody = ({
     kind: KIND,
     metadata: { generateName: 'kubelet-gateway-' },
     spec: {
-      request: Buffer.from(request).toString('base64'),
+      request: toBase64(request),
       signerName,
       expirationSeconds,
       usages: ['digital signature', 'client auth'],
     },
   });
+
+/** Whether an object is what was sent: whoever approves must know what. */
+export function isOfSpec({ object }: SigningRequest, sent: SigningRequestSpec): boolean {
+  const { request, signerName } = toRecord(object['spec'] ?? {}, 'spec');
+  return request === toBase64(sent.request) && signerName === sent.signerName;
+}
 
 export function toApprovalBody({ object }: SigningRequest): string {
   const status = toRecord(object['status'] ?? {}, 'status');

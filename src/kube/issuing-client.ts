@@ -11,6 +11,7 @@ import { createAgent, toApiUrl } from './agent.ts';
 import { createBearer } from './bearer.ts';
 import { call } from './call.ts';
 import {
+  isOfSpec,
   parseSigningRequest,
   SIGNING_REQUEST_PATH,
   toApprovalBody,
@@ -77,7 +78,7 @@ export function createIssuingClient(
       const created = await ask({ method: 'POST', path: SIGNING_REQUEST_PATH, body }, signal);
       const request = parseSigningRequest(expectCode(created, 201, 'CertificateSigningRequest'));
       try {
-        const current = approve ? await approveRequest(ask, request, signal) : request;
+        const current = approve ? await approveRequest(ask, request, spec, signal) : request;
         return await waitForCertificate(clock, ask, current, signal);
       } finally {
         await remove(clock, ask, request.name);
@@ -91,10 +92,12 @@ export function createIssuingClient(
 async function approveRequest(
   ask: Ask,
   request: SigningRequest,
+  spec: SigningRequestSpec,
   signal: AbortSignal,
 ): Promise<SigningRequest> {
   let current = request;
   for (let conflicts = 0; ; conflicts += 1) {
+    if (!isOfSpec(current, spec)) throw new Error('the request to approve is not the one that was made');
     const path = toApprovalPath(request.name);
     const outcome = await ask({ method: 'PUT', path, body: toApprovalBody(current) }, signal);
     const isConflict = outcome.kind === 'answer' && outcome.code === 409 && conflicts < MAX_CONFLICTS;

@@ -31,6 +31,7 @@ beforeEach(() => {
     signing: 'signed',
     approver: 'none',
     conflicts: 0,
+    onRequest: (pem: string) => pem,
     onTokenRequest: () => undefined,
   });
 });
@@ -132,6 +133,15 @@ describe('a CertificateSigningRequest', () => {
       assert.deepEqual(api.issuing.present, []);
     });
   }
+
+  it('is not approved when it is another than the one that was made', async () => {
+    const other = await createSigningRequest({ ...ALICE, commonName: 'eve' }, keys, 'P-256');
+    api.issuing.onRequest = () => other;
+    const before = api.issuing.asked.length;
+    await assert.rejects(request(true, forever()), /not the one that was made/);
+    assert.ok(!api.issuing.asked.slice(before).some((line) => line.includes('/approval')));
+    assert.deepEqual(api.issuing.present, []);
+  });
 
   it('is no answer in another form', () => {
     const base = { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest' };

@@ -33,6 +33,8 @@ export interface Issuing {
   signing: 'signed' | 'never' | 'failed' | 'wrongSubject' | 'asServer' | 'garbage';
   /** What becomes of a request that the client does not approve. Default: nothing. */
   approver: 'none' | 'approves' | 'denies';
+  /** Called with the PEM of a new request: what is kept of it. */
+  onRequest: (pem: string) => string;
   /** The next so many approvals meet a conflict. */
   conflicts: number;
   /** The expirationSeconds and usages of the last request. */
@@ -107,7 +109,10 @@ export async function createIssuing(): Promise<Issuing> {
     count += 1;
     const object: Kept = {
       metadata: { name: `${metadata.generateName}${count}`, resourceVersion: String(count) },
-      spec,
+      spec: {
+        ...spec,
+        request: toBase64(issuing.onRequest(Buffer.from(spec.request, 'base64').toString())),
+      },
       status: {},
     };
     lastSpec = spec;
@@ -170,6 +175,7 @@ export async function createIssuing(): Promise<Issuing> {
     },
     signing: 'signed',
     approver: 'none',
+    onRequest: (pem) => pem,
     conflicts: 0,
     get lastSpec() {
       return lastSpec;
@@ -197,6 +203,8 @@ export async function createIssuing(): Promise<Issuing> {
   };
   return issuing;
 }
+
+const toBase64 = (text: string): string => Buffer.from(text).toString('base64');
 
 const toObject = (object: Kept): object => ({
   apiVersion: 'certificates.k8s.io/v1',

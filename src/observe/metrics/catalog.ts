@@ -245,7 +245,7 @@ export const CATALOG = {
   credentialStale: {
     type: 'gauge',
     name: 'kubelet_gateway_credential_stale',
-    help: '1 while the files of a kubelet credential cannot be read again and the last good ones are in use.',
+    help: '1 while the files of a kubelet credential cannot be read again, or it could not be issued again; the last good one is in use.',
     labels: { credential: "the credential's name in the configuration" },
   },
   jwksRefreshes: {
