@@ -16,7 +16,7 @@ const now = clock.now();
 
 function by(signIn: Partial<SignIn> | undefined, more: Parameters<typeof createResolved>[0] = {}): Resolved {
   const resolved = createResolved({ user: createUser('alice', { groups: ['sre'] }), ...more });
-  const { signIn: _none, ...authentication } = resolved.authentication;
+  const { authentication } = resolved;
   if (signIn === undefined) return { ...resolved, authentication };
   const whole = { issuer: 'https://issuer', subject: 'alice', at: now, ...signIn };
   return { ...resolved, authentication: { ...authentication, signIn: whole } };
