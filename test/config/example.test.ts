@@ -15,7 +15,7 @@ import { createAuthority } from '../support/pki.ts';
 import { problemsOf, warningsOf } from './set-up.ts';
 
 const CONFIG = new URL('../../config/', import.meta.url);
-const SWITCHED_OFF = /^( *)#((?: {2,})?(?:- )?[A-Za-z]+:(?: .*)?)$/gm;
+const SWITCHED_OFF = /^( *)#((?: {2,})?(?:- )?[A-Za-z][A-Za-z0-9]*:(?: .*)?)$/gm;
 
 const example = await readFile(new URL('gateway.yaml', CONFIG), 'utf8');
 /** The example with all that is switched off in it switched on. */
@@ -42,6 +42,8 @@ before(async () => {
     'node-2-reader',
     'node-1-operator',
     'node-2-operator',
+    'node-3-reader',
+    'node-3-operator',
   ]) {
     const { certificate, key } = await authority.issue({ commonName: name, notAfter });
     await write(`${name}.crt`, certificate);
@@ -49,7 +51,10 @@ before(async () => {
   }
   await write('kubelet-users.crt', authority.certificate);
   await write('kubelet-users.key', authority.key);
-  for (const name of ['node-1', 'node-2']) await write(`${name}.token`, 'a token\n');
+  for (const name of ['node-1', 'node-2', 'node-3']) await write(`${name}.token`, 'a token\n');
+  for (const name of ['s3-access-key-id', 's3-secret-access-key', 's3-session-token']) {
+    await write(name, 'a secret\n');
+  }
   await write('redis-ca.crt', authority.certificate);
   await write('cookie.key', randomBytes(32).toString('base64'));
   await write('login-client.secret', 'a secret\n');
