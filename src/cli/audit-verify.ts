@@ -64,7 +64,7 @@ function print(report: VerifyReport, terminal: Terminal): void {
       tailLines === 0
         ? 'nothing is unproven behind it'
         : `${tailLines} ${tailLines === 1 ? 'line' : 'lines'} (${(tailSeconds ?? 0).toFixed(1)} s) behind it not proven`;
-    const subject = outcome === 'proven' ? 'proven' : 'the last checkpoint is';
+    const subject = outcome !== 'tampered' ? 'proven' : 'the last checkpoint is';
     terminal.out(`${subject} up to line ${proven.sequence}, signed ${proven.time}; ${tail}\n`);
   }
   if (recordings !== undefined) {
@@ -74,9 +74,16 @@ function print(report: VerifyReport, terminal: Terminal): void {
   const words = {
     proven: 'OK',
     tampered: `NOT OK: ${tampering} ${tampering === 1 ? 'finding' : 'findings'}`,
-    unproven: 'NOTHING PROVEN: no checkpoint is signed by a key that was given',
+    unproven: toUnproven(report),
   };
   terminal.out(`${words[outcome]}\n`);
+}
+
+function toUnproven({ signedChains, unsignedLines, proven, tailLines }: VerifyReport): string {
+  if (signedChains === 0) return 'NOTHING PROVEN: no checkpoint is signed by a key that was given';
+  const lines = unsignedLines + (proven === undefined ? tailLines : 0);
+  const subject = lines === 1 ? 'line is' : 'lines are';
+  return `NOT ALL PROVEN: ${lines} ${subject} of chains, or ends of chains, that no checkpoint is about`;
 }
 
 /** Names in a log are an attacker's to choose: nothing of them reaches the terminal but what prints. */

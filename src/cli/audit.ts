@@ -18,7 +18,7 @@ export const auditCommand: Command = {
 
   audit verify --log FILE [--keys FILE]… [--checkpoints FILE] [--recordings DIR] [--json]
       Exit code 0: proven up to the last checkpoint. 1: something was changed. 2: called wrongly, or unreadable.
-      3: nothing is wrong, and nothing is proven.
+      3: nothing is wrong, and not all is proven.
   audit keygen --private FILE --public FILE
       Make an Ed25519 key; the public one as a JWK set.
   audit signer --key FILE --socket PATH --journal FILE

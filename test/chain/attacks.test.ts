@@ -65,6 +65,8 @@ const said = ({ findings }: VerifyReport): string =>
 const checkpointLines = (lines: readonly string[]): number[] =>
   lines.flatMap((line, at) => (looksLikeCheckpoint(Buffer.from(line)) ? [at] : []));
 
+const LINK = '"chain.kubelet-gateway.io/link":"x"}}';
+
 /** The lines as somebody chains them who has no key. */
 function rechain(lines: readonly string[], from = 0): string[] {
   const chain = readLink(Buffer.from(lines[0] ?? ''))?.chain ?? '';
@@ -341,6 +343,86 @@ describe('found out with the second sink:', () => {
     const at = await copyOf(one);
     await write(at.secondSink, (await linesOf(at.secondSink)).toSpliced(1, 1));
     assert.match(said(await check(at, true)), /notice 2 checkpoints before it are missing here/);
+  });
+});
+
+/** Lines of the real audit in a chain of their own, without a key. */
+async function unsignedLines(): Promise<string[]> {
+  const other = await createCase();
+  await writeLog(other, 5, { chain: { signer: undefined, secondSink: { stdout: false } } });
+  const lines = await linesOf(other.path);
+  await other.remove();
+  return lines;
+}
+
+describe('a chain that nobody signed beside one that is signed', () => {
+  const EARLIER = 'audit-2020-01-01T00-00-00.000.log';
+
+  for (const withSecondSink of [false, true]) {
+    const sink = withSecondSink ? 'with the second sink' : 'by the log alone';
+    it(`is not proven with it, and counted: a rotated file put there, ${sink}`, async () => {
+      const at = await copyOf(one);
+      const lines = await unsignedLines();
+      await write(join(at.folder, EARLIER), lines);
+      const report = await check(at, withSecondSink);
+      assert.equal(report.outcome, 'unproven', said(report));
+      assert.equal(report.unsignedLines, lines.length);
+      assert.equal(report.signedChains, 1);
+      assert.equal(report.tailLines, 0);
+      assert.match(
+        said(report),
+        /notice {2}no checkpoint that verifies is about chain [0-9a-f]{32}: anybody/,
+      );
+      assert.ok(report.findings.some(({ file }) => file.endsWith(EARLIER)));
+    });
+    it(`is not proven with it, and counted: the current file, ${sink}`, async () => {
+      const at = await copyOf(one);
+      const lines = await unsignedLines();
+      await write(join(at.folder, EARLIER), await linesOf(at.path));
+      await write(at.path, lines);
+      const report = await check(at, withSecondSink);
+      assert.equal(report.outcome, 'unproven', said(report));
+      assert.equal(report.tailLines, lines.length);
+      assert.match(said(report), /no checkpoint that verifies is about chain/);
+    });
+    it(`is not proven with it, and counted: lines at the end of a chain that is over, ${sink}`, async () => {
+      const at = await copyOf(one);
+      const earlier = await linesOf(at.path);
+      await rm(at.path);
+      await writeLog(at, 12);
+      await write(join(at.folder, EARLIER), earlier);
+      const untouched = await check(at, withSecondSink);
+      assert.equal(untouched.outcome, 'proven', said(untouched));
+      assert.equal(untouched.signedChains, 2);
+      const more = [...earlier, '{"kind":"Event","annotations":{"a":"b"}}'.replace('}}', `,${LINK}`)];
+      await write(join(at.folder, EARLIER), rechain(more, earlier.length));
+      const report = await check(at, withSecondSink);
+      assert.equal(report.outcome, 'unproven', said(report));
+      assert.equal(report.unsignedLines, 1);
+    });
+  }
+  it('is tampering still when its checkpoints are those of another', async () => {
+    const at = await copyOf(one);
+    const lines = await unsignedLines();
+    const genuine = await linesOf(at.path);
+    const checkpoint = genuine[checkpointLines(genuine)[0] ?? 0] ?? '';
+    await write(join(at.folder, EARLIER), rechain([...lines, checkpoint]));
+    const report = await check(at);
+    assert.equal(report.outcome, 'tampered', said(report));
+    assert.equal(report.signedChains, 1);
+  });
+  it('is no alarm where the key was configured later: the chain goes on', async () => {
+    const at = await createCase();
+    await writeLog(at, 12, { maxBytes: 4000, chain: { signer: undefined, secondSink: { stdout: false } } });
+    await writeLog(at, 12, { maxBytes: 4000 });
+    for (const withSecondSink of [false, true]) {
+      const report = await check(at, withSecondSink);
+      assert.equal(report.outcome, 'proven', said(report));
+      assert.equal(report.chains, 1);
+      assert.ok(report.files.length > 2);
+      assert.equal(report.unsignedLines, 0);
+    }
+    await at.remove();
   });
 });
 

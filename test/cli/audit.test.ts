@@ -58,6 +58,17 @@ describe('audit', () => {
     );
     assert.equal((await audit('verify', '--log', at.path)).code, 3);
 
+    const other = await createCase();
+    t.after(() => other.remove());
+    await writeLog(other, 2, { chain: { signer: undefined, secondSink: { stdout: false } } });
+    const planted = join(at.folder, 'audit-2020-01-01T00-00-00.000.log');
+    await writeFile(planted, await readFile(other.path));
+    const more = await audit(...whole);
+    assert.equal(more.code, 3, more.stdout.toString());
+    assert.match(more.stdout.toString(), /^notice: \S+2020\S+ \(number 1\): no checkpoint that verifies/m);
+    assert.match(more.stdout.toString(), /^NOT ALL PROVEN: 4 lines are of chains/m);
+    await rm(planted);
+
     const lines = await linesOf(at.path);
     await writeFile(at.path, lines.toSpliced(3, 1).join('\n') + '\n');
     const bad = await audit(...whole);

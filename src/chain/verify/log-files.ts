@@ -12,6 +12,8 @@ export interface LogFile {
   readonly name: string;
   /** The file that the gateway writes to. */
   readonly isCurrent: boolean;
+  /** The chain that it begins with. */
+  readonly chain?: string;
 }
 
 const STAMP = /^-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}$/;
@@ -23,7 +25,9 @@ export async function listLogFiles(path: string): Promise<readonly LogFile[]> {
   const read = await Promise.all(
     names.map(async (name) => {
       const file = join(folder, name);
-      return { file: { path: file, name, isCurrent: name === basename(path) }, first: await readFirst(file) };
+      const first = await readFirst(file);
+      const isCurrent = name === basename(path);
+      return { file: { path: file, name, isCurrent, ...(first && { chain: first.chain }) }, first };
     }),
   );
   // Files without a chain, which are older than any with one; then chain by chain, the current one last.

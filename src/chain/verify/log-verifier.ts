@@ -20,6 +20,8 @@ import type { SecondSink } from './second-sink.ts';
 /** One chain of the log, as far as it was read. */
 interface Chain {
   readonly id: string;
+  /** The file that it begins in. */
+  readonly file: string;
   /** The number of the first line that is there. */
   readonly first: number;
   last: ChainPoint;
@@ -38,6 +40,10 @@ export interface LogTotals {
   readonly lines: number;
   readonly unchained: number;
   readonly checkpoints: number;
+  /** Chains that a signature is about. */
+  readonly signedChains: number;
+  /** Lines of the chains before the last that no signature is about: none will come for them any more. */
+  readonly unsignedLines: number;
   /** Of the last chain. */
   readonly proven?: Checkpoint;
   readonly tailLines: number;
@@ -54,6 +60,10 @@ export class LogVerifier {
   #lines = 0;
   #unchained = 0;
   #checkpoints = 0;
+  #signedChains = 0;
+  #unsignedLines = 0;
+  /** Chains that no signature is about. There are no more of them than files. */
+  readonly #unsigned: Chain[] = [];
   #lastLine: Buffer | undefined;
 
   constructor(findings: Findings, verify: CheckpointVerifier | undefined, second: SecondSink | undefined) {
@@ -87,6 +97,7 @@ export class LogVerifier {
   async end(): Promise<LogTotals> {
     this.#endChain();
     await this.#second?.end();
+    if (this.#signedChains > 0) this.#unsigned.forEach((each) => this.#tellUnsigned(each));
     const chain = this.#chain;
     const stamp = /"stageTimestamp":"([^"]{20,40})"/.exec(this.#lastLine?.toString('latin1') ?? '')?.[1];
     return {
@@ -94,6 +105,8 @@ export class LogVerifier {
       lines: this.#lines,
       unchained: this.#unchained,
       checkpoints: this.#checkpoints,
+      signedChains: this.#signedChains,
+      unsignedLines: this.#unsignedLines,
       ...(chain?.proven && { proven: chain.proven }),
       tailLines: chain === undefined ? 0 : toTail(chain),
       ...(stamp === undefined ? {} : { lastStamp: stamp }),
@@ -157,6 +170,7 @@ export class LogVerifier {
       }
       this.#endChain();
       const lines = toTail(this.#chain);
+      this.#unsignedLines += lines;
       const tail = lines === 0 ? '' : `; ${lines} lines at the end of the one before are not proven`;
       this.#findings.notice(place, `a new chain begins (${id})${tail}`);
     } else if (sequence === 1 && !isStart) {
@@ -165,6 +179,7 @@ export class LogVerifier {
     const last = { chain: id, sequence, hash };
     const chain: Chain = {
       id,
+      file: place.file,
       first: sequence,
       last,
       // The digest of the line before is in this one: a checkpoint may be about it.
@@ -214,9 +229,19 @@ export class LogVerifier {
     chain.signed = chain.signed.filter((line) => line > sequence);
   }
 
+  /** A gateway without a key, or one that ended before its first checkpoint, leaves the like; so does whoever puts a file there. */
+  #tellUnsigned({ id, file, first, last }: Chain): void {
+    const lines = last.sequence - first + 1;
+    const message = `no checkpoint that verifies is about chain ${id}: anybody may have written its ${lines} lines`;
+    this.#findings.notice({ file, sequence: first }, message);
+  }
+
   #endChain(): void {
     const chain = this.#chain;
-    if (chain === undefined || chain.isBeginningNamed) return;
+    if (chain === undefined) return;
+    if (chain.proven === undefined) this.#unsigned.push(chain);
+    else this.#signedChains += 1;
+    if (chain.isBeginningNamed) return;
     const place = { file: '(the first file)', sequence: chain.first };
     const message = `what was before line ${chain.first} is missing`;
     if (chain.proven === undefined) this.#findings.notice(place, message);

@@ -8,6 +8,7 @@ import type { ChainPoint } from '../link.ts';
 import { NO_PREVIOUS, toDigest } from '../link.ts';
 import { readLines } from '../read-lines.ts';
 import type { Findings, Place } from './findings.ts';
+import type { LogFile } from './log-files.ts';
 
 interface Entry {
   readonly checkpoint: Checkpoint;
@@ -24,20 +25,28 @@ export class SecondSink {
   readonly #entries: AsyncIterator<Entry, undefined>;
   #next: Entry | undefined;
   #hasBegun = false;
+  /** A chain of the log was found here. */
+  #hasMet = false;
+  /** Chains that files of the log begin with, and that have not begun yet. */
+  readonly #toCome: Set<string>;
 
-  constructor(path: string, verify: CheckpointVerifier, findings: Findings) {
+  constructor(path: string, verify: CheckpointVerifier, findings: Findings, files: readonly LogFile[]) {
     this.#path = path;
     this.#verify = verify;
     this.#findings = findings;
+    this.#toCome = new Set(files.flatMap(({ chain }) => (chain === undefined ? [] : [chain])));
     this.#entries = this.#read();
   }
 
   /** A chain begins in the log, at this number: what is before was pruned, or is missing, which is told elsewhere. */
   async begin(chain: string, first: number): Promise<void> {
-    const isFirst = !this.#hasBegun;
-    if (isFirst) await this.#advance();
+    if (!this.#hasBegun) await this.#advance();
     this.#hasBegun = true;
-    const lost = await this.#passOver((checkpoint) => checkpoint.chain !== chain);
+    this.#toCome.delete(chain);
+    const lost = await this.#passOver((next) => next.chain !== chain && !this.#toCome.has(next.chain));
+    // It is not known here, and what is here is about a chain that comes after it.
+    const isFirst = !this.#hasMet;
+    this.#hasMet ||= this.#next?.checkpoint.chain === chain;
     for (const entry of lost) {
       // Older chains may have been pruned as a whole, as long as the log goes on with one that is known here.
       if (isFirst && this.#next !== undefined) {

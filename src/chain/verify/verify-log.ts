@@ -25,7 +25,10 @@ export interface VerifyOptions {
 
 export interface VerifyReport extends LogTotals {
   readonly files: readonly string[];
-  /** `proven`: up to the last checkpoint. `unproven`: nothing is wrong, and nothing is signed by a key that was given. */
+  /**
+   * `proven`: every chain before the last to its end, and the last up to its last checkpoint. `unproven`: nothing is wrong,
+   * and the last chain, or lines of one before it, are not signed by a key that was given.
+   */
   readonly outcome: 'proven' | 'tampered' | 'unproven';
   readonly findings: readonly Finding[];
   readonly tampering: number;
@@ -42,7 +45,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   if (files.length === 0) throw new Error(`there is no audit log at ${log}`);
   const second =
     checkpoints !== undefined && verify !== undefined
-      ? new SecondSink(checkpoints, verify, findings)
+      ? new SecondSink(checkpoints, verify, findings, files)
       : undefined;
   const recordings =
     options.recordings === undefined
@@ -63,13 +66,16 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   return {
     ...totals,
     files: files.map(({ path }) => path),
-    outcome: findings.tampering > 0 ? 'tampered' : totals.proven === undefined ? 'unproven' : 'proven',
+    outcome: findings.tampering > 0 ? 'tampered' : isProven(totals) ? 'proven' : 'unproven',
     findings: findings.kept,
     tampering: findings.tampering,
     ...toTailSeconds(totals),
     ...(recorded && { recordings: recorded }),
   };
 }
+
+const isProven = ({ proven, unsignedLines }: LogTotals): boolean =>
+  proven !== undefined && unsignedLines === 0;
 
 function toTailSeconds({ proven, lastStamp }: LogTotals): { tailSeconds?: number } {
   const end = Date.parse(lastStamp ?? '');
