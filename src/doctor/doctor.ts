@@ -76,7 +76,10 @@ export async function examine(
       ? info('grants-not-seen', 'who else holds nodes/proxy was not looked at: no API server is configured')
       : await judgeGrants(dependencies, {
           ...grants,
-          own: new Set(credentials.flatMap(({ credential }) => toSubjects(credential))),
+          own: new Set([
+            ...(grants.own ?? []),
+            ...credentials.flatMap(({ credential }) => toSubjects(credential)),
+          ]),
         }),
   ];
 }

@@ -22,7 +22,7 @@ export interface GrantDependencies {
 export interface GrantOptions {
   readonly connection: KubeConnection;
   readonly timeoutMs: number;
-  /** Who the gateway itself is to a kubelet: `User gateway`, `Group readers`. */
+  /** Who the gateway itself is to a kubelet: `User gateway`, `Group readers`, `ServiceAccount namespace name`. */
   readonly own?: ReadonlySet<string>;
 }
 

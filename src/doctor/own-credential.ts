@@ -6,13 +6,14 @@ import type { Finding } from './finding.ts';
 import { parseCertificate } from '../pki/certificate.ts';
 import { expiresSoon } from './certificate.ts';
 import { quoteForeign } from './finding.ts';
+import { toTokenSubjects } from './token-subject.ts';
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_USAGE = '2.5.29.37.0';
 
-/** Who a kubelet takes its holder for: `User NAME` and a `Group NAME` for each group. Empty for a token. */
+/** Who a kubelet takes its holder for: `User NAME` and a `Group NAME` for each group; for a token its ServiceAccount. */
 export function toSubjects({ material }: KubeletCredential): readonly string[] {
-  if (material.kind !== 'certificate') return [];
+  if (material.kind !== 'certificate') return toTokenSubjects(material.token.reveal());
   const { commonNames, organizations } = parseCertificate(
     new X509Certificate(material.certificate).raw,
   ).subject;

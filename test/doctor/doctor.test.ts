@@ -6,6 +6,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import type { NodeOptions } from './node.ts';
 import { createAuthority } from '../../src/pki/issue.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { toSubjects } from '../../src/doctor/own-credential.ts';
 import { toPin } from '../../src/outbound/serving-identity.ts';
 import { X509Certificate } from 'node:crypto';
 import { startApiServer } from '../support/api-server.ts';
@@ -344,12 +345,63 @@ describe('nodes/proxy in the cluster', () => {
       assert.match(what, new RegExp(name));
     }
     assert.doesNotMatch(what, /dora|emil|masters|User gateway|\u001B/);
+    const account = { kind: 'ServiceAccount', namespace: 'infra', name: 'gateway' };
+    const user = { kind: 'User', name: 'system:serviceaccount:infra:gateway' };
+    const group = { kind: 'Group', name: 'system:serviceaccounts:infra' };
+    resources.put('clusterrolebindings', bind('h', 'all', [account, user, group]));
+    const claims = Buffer.from('{"sub":"system:serviceaccount:infra:gateway"}').toString('base64url');
+    const token = new Secret(`e30.${claims}.c2ln`);
+    const material = { kind: 'bearerToken' as const, token };
+    const withToken = {
+      entry: node.entry,
+      credential: { ...node.credential, credential: { name: 't', fingerprint: 't', material } },
+    };
+    const held = find(await examineNode(withToken, { grants }), 'nodes-proxy-granted').what;
+    assert.doesNotMatch(held, /infra gateway|system:serviceaccount:infra/);
+    assert.match(held, /Group system:serviceaccounts:infra/, 'the group is of others too');
+    const own = new Set(['ServiceAccount infra gateway']);
+    const configured = find(
+      await examineNode(node, { grants: { ...grants, own } }),
+      'nodes-proxy-granted',
+    ).what;
+    assert.doesNotMatch(configured, /ServiceAccount infra gateway|User gateway/);
     resources.forbidden.add('clusterroles');
     assert.match(
       find(await examineNode(node, { grants }), 'grants-not-seen').what,
       /may not list clusterroles/,
     );
   });
+});
+
+describe('the own subjects of a credential', () => {
+  const jwt = (claims: unknown): string =>
+    ['{"alg":"RS256"}', JSON.stringify(claims), 'signature']
+      .map((part) => Buffer.from(part).toString('base64url'))
+      .join('.');
+  const sub = (value: unknown): string => jwt({ sub: value });
+  const ROWS: readonly (readonly [string, string, readonly string[]])[] = [
+    [
+      'a token of a ServiceAccount',
+      `${sub('system:serviceaccount:infra:gateway.a')}\n`,
+      ['ServiceAccount infra gateway.a', 'User system:serviceaccount:infra:gateway.a'],
+    ],
+    ['a token of somebody else', sub('ann'), []],
+    ['one part too many in the name', sub('system:serviceaccount:infra:gateway:x'), []],
+    ['a name that is none', sub('system:serviceaccount:infra:a b'), []],
+    ['no namespace', sub('system:serviceaccount::gateway'), []],
+    ['a subject that is no text', sub({ a: 1 }), []],
+    ['claims that are no object', jwt(null), []],
+    ['claims that are no JSON', 'a.b.c', []],
+    ['five parts', `${sub('system:serviceaccount:infra:gateway')}.d.e`, []],
+    ['a token that says nothing', 'opaque', []],
+    ['an empty token', '', []],
+  ];
+  for (const [what, token, subjects] of ROWS) {
+    it(what, () => {
+      const material = { kind: 'bearerToken' as const, token: new Secret(token) };
+      assert.deepEqual(toSubjects({ name: 'n', fingerprint: 'f', material }), subjects);
+    });
+  }
 });
 
 describe('a node that means it ill', () => {

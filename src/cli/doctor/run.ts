@@ -19,6 +19,7 @@ import { createRenewal } from '../../credential/renewal.ts';
 import { createCredentialStore } from '../../credential/store.ts';
 import { examine } from '../../doctor/doctor.ts';
 import { info, quoteForeign } from '../../doctor/finding.ts';
+import { toServiceAccountSubjects } from '../../doctor/token-subject.ts';
 import { UsageError } from '../command.ts';
 import { createInspection, nodesKnown } from '../inspection.ts';
 
@@ -81,6 +82,7 @@ async function report(run: DoctorRun, inspection: Inspection, entry: NodeEntry):
                 grants: {
                   connection: authorization.subjectAccessReview.connection,
                   timeoutMs: ANSWER_TIMEOUT_MS,
+                  own: toOwnAccounts(configuration),
                 },
               }
             : {}),
@@ -130,6 +132,16 @@ async function readCredentials(
   issued.close();
   return tried;
 }
+
+/** The ServiceAccounts whose tokens the configuration asks for, whether or not one was to be had. */
+const toOwnAccounts = ({ credentials }: GatewayConfiguration): ReadonlySet<string> =>
+  new Set(
+    credentials.flatMap((source) =>
+      source.kind === 'serviceAccountToken'
+        ? toServiceAccountSubjects(source.namespace, source.serviceAccount)
+        : [],
+    ),
+  );
 
 /** A token of a ServiceAccount is the same for all. */
 const NOBODY: Authentication = { user: ANONYMOUS, method: 'anonymous', expiresAt: 0 };
