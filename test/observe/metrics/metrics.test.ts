@@ -355,6 +355,30 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 1200,
     },
   ],
+  recordingUploads: [
+    {
+      what: 'a segment that the object store took',
+      run: (metrics) => metrics.recordingUploaded('stored'),
+      series: 'session_recording_uploads_total{outcome="stored"}',
+      value: 1,
+    },
+  ],
+  recordingsWaiting: [
+    {
+      what: 'bytes that wait for the object store',
+      run: (metrics) => metrics.recordingsWaiting(4096),
+      series: 'session_recording_spool_bytes',
+      value: 4096,
+    },
+  ],
+  recordingsDeleted: [
+    {
+      what: 'a recording that is too old',
+      run: (metrics) => metrics.recordingDeleted('age'),
+      series: 'session_recordings_deleted_total{reason="age"}',
+      value: 1,
+    },
+  ],
   configReloads: [
     {
       what: 'a reload that failed',
