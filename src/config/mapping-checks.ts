@@ -82,10 +82,7 @@ function checkUse({ credentials = [], credentialMappings }: Sections, { source, 
 }
 
 /** The names of the nodes that rules can show a credential to. */
-export function nodesOf(
-  credential: string,
-  { nodes, credentialMappings = [] }: Sections,
-): readonly string[] {
+export function nodesOf(credential: string, { nodes, credentialMappings = [] }: Sections): readonly string[] {
   const rules = credentialMappings.filter((mapping) => mapping.credential === credential);
   return (nodes?.list ?? [])
     .map(({ name }) => name)

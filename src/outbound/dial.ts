@@ -134,7 +134,8 @@ const toConnectOptions = (
   entry: NodeEntry,
   addresses: readonly LookupAddress[],
   secureContext: SecureContext,
-): ConnectionOptions & Pick<SocketConstructorOpts, 'allowHalfOpen'> & { readonly autoSelectFamily: true } => ({
+): ConnectionOptions &
+  Pick<SocketConstructorOpts, 'allowHalfOpen'> & { readonly autoSelectFamily: true } => ({
   autoSelectFamily: true,
   host: entry.address,
   port: entry.port,

@@ -184,7 +184,11 @@ const rows: readonly Row[] = [
     `nodes.list[0].address: is ${what}, which must be listed in nodes.allowedAddresses`,
   ]),
   ['nodes.list.0.port', 0, 'nodes.list[0].port: must be at least 1'],
-  ['nodes.list.0.certificateAuthorityFile', undefined, 'nodes.list[0].certificateAuthorityFile: is required, unless there are certificatePins'],
+  [
+    'nodes.list.0.certificateAuthorityFile',
+    undefined,
+    'nodes.list[0].certificateAuthorityFile: is required, unless there are certificatePins',
+  ],
   [
     'nodes.list.1',
     { name: 'node-1', address: 'n', certificateAuthorityFile: 'kubelet-ca.crt' },

@@ -14,7 +14,11 @@ before(async () => {
 const withRecording = (recording: JsonObject): JsonObject => ({ ...minimal(), recording });
 
 const OFF: JsonObject = { directory: 'r', rules: [{ mode: 'off' }] };
-const S3: JsonObject = { bucket: 'recordings', accessKeyIdFile: 'node-1.crt', secretAccessKeyFile: 'node-1.key' };
+const S3: JsonObject = {
+  bucket: 'recordings',
+  accessKeyIdFile: 'node-1.crt',
+  secretAccessKeyFile: 'node-1.key',
+};
 const IDENTITY = `AGE-SECRET-KEY-1${'Q'.repeat(58)}`;
 
 describe('the recording section', () => {

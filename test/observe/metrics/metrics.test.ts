@@ -359,7 +359,7 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
     {
       what: 'a segment that the object store took',
       run: (metrics) => metrics.recordingUploaded('stored'),
-      series: 'session_recording_uploads_total{outcome="stored"}',
+      series: 'session_recording_uploads_total{result="stored"}',
       value: 1,
     },
   ],
