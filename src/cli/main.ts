@@ -11,6 +11,7 @@ import { loginCommand } from './login/login.ts';
 import { logoutCommand } from './login/logout.ts';
 import { toSuggestion } from '../config/nearest.ts';
 import { pfxCommand } from './pfx.ts';
+import { recordingsCommand } from './recordings.ts';
 import { serveCommand } from './serve-command.ts';
 import { sessionsCommand } from './sessions.ts';
 import { VERSION } from './version.ts';
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   logoutCommand,
   kubeconfigCommand,
   sessionsCommand,
+  recordingsCommand,
   pfxCommand,
 ];
 

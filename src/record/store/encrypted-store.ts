@@ -3,6 +3,7 @@
 // those fields of the manifest in the clear that recordings are found by.
 
 import type { Encrypt } from '../../age/age.ts';
+import type { ManifestEntry } from '../manifest.ts';
 import type {
   BeginEntry,
   OpenRecording,
@@ -27,6 +28,18 @@ export const createEncryptedStore = ({
   },
 });
 
+/** Of the last entry, numbers and these: names of files that were copied are in the segments. */
+const CLEAR_END = ['kind', 'endedAt', 'state', 'reason', 'problem'];
+
+const toClearEnd = (entry: Extract<ManifestEntry, { kind: 'End' }>): ManifestEntry => ({
+  ...Object.fromEntries(
+    Object.entries(entry).filter(([name, value]) => typeof value === 'number' || CLEAR_END.includes(name)),
+  ),
+  kind: 'End',
+  endedAt: entry.endedAt,
+  state: entry.state,
+});
+
 function toClear({ kubeletGateway, ...entry }: BeginEntry): BeginEntry {
   const all = typeof kubeletGateway === 'object' && kubeletGateway !== null ? kubeletGateway : {};
   const clear = Object.entries(all).filter(([name]) => CLEAR.includes(name));
@@ -34,7 +47,7 @@ function toClear({ kubeletGateway, ...entry }: BeginEntry): BeginEntry {
 }
 
 const toEncrypted = (recording: OpenRecording, encrypt: Encrypt): OpenRecording => ({
-  append: (entry) => recording.append(entry),
+  append: (entry) => recording.append(entry.kind === 'End' ? toClearEnd(entry) : entry),
   discard: () => recording.discard(),
   release: () => recording.release(),
   async createSegment(name, maxBytes) {

@@ -1,0 +1,93 @@
+// What was on the screen: a terminal without a display (@xterm/headless), which is fed the output of a session. Nothing
+// that a session says reaches beyond it: it has no clipboard, opens no links, and its answers go nowhere.
+
+import headless from '@xterm/headless';
+
+/** Lines that are kept above the screen: more than a piece of output can push out of it. */
+const SCROLLBACK = 8192;
+/** Text is written in pieces of so many characters: each can scroll by as many lines at most. */
+const PIECE = 4096;
+
+export interface ScreenOptions {
+  readonly columns: number;
+  readonly rows: number;
+  /** A line feed is also a carriage return: the output of a session without a terminal. */
+  readonly bareLineFeeds: boolean;
+}
+
+export class Screen {
+  readonly #terminal: headless.Terminal;
+  /** Lines of the main screen that have left it for good, before the one that `passed` gives next. */
+  #passed = 0;
+
+  constructor({ columns, rows, bareLineFeeds }: ScreenOptions) {
+    this.#terminal = new headless.Terminal({
+      cols: Math.max(2, columns),
+      rows,
+      scrollback: SCROLLBACK,
+      convertEol: bareLineFeeds,
+      allowProposedApi: true,
+    });
+  }
+
+  /** Pieces, after each of which the screen is to be looked at. */
+  static *pieces(text: string): Generator<string> {
+    for (let at = 0; at < text.length; at += PIECE) yield text.slice(at, at + PIECE);
+  }
+
+  write(text: string): Promise<void> {
+    return new Promise((resolve) => this.#terminal.write(text, resolve));
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#terminal.resize(Math.max(2, columns), rows);
+    this.#passed = Math.min(this.#passed, this.#terminal.buffer.normal.baseY);
+  }
+
+  /** What is on the screen, whichever is shown; lines that were too long for it are whole. */
+  visible(): readonly string[] {
+    const { active } = this.#terminal.buffer;
+    let from = active.baseY;
+    // The beginning of the first line may be above.
+    while (from > 0 && active.getLine(from)?.isWrapped === true) from -= 1;
+    return this.#join(active, from, active.baseY + this.#terminal.rows);
+  }
+
+  /** Lines that have left the main screen at its top since the last call. */
+  passed(): readonly string[] {
+    const { normal } = this.#terminal.buffer;
+    // The screen shows the rest of a line that has begun above: it has not passed as a whole.
+    let until = normal.baseY;
+    while (until > this.#passed && normal.getLine(until)?.isWrapped === true) until -= 1;
+    const lines = this.#join(normal, this.#passed, until);
+    this.#passed = until;
+    if (normal.baseY > SCROLLBACK / 2) this.#forget();
+    return lines;
+  }
+
+  dispose(): void {
+    this.#terminal.dispose();
+  }
+
+  /** Lets go of what has passed, so that the numbers of lines stay what they are until the next look. */
+  #forget(): void {
+    const { normal } = this.#terminal.buffer;
+    const kept = normal.baseY - this.#passed;
+    this.#terminal.options.scrollback = kept;
+    this.#terminal.options.scrollback = SCROLLBACK;
+    this.#passed = Math.max(0, normal.baseY - kept);
+  }
+
+  #join(buffer: headless.IBuffer, from: number, until: number): readonly string[] {
+    const lines: string[] = [];
+    for (let at = from; at < until; at += 1) {
+      const line = buffer.getLine(at);
+      if (line === undefined) continue;
+      const isWhole = buffer.getLine(at + 1)?.isWrapped !== true || at + 1 >= until;
+      const text = line.translateToString(isWhole);
+      if (line.isWrapped && lines.length > 0) lines.push((lines.pop() ?? '') + text);
+      else lines.push(text);
+    }
+    return lines;
+  }
+}
