@@ -63,7 +63,9 @@ export function createDirectoryArchive(
       });
       return [...named, ...unproven];
     },
-    read: (id, { name }, signal) => readSegment(join(directory, toId(id), toSegment(name)), signal),
+    async *read(id, { name }, signal) {
+      yield* readSegment(join(directory, toId(id), toSegment(name)), signal);
+    },
     async delete(id, why, signal) {
       if (running.has(id)) throw toRunningFault(id);
       const manifest = await readManifest(id, signal);

@@ -1,0 +1,230 @@
+// A gateway whose recordings go to an S3 store: through all of it, when the store is down, and after kill -9.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
+import { startGatewayProcess } from '../../demo/gateway-process.ts';
+import { kubectlPath } from '../../scripts/kubectl.ts';
+import { createDecrypt } from '../../src/age/age.ts';
+import { main } from '../../src/cli/main.ts';
+import type { SessionId } from '../../src/core/operation.ts';
+import { isSessionId } from '../../src/core/operation.ts';
+import { getWhole } from '../../src/object-store/object-store.ts';
+import type { ObjectStore } from '../../src/object-store/object-store.ts';
+import { createS3Store } from '../../src/object-store/s3.ts';
+import { toFiles, toSummary } from '../../src/record/archive/summary.ts';
+import type { Scenario } from '../support/scenario.ts';
+import { eventually, startScenario } from '../support/scenario.ts';
+import { ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY, startS3Server } from '../support/s3-server.ts';
+import type { S3Server } from '../support/s3-server.ts';
+import { parseCast } from './support.ts';
+
+const LOOP = 'i=0; while :; do echo line $i; i=$((i+1)); sleep 0.02; done';
+
+let server: S3Server;
+let identity: string;
+before(async () => {
+  server = await startS3Server();
+  identity = await generateIdentity();
+});
+after(() => server.close());
+
+async function startStored(
+  prefix: string,
+  { spool = '10Mi', segment = '4Ki', encrypted = false } = {},
+): Promise<Scenario> {
+  const encryption = encrypted ? `encryption: { recipients: [${await identityToRecipient(identity)}] }` : '';
+  return startScenario({
+    files: {
+      's3-id': ACCESS_KEY_ID,
+      's3-key': SECRET_ACCESS_KEY,
+      's3-ca.crt': server.certificateAuthority,
+      identity,
+    },
+    configure: (yaml) => `${yaml}
+recording:
+  directory: spool
+  segment: { maxAge: 200ms, maxSize: ${segment} }
+  ${encryption}
+  store:
+    s3:
+      endpoint: ${server.endpoint}
+      bucket: ${BUCKET}
+      prefix: ${prefix}
+      forcePathStyle: true
+      accessKeyIdFile: s3-id
+      secretAccessKeyFile: s3-key
+      certificateAuthorityFile: s3-ca.crt
+      spoolMaxSize: ${spool}
+  rules: [{ mode: required, stdin: on }]
+`,
+  });
+}
+
+function openStore(scenario: Scenario): ObjectStore {
+  const { directory } = scenario.environment;
+  return createS3Store({
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    bucket: BUCKET,
+    prefix: '',
+    forcePathStyle: true,
+    accessKeyIdFile: join(directory, 's3-id'),
+    secretAccessKeyFile: join(directory, 's3-key'),
+    certificateAuthority: server.certificateAuthority,
+  });
+}
+
+const spoolOf = (scenario: Scenario): Promise<readonly string[]> =>
+  readdir(join(scenario.environment.directory, 'spool')).catch(() => []);
+
+const emptied = (scenario: Scenario): Promise<true> =>
+  eventually('an empty spool', async () => ((await spoolOf(scenario)).length === 0 ? true : undefined));
+
+async function idsOf(objects: ObjectStore, prefix: string): Promise<readonly SessionId[]> {
+  const ids: SessionId[] = [];
+  for await (const name of objects.folders(`${prefix}/`)) if (isSessionId(name)) ids.push(name);
+  return ids;
+}
+
+/** What the store has of the one recording. */
+async function readStored(objects: ObjectStore, prefix: string) {
+  const [id] = await idsOf(objects, prefix);
+  assert.ok(id);
+  const manifest = (await getWhole(objects, `${prefix}/${id}/manifest.jsonl`))?.toString() ?? '';
+  const decrypt = await createDecrypt(identity);
+  let text = '';
+  for (const { name } of toFiles(manifest)) {
+    const stored = await getWhole(objects, `${prefix}/${id}/${name}`);
+    assert.ok(stored, name);
+    const isEncrypted = name.endsWith('.age');
+    text += isEncrypted
+      ? await new Response(await decrypt(new Blob([stored]).stream())).text()
+      : stored.toString();
+  }
+  return { id, manifest, text, summary: toSummary(id, manifest, false) };
+}
+
+describe('recordings in an S3 store', () => {
+  it('are there whole, encrypted, and read with the command line', async (t) => {
+    const scenario = await startStored('whole', { encrypted: true });
+    t.after(() => scenario.close());
+    const objects = openStore(scenario);
+    t.after(() => objects.close());
+    const { stdout } = await scenario.kubectl('alice', [
+      'exec',
+      'shell',
+      '--',
+      'sh',
+      '-c',
+      'seq 1 3000; echo the end',
+    ]);
+    await eventually('the recording', async () =>
+      (await idsOf(objects, 'whole')).length === 1 ? true : undefined,
+    );
+    await emptied(scenario);
+    const { id, text, summary } = await readStored(objects, 'whole');
+    assert.ok(parseCast(text).bytes('stdout').equals(stdout));
+    assert.deepEqual([summary.state, summary.user, summary.encrypted], ['complete', 'alice', true]);
+    assert.ok(summary.segments > 1);
+    const said = { out: '', err: '' };
+    const terminal = {
+      out: (more: string) => void (said.out += more),
+      err: (more: string) => void (said.err += more),
+    };
+    const from = ['--config', scenario.environment.configurationFile];
+    assert.equal(await main(['recordings', 'list', ...from], terminal), 0, said.err);
+    assert.ok(said.out.includes(id));
+    const key = ['--identity', join(scenario.environment.directory, 'identity')];
+    assert.equal(await main(['recordings', 'search', 'the end', ...from, ...key], terminal), 0, said.err);
+    assert.match(said.out, /the end/);
+  });
+
+  it('wait in the spool through kill -9, and are stored by the next process', async (t) => {
+    const scenario = await startStored('killed');
+    t.after(() => scenario.close());
+    t.after(() => server.start());
+    const objects = openStore(scenario);
+    t.after(() => objects.close());
+    const child = spawn(kubectlPath(), ['--context', 'alice', 'exec', 'shell', '--', 'sh', '-c', LOOP], {
+      env: { ...process.env, ...scenario.kubectlEnv },
+    });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    const closed = once(child, 'close');
+    await eventually('segments in the store', async () => {
+      const [id] = await idsOf(objects, 'killed');
+      if (id === undefined) return undefined;
+      return (await getWhole(objects, `killed/${id}/00000002.cast`)) === undefined ? undefined : true;
+    });
+    await server.stop();
+    const linesThen = shown.split('\n').length;
+    await eventually('more lines', () => (shown.split('\n').length > linesThen + 40 ? true : undefined));
+    scenario.gateway.signal('SIGKILL');
+    await scenario.gateway.ended;
+    await closed;
+    assert.equal((await spoolOf(scenario)).length, 1);
+    await server.start();
+    const { directory, configurationFile, adminPort } = scenario.environment;
+    const next = await startGatewayProcess({
+      configurationFile,
+      adminPort,
+      logFile: join(directory, 'next.log'),
+    });
+    t.after(async () => {
+      next.signal('SIGTERM');
+      await next.ended;
+    });
+    await emptied(scenario);
+    const { text, summary } = await readStored(objects, 'killed');
+    assert.equal(summary.state, 'interrupted');
+    const lines = parseCast(text).bytes('stdout').toString().split('\n').slice(0, -1);
+    assert.deepEqual(
+      lines,
+      lines.map((_, at) => `line ${at}`),
+    );
+    const lost = shown.split('\n').length - 1 - lines.length;
+    t.diagnostic(`${lost} of ${shown.split('\n').length - 1} lines are not proven, with segments of 200 ms`);
+    assert.ok(lost <= 50, `${lost} lines`);
+  });
+
+  it('end a session that must be recorded when the spool is full, and refuse the next', async (t) => {
+    const scenario = await startStored('full', { spool: '1Mi', segment: '512Ki' });
+    t.after(() => scenario.close());
+    t.after(() => server.start());
+    await server.stop();
+    const flood = await scenario.kubectl('alice', [
+      'exec',
+      'shell',
+      '--',
+      'sh',
+      '-c',
+      'yes | head -c 60000000',
+    ]);
+    assert.notEqual(flood.code, 0);
+    assert.match(flood.stderr, /the session was ended: the recording cannot keep up/);
+    assert.ok(flood.stdout.length < 20_000_000, `${flood.stdout.length} bytes passed`);
+    const next = await scenario.kubectl('alice', ['exec', 'shell', '--', 'id']);
+    assert.match(next.stderr, /this session must be recorded, and its recording cannot be begun/);
+    assert.match(await scenario.gatewayLog(), /the store takes no recordings/);
+  });
+
+  it('are begun while the store is down, and brought there later', async (t) => {
+    await server.stop();
+    t.after(() => server.start());
+    const scenario = await startStored('later');
+    t.after(() => scenario.close());
+    const { code } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'echo', 'later']);
+    assert.equal(code, 0);
+    assert.equal((await spoolOf(scenario)).length, 1);
+    await server.start();
+    await emptied(scenario);
+    const objects = openStore(scenario);
+    t.after(() => objects.close());
+    assert.match((await readStored(objects, 'later')).text, /later/);
+  });
+});
