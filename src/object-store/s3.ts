@@ -130,6 +130,8 @@ function createClient({ S3Client }: Library, settings: Settings, httpsAgent: Age
     maxAttempts: 1,
     // A region's other endpoint is not followed to: the configuration names the host.
     followRegionRedirects: false,
+    // Nor is one taken from the environment.
+    ignoreConfiguredEndpointUrls: true,
     requestHandler: { httpsAgent, connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
   });
 }

@@ -68,7 +68,8 @@ async function* untilCut(
   try {
     yield* plain;
   } catch (error) {
-    if (sha256 !== undefined) throw error;
+    if (sha256 !== undefined)
+      throw new Error(`${name} cannot be decrypted: it was changed`, { cause: error });
     onProblem(`${name} was not finished, and its end cannot be decrypted`);
   }
 }

@@ -363,6 +363,31 @@ describe('a recording that is not as it was', () => {
     assert.match(err, /00000002\.cast is not what the manifest says: it was changed/);
   });
 
+  it('is an error when an encrypted segment was changed or cut, which is named', async () => {
+    const id = await write({ encrypted: true, events: [[0, 'o', 'secret text']] });
+    const file = join(directory, id, '00000001.cast.age');
+    const stored = await readFile(file);
+    for (const changed of [stored.subarray(0, -1), Buffer.concat([stored, Buffer.from('x')])]) {
+      await writeFile(file, changed);
+      const { code, out, err } = await recordings('play', id, '--identity', identityFile);
+      assert.equal(code, 1);
+      assert.ok(!out.includes('secret'));
+      assert.match(err, /00000001\.cast\.age/);
+    }
+  });
+
+  it('says of an encrypted segment that was not finished that it cannot be read', async () => {
+    const id = await write({ encrypted: true, ended: false, events: [[0, 'o', 'proven']] });
+    const whole = await readFile(join(directory, id, '00000001.cast.age'));
+    for (const cut of [0, 50, whole.length - 5]) {
+      await writeFile(join(directory, id, '00000002.cast.age'), whole.subarray(0, cut));
+      const { code, out, err } = await recordings('play', id, '--identity', identityFile);
+      assert.equal(code, 1);
+      assert.equal(out, 'proven');
+      assert.match(err, /00000002\.cast\.age was not finished/);
+    }
+  });
+
   it('is read up to where a dead gateway came, and says what is not proven', async () => {
     const id = await write({ ended: false, events: [[0, 'o', 'proven ']] });
     await writeFile(join(directory, id, '00000002.cast'), '[0,"o","open"]\n[0,"o","to');

@@ -208,6 +208,30 @@ for (const kind of KINDS) {
   });
 }
 
+describe('the archive of an S3 store', () => {
+  it('reads the manifest of one that has ended once, however often it is listed', async () => {
+    const user = newId();
+    const ids = [newId(), newId()];
+    const [done, open] = ids;
+    await objects.putNew(`once/${done}/manifest.jsonl`, Buffer.from(toBegin(user) + END));
+    // s3rver finds a folder only by an object right in it.
+    await objects.putNew(`once/${open}/00000001.cast`, Buffer.from('head'));
+    await objects.putNew(`once/${open}/manifest/00000001.json`, Buffer.from(toBegin(user)));
+    const archive = createObjectArchive({ clock, objects }, 'once/');
+    const reads = (): number =>
+      server.requests.filter((line) => line.startsWith(`GET /recordings/once/${done}/`)).length;
+    for (let times = 0; times < 3; times += 1) assert.equal((await archive.list({ user })).length, 2);
+    assert.equal(reads(), 1);
+    await objects.putNew(`once/${open}/manifest.jsonl`, Buffer.from(toBegin(user) + END));
+    assert.ok((await archive.list({ user })).every(({ state }) => state === 'complete'));
+    await objects.delete(`once/${done}/manifest.jsonl`);
+    assert.deepEqual(
+      (await archive.list({ user })).map(({ id }) => id),
+      [open],
+    );
+  });
+});
+
 describe('the archive of a directory', () => {
   it('does not delete what this process writes', async () => {
     const running = new Set<string>();

@@ -2,7 +2,7 @@
 // that it should not have.
 
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -312,6 +312,26 @@ describe('the spool', () => {
     await second.store.resume();
     await eventually('the refusal', () => (second.outcomes.includes('refused') ? true : undefined));
     assert.ok((await readdir(second.directory)).includes(id));
+  });
+
+  it('gives back the room of a recording that cannot be stored, and of a folder with nothing in it', async (t) => {
+    const first = await openSpool(t, 3000);
+    const id = newId();
+    await first.objects.putNew(`${first.prefix}${id}/00000001.cast`, Buffer.from('forged\n'));
+    const recording = await begin(first.store, id);
+    await writeSegment(recording, 1, 'real\n');
+    await eventually('the refusal', () => (first.outcomes.includes('refused') ? true : undefined));
+    const { used } = first.store;
+    for (let times = 0; times < 5; times += 1) {
+      await assert.rejects(recording.createSegment('00000002.cast', 1000), /the store has something else/);
+    }
+    assert.equal(first.store.used, used);
+    await first.stop();
+    const empty = await openSpool(t);
+    await mkdir(join(empty.directory, newId()));
+    await empty.store.resume();
+    assert.deepEqual(await readdir(empty.directory), []);
+    assert.deepEqual(empty.outcomes, []);
   });
 
   for (const status of [403, 409, 503]) {

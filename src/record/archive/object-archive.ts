@@ -4,7 +4,7 @@
 import { isSessionId } from '../../core/operation.ts';
 import type { SessionId } from '../../core/operation.ts';
 import type { Clock } from '../../core/ports.ts';
-import type { RecordingArchive, StoredFile } from '../../core/recording-archive.ts';
+import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
 import { getWhole } from '../../object-store/object-store.ts';
 import type { ObjectStore } from '../../object-store/object-store.ts';
 import { isSegmentName } from '../segment-name.ts';
@@ -18,8 +18,13 @@ export interface ObjectArchiveDeps {
   readonly objects: ObjectStore;
 }
 
+/** Summaries that are kept, of about half a kilobyte each. */
+const MAX_KNOWN = 20_000;
+
 /** `prefix`: empty, or with a slash at its end. */
 export function createObjectArchive({ clock, objects }: ObjectArchiveDeps, prefix: string): RecordingArchive {
+  /** What has ended does not change: it is read once, and listed for as long as it is there. */
+  const ended = new Map<SessionId, RecordingSummary>();
   const readManifest = async (id: SessionId, signal?: AbortSignal): Promise<string | undefined> => {
     const whole = await getWhole(objects, toManifestKey(prefix, toId(id)), signal);
     return whole?.toString('utf8') ?? joinEntries(objects, toEntriesPrefix(prefix, id), signal);
@@ -28,12 +33,21 @@ export function createObjectArchive({ clock, objects }: ObjectArchiveDeps, prefi
     const manifest = await readManifest(id, signal);
     return manifest === undefined ? undefined : toSummary(id, manifest, false);
   };
+  const listed = async (id: SessionId, signal?: AbortSignal) => {
+    const known = ended.get(id);
+    if (known !== undefined) return known;
+    const summary = await summarize(id, signal);
+    if (summary?.endedAt === undefined) return summary;
+    if (ended.size >= MAX_KNOWN) ended.clear();
+    ended.set(id, summary);
+    return summary;
+  };
   return {
     summary: summarize,
     manifest: readManifest,
     async list(filter, signal) {
       const found = await inParallel(objects.folders(prefix, signal), async (name) =>
-        isSessionId(name) ? summarize(name, signal) : undefined,
+        isSessionId(name) ? listed(name, signal) : undefined,
       );
       return found
         .filter((summary) => summary !== undefined)
@@ -62,17 +76,28 @@ export function createObjectArchive({ clock, objects }: ObjectArchiveDeps, prefi
     async delete(id, why, signal) {
       const manifest = await readManifest(id, signal);
       if (manifest === undefined) return false;
-      const tombstone = Buffer.from(toTombstone(id, manifest, why, clock));
-      // One that is there already is of a deletion that did not come to its end.
-      await objects.putNew(toTombstoneKey(prefix, id), tombstone, signal);
-      const last = toManifestKey(prefix, id);
-      for await (const { key } of objects.list(toSegmentKey(prefix, id, ''), signal)) {
-        if (key !== last) await objects.delete(key, signal);
-      }
-      await objects.delete(last, signal);
+      await replace(objects, prefix, id, toTombstone(id, manifest, why, clock), signal);
+      ended.delete(id);
       return true;
     },
   };
+}
+
+/** Puts a tombstone there, and deletes all of it, the manifest last: by it an interrupted deletion is found again. */
+async function replace(
+  objects: ObjectStore,
+  prefix: string,
+  id: SessionId,
+  tombstone: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  // One that is there already is of a deletion that did not come to its end.
+  await objects.putNew(toTombstoneKey(prefix, id), Buffer.from(tombstone), signal);
+  const last = toManifestKey(prefix, id);
+  for await (const { key } of objects.list(toSegmentKey(prefix, id, ''), signal)) {
+    if (key !== last) await objects.delete(key, signal);
+  }
+  await objects.delete(last, signal);
 }
 
 /** Undefined: there is none. */

@@ -23,8 +23,9 @@ export const createEncryptedStore = ({
   readonly encrypt: () => Promise<Encrypt>;
 }): RecordingStore => ({
   async begin(id, entry) {
-    const recording = await store.begin(id, toClear(entry));
-    return toEncrypted(recording, await encrypt());
+    // First what may fail: a recording that has begun is somebody's to end.
+    const encryptWith = await encrypt();
+    return toEncrypted(await store.begin(id, toClear(entry)), encryptWith);
   },
 });
 
@@ -53,8 +54,12 @@ const toEncrypted = (recording: OpenRecording, encrypt: Encrypt): OpenRecording 
   async createSegment(name, maxBytes) {
     const file = await recording.createSegment(`${name}.age`, maxBytes);
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const encrypted = await encrypt(readable);
-    return new EncryptedSegment(file, writable.getWriter(), encrypted);
+    try {
+      return new EncryptedSegment(file, writable.getWriter(), await encrypt(readable));
+    } catch (error) {
+      await file.abandon();
+      throw error;
+    }
   },
 });
 

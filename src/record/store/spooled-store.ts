@@ -3,7 +3,7 @@
 // what the store does not take is tried again with growing pauses, also after a restart, and nothing is lost of what a
 // directory would have kept.
 
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSessionId } from '../../core/operation.ts';
 import type { Clock, Log } from '../../core/ports.ts';
@@ -100,6 +100,11 @@ class Spooled implements SpooledStore {
     });
     const left = names.filter((name) => isSessionId(name) && !running.has(name) && !this.#uploads.has(name));
     for (const id of left) {
+      // Made, and nothing in it: the gateway died before a session was let in.
+      if ((await readdir(join(directory, id))).length === 0) {
+        await rmdir(join(directory, id));
+        continue;
+      }
       const upload = this.#add(id);
       upload.ended = true;
       upload.hold(await sizeOf(join(directory, id)));
@@ -140,7 +145,10 @@ class Spooled implements SpooledStore {
       createSegment: async (name, maxBytes) => {
         await this.#room.take(maxBytes);
         upload.held += maxBytes;
-        if (upload.broken !== undefined) throw upload.broken;
+        if (upload.broken !== undefined) {
+          upload.hold(-maxBytes);
+          throw upload.broken;
+        }
         return toSegment(await recording.createSegment(name, maxBytes), upload, maxBytes);
       },
       append: async (entry) => {
