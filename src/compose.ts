@@ -2,6 +2,7 @@
 // audit log, metrics, connections to nodes), and swaps one reference when the configuration changes: running exchanges
 // keep the line that they began with.
 
+import type { Action } from './core/action.ts';
 import type { GatewayConfiguration } from './core/configuration.ts';
 import type { Authorizer } from './core/decision.ts';
 import type { Authorizable, Credentialed, Located } from './core/exchange.ts';
@@ -164,8 +165,14 @@ function toLine(
     const reading = await credential(read, 'gateway');
     return probes.pods?.(reading) ?? forward.fetchPods(reading, signal);
   };
+  const text = async (located: Located, action: Action, signal: AbortSignal): Promise<string> =>
+    forward.fetchText(
+      await credential({ ...located, action, transport: { kind: 'http' } }, 'gateway'),
+      action,
+      signal,
+    );
   const authorize = createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer });
-  const fleet = composeFleet(foundation, { inventory, authorizer, authorize, podSubresources, pods });
+  const fleet = composeFleet(foundation, { inventory, authorizer, authorize, podSubresources, pods, text });
   return {
     observe: observer,
     identify: withLogin(login, createIdentify({ ...parts.bearers, session: login?.session })),

@@ -24,22 +24,35 @@ export const createNodeData = (
   nodeName: string,
   pods: readonly PodSandbox[],
   now: () => number,
+  began = now(),
 ): NodeData => ({
   metrics: (endpoint) => {
     const file = endpoint === '' ? 'metrics.txt' : `metrics-${endpoint}.txt`;
     const lines = read(file).replaceAll('node="node-1"', `node="${nodeName}"`).split('\n');
     // Samples as old as the capture would be dropped by whoever scrapes them.
     const sampledAt = ` ${now()}`;
+    const elapsedSeconds = (now() - began) / 1000;
     return lines
       .flatMap((line) => adaptLine(line, pods))
+      .map((line) => (endpoint === 'resource' ? grow(line, elapsedSeconds) : line))
       .map((line) => line.replace(/ \d{13}$/, sampledAt))
       .join('\n');
   },
-  summary: (onlyCpuAndMemory) => summaryJson(nodeName, pods, onlyCpuAndMemory),
+  summary: (onlyCpuAndMemory) => summaryJson(nodeName, pods, onlyCpuAndMemory, now()),
   configz: () => `${JSON.stringify(JSON.parse(read('configz.json')))}\n`,
   flagz: () => read('flagz.txt').replace('hostname-override=node-1', `hostname-override=${nodeName}`),
   statusz: () => read('statusz.txt'),
 });
+
+/** Cores that a simulated node, pod and container use: counters that stand still would say that nothing runs. */
+const CORES = { node: 0.25, pod: 0.025, container: 0.02 };
+
+const grow = (line: string, elapsedSeconds: number): string =>
+  line.replace(
+    /^((node|pod|container)_cpu_usage_seconds_total(?:\{.*\})?) (\S+)/,
+    (_, series: string, of: keyof typeof CORES, value: string) =>
+      `${series} ${Number(value) + CORES[of] * elapsedSeconds}`,
+  );
 
 const adaptLine = (line: string, pods: readonly PodSandbox[]): string[] => {
   if (line.startsWith('#') || !ABOUT_A_POD.test(line)) return [line];
@@ -65,7 +78,12 @@ const recordsIn = (value: unknown): readonly Record<string, unknown>[] =>
 const only = (record: Record<string, unknown>, names: readonly string[]): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).filter(([name]) => names.includes(name)));
 
-const summaryJson = (nodeName: string, pods: readonly PodSandbox[], onlyCpuAndMemory: boolean): string => {
+const summaryJson = (
+  nodeName: string,
+  pods: readonly PodSandbox[],
+  onlyCpuAndMemory: boolean,
+  now: number,
+): string => {
   const captured: unknown = JSON.parse(read('stats-summary.json'));
   if (!isRecord(captured) || !isRecord(captured['node']))
     throw new TypeError('stats-summary.json: no summary');
@@ -98,5 +116,7 @@ const summaryJson = (nodeName: string, pods: readonly PodSandbox[], onlyCpuAndMe
       }),
     ),
   };
-  return JSON.stringify(summary, undefined, 1);
+  // When it was sampled: a moment ago, in whole seconds.
+  const time = new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
+  return JSON.stringify(summary, (key, value: unknown) => (key === 'time' ? time : value), 1);
 };

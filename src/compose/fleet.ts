@@ -1,5 +1,6 @@
 // The fleet behind one server URL: finding pods, and answers about all nodes.
 
+import type { Action } from '../core/action.ts';
 import type { Authorizer } from '../core/decision.ts';
 import type { Located } from '../core/exchange.ts';
 import type { Inventory } from '../core/node.ts';
@@ -8,6 +9,7 @@ import type { Line } from '../gateway/handle.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
 import { createPodIndex } from '../fleet/pod-index.ts';
 import { withLimit } from '../fleet/readable.ts';
+import { createUsage } from '../fleet/usage.ts';
 import { toRequirement } from '../resolve/attributes.ts';
 
 export interface FleetParts {
@@ -17,6 +19,8 @@ export interface FleetParts {
   readonly podSubresources: boolean;
   /** The PodList of a node, read with a credential of the gateway's own. */
   readonly pods: (located: Located, signal: AbortSignal) => Promise<unknown>;
+  /** What a node answers to a reading action, read in the same way. */
+  readonly text: (located: Located, action: Action, signal: AbortSignal) => Promise<string>;
 }
 
 export function composeFleet({ clock, log }: Foundation, parts: FleetParts) {
@@ -38,6 +42,7 @@ export function composeFleet({ clock, log }: Foundation, parts: FleetParts) {
     authorize: async (resolved) => parts.authorize(resolved),
     toRequirement: (action, node) => toRequirement(action, node, { podSubresources }),
     pods,
+    usage: createUsage({ clock, inventory, read: parts.text }),
   });
   return {
     find: async (permitted: Parameters<typeof find>[0]) => permitted.on(await find(permitted)),

@@ -1,6 +1,7 @@
 // The last stage of the line: carries an exchange to its node and the answer back. Two roads behind one door, a plain
 // request over a kept-alive pool and an upgrade over a connection of its own; which one is the reply's kind to say.
 
+import type { Action } from '../core/action.ts';
 import type { Credentialed } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
@@ -12,6 +13,7 @@ import type { Pools } from './pools.ts';
 import { forwardHttp } from './http.ts';
 import { isLasting, toLimits } from './limits.ts';
 import { createPodReader, forwardPodsView } from './pods.ts';
+import { readText } from './read-text.ts';
 import { forwardUpgrade } from './upgrade.ts';
 
 /** As long as an API server takes for the same (apimachinery pkg/util/proxy upgradeaware.go). */
@@ -42,6 +44,8 @@ export interface Forward {
   forward(credentialed: Credentialed, observation: Observation): Promise<Ending>;
   /** The PodList of a node, as parsed JSON that nobody has checked. Rejects with a Fault. */
   fetchPods(access: NodeAccess, signal: AbortSignal): Promise<unknown>;
+  /** What a node answers to a reading action, as text that nobody has checked. Rejects with a Fault. */
+  fetchText(access: NodeAccess, action: Action, signal: AbortSignal): Promise<string>;
 }
 
 export function createForward(deps: ForwardDeps, options: ForwardOptions): Forward {
@@ -52,7 +56,8 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
     if (credential.user === undefined || code === 401) deps.credentialRejected?.(code);
   };
   const http = { clock, onRejected };
-  const read = createPodReader({ clock, timeoutMs: options.answerTimeoutMs, onRejected });
+  const reading = { clock, timeoutMs: options.answerTimeoutMs, onRejected };
+  const read = createPodReader(reading);
   const refusalTimeoutMs = options.refusalTimeoutMs ?? REFUSAL_TIMEOUT_MS;
   const upgrade = { clock, onRejected, refusalTimeoutMs };
   const send = (
@@ -80,6 +85,8 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
       return withTap(tapped, exchange, () => send(exchange, observation, tapped));
     },
     fetchPods: (access, signal) => read(pools.get(access.entry, access.credential), signal),
+    fetchText: (access, action, signal) =>
+      readText(reading, pools.get(access.entry, access.credential), action, signal),
   };
 }
 

@@ -9,12 +9,16 @@ import { toDiscovery } from './discovery.ts';
 const GROUPS = {
   'authorization.k8s.io': 'v1',
   'authentication.k8s.io': 'v1',
+  'metrics.k8s.io': 'v1beta1',
 } as const;
 
 type Group = keyof typeof GROUPS;
 
 export type FleetDiscoveryPath =
-  DiscoveryPath | `/apis/${Group}` | `/apis/auth${'orization' | 'entication'}.k8s.io/v1`;
+  | DiscoveryPath
+  | `/apis/${Group}`
+  | `/apis/auth${'orization' | 'entication'}.k8s.io/v1`
+  | '/apis/metrics.k8s.io/v1beta1';
 
 const resource = (
   name: string,
@@ -41,6 +45,10 @@ const RESOURCES: Readonly<Record<'v1' | Group, readonly object[]>> = {
     resource('selfsubjectaccessreviews', 'SelfSubjectAccessReview', false, ['create']),
   ],
   'authentication.k8s.io': [resource('selfsubjectreviews', 'SelfSubjectReview', false, ['create'])],
+  'metrics.k8s.io': [
+    resource('nodes', 'NodeMetrics', false, READ),
+    resource('pods', 'PodMetrics', true, READ),
+  ],
 };
 
 /** `accept`: the lines of the Accept header. Throws NotAcceptable. `gitVersion` is what `/version` says. */
@@ -62,7 +70,7 @@ function toDocument(path: Exclude<FleetDiscoveryPath, '/version'>): object {
       return {
         kind: 'APIGroupList',
         apiVersion: 'v1',
-        groups: (['authorization.k8s.io', 'authentication.k8s.io'] as const).map(toGroup),
+        groups: (['authorization.k8s.io', 'authentication.k8s.io', 'metrics.k8s.io'] as const).map(toGroup),
       };
     case '/api/v1':
       return toList('v1', RESOURCES.v1);
@@ -70,6 +78,10 @@ function toDocument(path: Exclude<FleetDiscoveryPath, '/version'>): object {
       return { kind: 'APIGroup', apiVersion: 'v1', ...toGroup('authorization.k8s.io') };
     case '/apis/authentication.k8s.io':
       return { kind: 'APIGroup', apiVersion: 'v1', ...toGroup('authentication.k8s.io') };
+    case '/apis/metrics.k8s.io':
+      return { kind: 'APIGroup', apiVersion: 'v1', ...toGroup('metrics.k8s.io') };
+    case '/apis/metrics.k8s.io/v1beta1':
+      return toList('metrics.k8s.io/v1beta1', RESOURCES['metrics.k8s.io']);
     case '/apis/authorization.k8s.io/v1':
       return toList('authorization.k8s.io/v1', RESOURCES['authorization.k8s.io']);
     case '/apis/authentication.k8s.io/v1':

@@ -9,6 +9,7 @@ import { negotiate, PLAIN } from '../kubectl/accept.ts';
 import type { FleetDiscoveryPath } from '../kubectl/fleet-discovery.ts';
 import { toFleetDiscovery } from '../kubectl/fleet-discovery.ts';
 import { IGNORED, LIST_IGNORED, POD_ROUTES, TABLE, toListView } from './kubectl-paths.ts';
+import { METRICS_ROUTES } from './metrics-paths.ts';
 import { parseNodeName } from './path-names.ts';
 import type { AnswerRoute, Route, RouteInput } from './route.ts';
 import { readTruthy } from './values.ts';
@@ -42,6 +43,9 @@ export const FLEET_ROUTES: readonly Route[] = [
   discovery('/apis/authorization.k8s.io/v1'),
   discovery('/apis/authentication.k8s.io'),
   discovery('/apis/authentication.k8s.io/v1'),
+  discovery('/apis/metrics.k8s.io'),
+  discovery('/apis/metrics.k8s.io/v1beta1'),
+  ...METRICS_ROUTES,
   ...POD_ROUTES,
   fleet(['/api/v1/pods', '/api/v1/namespaces/{namespace}/pods'], (input) => ({
     kind: 'pods',

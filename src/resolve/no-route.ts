@@ -20,7 +20,7 @@ function atRoot([first = '']: readonly string[]): string {
   if (KUBELET_WORDS.has(first))
     return 'the paths of a kubelet are under /nodes/{node}/ here, not at the root';
   if (API_WORDS.has(first)) {
-    return "the server could not find the requested resource: nodes, pods and reviews of one's own rights are offered here";
+    return "the server could not find the requested resource: nodes, pods, their metrics and reviews of one's own rights are offered here";
   }
   if (first === 'nodes') return 'a node is a server URL, /nodes/{node}, and has nothing at its root';
   return 'the gateway has no such path';

@@ -1,0 +1,71 @@
+// What answers about all nodes are made with, and of.
+
+import type { Action } from '../core/action.ts';
+import type { Attributes, Requirement } from '../core/attributes.ts';
+import type { Authorizer } from '../core/decision.ts';
+import type { Identified, Located, Resolved } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
+import type { Inventory, NodeEntry } from '../core/node.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Authorize } from './readable.ts';
+import type { ReadUsage } from './usage.ts';
+import { Fault } from '../core/fault.ts';
+
+export interface FleetAnswer {
+  readonly status?: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface FleetPorts {
+  readonly clock: Clock;
+  readonly inventory: () => Inventory;
+  readonly authorizer: Authorizer;
+  readonly authorize: Authorize;
+  readonly toRequirement: (action: Action, node: NodeName | '') => Requirement;
+  /** The node's PodList, unchecked. */
+  readonly pods: (located: Located, signal: AbortSignal) => Promise<unknown>;
+  readonly usage: ReadUsage;
+}
+
+/** Without a name: all. Throws ServiceUnavailable while none is known. */
+export function toNodes({ inventory }: Pick<FleetPorts, 'inventory'>, name?: NodeName): readonly NodeEntry[] {
+  const known = inventory();
+  const problem = known.problem?.();
+  if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
+  return [...known.list()].filter((node) => name === undefined || node.name === name);
+}
+
+/** The question whether the caller may do this on a node; without an entry, on all of them. */
+export const toResolved = (
+  asked: Identified,
+  entry: NodeEntry | undefined,
+  action: Action,
+  requirement: Requirement,
+): Resolved => ({
+  ...asked,
+  // Without an entry the right to all nodes is asked for; nothing is sent anywhere with it.
+  node: entry?.name ?? ('' as NodeName),
+  action,
+  transport: { kind: 'http' },
+  requirement,
+  surface: 'kubectl',
+});
+
+/** `get` on a node, or on a subresource of it. */
+export const getNode = (subresource: string, name: string): Attributes => ({
+  verb: 'get',
+  apiGroup: '',
+  version: 'v1',
+  resource: 'nodes',
+  subresource,
+  namespace: '',
+  name,
+});
+
+export const toJson = (value: object, status = 200): FleetAnswer => ({
+  status,
+  contentType: 'application/json',
+  body: `${JSON.stringify(value)}\n`,
+});

@@ -1,0 +1,172 @@
+// What `kubectl top` is answered: NodeMetrics and PodMetrics of the nodes that the caller may read. They may be read by
+// a right on metrics.k8s.io, as in a cluster with metrics-server, or by the kubelet's own, `get` on nodes/metrics.
+
+import type { Action, PodsView } from '../core/action.ts';
+import type { Attributes, Requirement } from '../core/attributes.ts';
+import type { Identified } from '../core/exchange.ts';
+import type { FleetQuery } from '../core/fleet.ts';
+import type { NodeEntry } from '../core/node.ts';
+import type { Usage } from '../kubectl/usage/view.ts';
+import type { FleetAnswer, FleetPorts } from './ports.ts';
+import type { Readable } from './readable.ts';
+import { Fault } from '../core/fault.ts';
+import { matchesLabels } from '../kubectl/label-selector.ts';
+import { at, isRecord, text } from '../kubectl/untrusted.ts';
+import { toMetricsList, toNodeMetrics, toPodMetrics, toPods } from '../kubectl/usage/view.ts';
+import { readOwnPods } from './own-pods.ts';
+import { getNode, toJson, toNodes, toResolved } from './ports.ts';
+import { askAll, readable } from './readable.ts';
+
+type NodeQuery = Extract<FleetQuery, { kind: 'nodeMetrics' }>;
+type PodQuery = Extract<FleetQuery, { kind: 'podMetrics' }>;
+
+const ACTION: Action = { kind: 'metrics', endpoint: 'resource' };
+
+/** Rejects with a Fault: Forbidden, NotFound, Conflict, ServiceUnavailable where no node told anything. */
+export async function answerNodeUsage(
+  ports: FleetPorts,
+  asked: Identified,
+  query: NodeQuery,
+): Promise<FleetAnswer> {
+  const nodes = toNodes(ports, query.name).filter(({ labels = {} }) =>
+    matchesLabels(query.labelSelector, new Map(Object.entries(labels))),
+  );
+  const permitted = await readable(ports.authorize, nodes, (entry) =>
+    toResolved(asked, entry, ACTION, toNodeRequirement(entry, query)),
+  );
+  const { answers, headers } = await askAll(ports, permitted, asked, async ({ authorized, entry }) => {
+    const usages = await ports.usage({ ...authorized, entry });
+    const usage = usages.find(({ of }) => of === undefined);
+    if (usage === undefined) throw new Error('the node tells nothing of itself');
+    return toNodeMetrics(entry.name, entry.labels ?? {}, usage);
+  });
+  refuseSilence(permitted, answers);
+  const [first] = answers;
+  if (query.name === undefined) return { ...toJson(toMetricsList('NodeMetricsList', answers)), headers };
+  if (first !== undefined) return toJson(first);
+  throw notFound('nodes', query.name);
+}
+
+/** Rejects as `answerNodeUsage` does. */
+export async function answerPodUsage(
+  ports: FleetPorts,
+  asked: Identified,
+  query: PodQuery,
+): Promise<FleetAnswer> {
+  const permitted = await readable(ports.authorize, toNodes(ports), (entry) =>
+    toResolved(asked, entry, ACTION, toPodRequirement(entry, query)),
+  );
+  const labels = await toLabels(ports, asked, query, permitted);
+  const isAsked = ({ of }: Usage): boolean =>
+    (query.namespace === undefined || of?.namespace === query.namespace) &&
+    (query.name === undefined || of?.pod === query.name);
+  const { answers, headers } = await askAll(ports, permitted, asked, async (node, signal) => {
+    const usages = await ports.usage({ ...node.authorized, entry: node.entry });
+    const pods = toPods(usages.filter(isAsked));
+    const selected = pods.length === 0 ? undefined : await labels?.(node, signal);
+    return pods.flatMap((pod) => {
+      const found = selected?.get(`${pod.namespace}/${pod.name}`);
+      if (labels !== undefined && found === undefined) return [];
+      return [{ node: node.entry.name, metrics: toPodMetrics(pod, found ?? {}) }];
+    });
+  });
+  refuseSilence(permitted, answers);
+  const found = answers.flat();
+  if (query.name === undefined) {
+    const items = found.map(({ metrics }) => metrics);
+    return { ...toJson(toMetricsList('PodMetricsList', items)), headers };
+  }
+  const [first, ...others] = found;
+  if (first === undefined) throw notFound('pods', query.name);
+  if (others.length === 0) return toJson(first.metrics);
+  const claimed = [first, ...others].slice(0, 5).map(({ node }) => node);
+  throw new Fault(
+    'Conflict',
+    `pods ${JSON.stringify(query.name)} is claimed by several nodes: ${claimed.join(', ')}`,
+    {
+      details: { kind: 'pods', name: query.name },
+    },
+  );
+}
+
+type Labels = ReadonlyMap<string, Readonly<Record<string, string>>>;
+
+/**
+ * Metrics carry no labels: with a selector the pods of a node are read too, which takes the right to read them.
+ * Undefined without one.
+ */
+async function toLabels(
+  ports: FleetPorts,
+  asked: Identified,
+  { namespace, labelSelector, fieldSelector }: PodQuery,
+  permitted: readonly Readable[],
+): Promise<((node: Readable, signal: AbortSignal) => Promise<Labels>) | undefined> {
+  if (labelSelector.length === 0 && fieldSelector.length === 0) return undefined;
+  const view: PodsView = {
+    ...(namespace === undefined ? {} : { namespace }),
+    labelSelector,
+    fieldSelector,
+    as: 'Object',
+    includeObject: 'None',
+  };
+  const action: Action = { kind: 'pods', view };
+  const nodes = await readable(
+    ports.authorize,
+    permitted.map(({ entry }) => entry),
+    (entry) => toResolved(asked, entry, action, ports.toRequirement(action, entry?.name ?? '')),
+  );
+  const byName = new Map(nodes.map((node) => [node.entry.name, node]));
+  return async ({ entry }, signal) => {
+    const node = byName.get(entry.name);
+    if (node === undefined) throw new Error('the pods of this node may not be read');
+    const { pods } = await readOwnPods(ports, node, view, signal);
+    return new Map(pods.map((pod) => [toPodKey(pod), toStrings(at(pod, 'metadata', 'labels'))]));
+  };
+}
+
+const toPodKey = (pod: unknown): string =>
+  `${text(at(pod, 'metadata', 'namespace'))}/${text(at(pod, 'metadata', 'name'))}`;
+
+const toStrings = (labels: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(isRecord(labels) ? labels : {}).flatMap(([key, value]) =>
+      typeof value === 'string' ? [[key, value]] : [],
+    ),
+  );
+
+const metrics = (
+  resource: 'nodes' | 'pods',
+  verb: 'get' | 'list',
+  namespace: string,
+  name: string,
+): Attributes => ({
+  verb,
+  apiGroup: 'metrics.k8s.io',
+  version: 'v1beta1',
+  resource,
+  subresource: '',
+  namespace,
+  name,
+});
+
+/** A list of all takes `list`; each node of it by its name, where that is not given, takes `get`. */
+const toNodeRequirement = (entry: NodeEntry | undefined, { name }: NodeQuery): Requirement => [
+  metrics('nodes', name === undefined && entry === undefined ? 'list' : 'get', '', entry?.name ?? ''),
+  getNode('metrics', entry?.name ?? ''),
+];
+
+const toPodRequirement = (entry: NodeEntry | undefined, { namespace, name }: PodQuery): Requirement => [
+  metrics('pods', name === undefined ? 'list' : 'get', namespace ?? '', name ?? ''),
+  getNode('metrics', entry?.name ?? ''),
+];
+
+/** Nodes were asked, and none told anything: an empty list would say that nothing runs. */
+function refuseSilence(asked: readonly Readable[], answers: readonly unknown[]): void {
+  if (asked.length === 0 || answers.length > 0) return;
+  throw new Fault('ServiceUnavailable', 'no node has told what it uses: ask again in 15 seconds');
+}
+
+const notFound = (kind: 'nodes' | 'pods', name: string): Fault =>
+  new Fault('NotFound', `${kind}.metrics.k8s.io ${JSON.stringify(name)} not found`, {
+    details: { kind, name },
+  });
