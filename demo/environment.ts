@@ -74,17 +74,36 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/**
- * Sets up `directory` (made if absent) and starts the provider and the nodes. The gateway itself is not started: run
- * `kubelet-gateway serve --config` on `configurationFile`.
- */
-export async function startEnvironment(options: {
+interface EnvironmentOptions {
   readonly directory: string;
   /** 0: any free port. */
   readonly port: number;
   /** How long ID tokens of people in browsers are good for. Default an hour. */
   readonly idTokenSeconds?: number;
-}): Promise<Environment> {
+}
+
+/**
+ * Sets up `directory` (made if absent) and starts the provider and the nodes. The gateway itself is not started: run
+ * `kubelet-gateway serve --config` on `configurationFile`. Rejects with nothing left open.
+ */
+export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((one) => one.close()));
+  };
+  try {
+    return { ...(await openEnvironment(options, opened)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What listens is put into `opened` as soon as it does. */
+async function openEnvironment(
+  options: EnvironmentOptions,
+  opened: { close(): Promise<void> }[],
+): Promise<Omit<Environment, 'close'>> {
   const { directory } = options;
   await mkdir(join(directory, 'pki'), { recursive: true, mode: 0o700 });
   await mkdir(join(directory, 'tokens'), { recursive: true, mode: 0o700 });
@@ -144,6 +163,7 @@ export async function startEnvironment(options: {
       },
     ],
   });
+  opened.push(provider);
 
   const kubelets = new Map<string, SimulatedKubelet>();
   for (const node of NODES) {
@@ -167,6 +187,7 @@ export async function startEnvironment(options: {
       pods: demoPods(node),
       capture: true,
     });
+    opened.push(kubelet);
     kubelets.set(node, kubelet);
     for (const role of ['reader', 'operator']) {
       const name = `gateway-${role}:${node}`;
@@ -223,8 +244,5 @@ export async function startEnvironment(options: {
     issueToken: (user, ttlSeconds) => provider.issueToken(user, ttlSeconds),
     issueClientCertificate: (user, groups) =>
       people.issue({ commonName: user, organizations: [...groups], usages: ['client'] }),
-    close: async () => {
-      await Promise.all([provider.close(), ...[...kubelets.values()].map((kubelet) => kubelet.close())]);
-    },
   };
 }

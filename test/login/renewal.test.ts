@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
 import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { createBrowser, hasSession, originOf, readSession, signIn } from './people.ts';
 
@@ -21,7 +22,7 @@ describe('an ID token that is over in a moment', () => {
     scenario = await startScenario({ idTokenSeconds: 31 });
     origin = originOf(scenario);
   });
-  after(() => (scenario as Scenario | undefined)?.close());
+  after(() => closeAll(scenario));
 
   it('is renewed once for all that a page asks at once, and nobody notices', async () => {
     const { browser } = await signIn(scenario, 'alice', { path: METRICS });
@@ -62,7 +63,7 @@ describe('several gateways without a store', () => {
     });
     origin = originOf(scenario);
   });
-  after(() => (scenario as Scenario | undefined)?.close());
+  after(() => closeAll(scenario));
 
   it('keep no refresh token that is good once, and ask the provider silently instead', async () => {
     const { browser } = await signIn(scenario, 'alice', { path: METRICS });
@@ -98,7 +99,7 @@ describe('a gateway whose configuration changes', () => {
     scenario = await startScenario();
     origin = originOf(scenario);
   });
-  after(() => (scenario as Scenario | undefined)?.close());
+  after(() => closeAll(scenario));
 
   const change = async (name: string, how: (text: string) => string): Promise<void> => {
     const file = join(scenario.environment.directory, name);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
 import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, WEBSOCKET, bearer } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { cookieLine, createBrowser, hasSession, originOf, readSession, signIn } from './people.ts';
@@ -18,7 +19,7 @@ before(async () => {
   scenario = await startScenario({ configure: (yaml) => `${yaml}log: { level: debug }\n` });
   origin = originOf(scenario);
 });
-after(() => (scenario as Scenario | undefined)?.close());
+after(() => closeAll(scenario));
 
 /** A request as it stands, at the gateway's own address. */
 async function send(method: string, target: string, ...lines: readonly string[]) {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { originOf, signIn } from './people.ts';
 
@@ -18,7 +19,7 @@ let scenario: Scenario;
 before(async () => {
   scenario = await startScenario({ configure: (yaml) => `${yaml}${RULES}` });
 });
-after(() => (scenario as Scenario | undefined)?.close());
+after(() => closeAll(scenario));
 
 it('a browser is sent through a fresh login, and then to where it was going', async () => {
   const origin = originOf(scenario);

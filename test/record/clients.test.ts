@@ -12,6 +12,7 @@ import { connect } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { Attach, Exec, KubeConfig, PortForward } from '@kubernetes/client-node';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { CHANNEL_PROTOCOLS, encodeChannelMessage } from '../../src/wire/channels.ts';
 import { encodeSpdyFrame } from '../../src/wire/spdy-frame.ts';
@@ -30,7 +31,7 @@ let scenario: Scenario;
 before(async () => {
   scenario = await startScenario({ configure: (yaml) => yaml + RECORDING });
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const seen = new Set<string>();
 

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { spawn } from '@lydell/node-pty';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import type { Cast } from './support.ts';
 import { parseCast, readRecording } from './support.ts';
@@ -23,7 +24,7 @@ let scenario: Scenario;
 before(async () => {
   scenario = await startScenario({ configure: (yaml) => yaml + RECORDING });
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const seen = new Set<string>();
 

@@ -13,6 +13,7 @@ import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import { createDecrypt } from '../../src/age/age.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { parseCast } from './support.ts';
 
@@ -70,7 +71,7 @@ const onlyRecording = (scenario: Scenario): Promise<string> =>
 describe('an encrypted recording', () => {
   it('is never plaintext on the disk, and whole to whoever has the identity', async (t) => {
     const { scenario, identity } = await startEncrypted();
-    t.after(() => scenario.close());
+    t.after(() => closeAll(scenario));
     const script = `echo ${SECRET}; for i in $(seq 1 3000); do echo "$i ${SECRET}"; done`;
     const { code, stdout } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'sh', '-c', script]);
     assert.equal(code, 0);
@@ -99,7 +100,7 @@ describe('an encrypted recording', () => {
     { skip: hasAge ? false : 'age is not installed' },
     async (t) => {
       const { scenario, identity } = await startEncrypted('{ maxAge: 60s, maxSize: 4Ki }');
-      t.after(() => scenario.close());
+      t.after(() => closeAll(scenario));
       const key = join(scenario.environment.directory, 'identity.txt');
       await writeFile(key, `${identity}\n`, { mode: 0o600 });
       const { stdout } = await scenario.kubectl('alice', [
@@ -126,7 +127,7 @@ describe('an encrypted recording', () => {
 
   it('loses no more than the open segment to kill -9', async (t) => {
     const { scenario, identity } = await startEncrypted();
-    t.after(() => scenario.close());
+    t.after(() => closeAll(scenario));
     const child = spawn(kubectlPath(), ['--context', 'alice', 'exec', 'shell', '--', 'sh', '-c', LOOP], {
       env: { ...process.env, ...scenario.kubectlEnv },
     });

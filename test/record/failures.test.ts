@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { parseCast, readRecording } from './support.ts';
 
@@ -61,7 +62,7 @@ async function lastEnding(scenario: Scenario, seen: Set<string>): Promise<AuditE
 describe('kill -9', () => {
   it('loses no more than the open segment', async (t) => {
     const scenario = await startScenario({ configure: (yaml) => yaml + toConfiguration('required') });
-    t.after(() => scenario.close());
+    t.after(() => closeAll(scenario));
     const running = start(scenario, ['exec', 'shell', '--', 'sh', '-c', LOOP], {});
     const folder = await eventually('a recording', async () => {
       const [id] = await readdir(recordings(scenario)).catch(() => []);
@@ -96,7 +97,7 @@ describe('where recording is required', () => {
   before(async () => {
     scenario = await startScenario({ configure: (yaml) => yaml + toConfiguration('required') });
   });
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   for (const { name, env } of PROTOCOLS) {
     it(`kubectl by ${name} is told when the recordings are taken away, and why`, async () => {
@@ -212,7 +213,7 @@ describe('where recording is required', () => {
 describe('where recording is best-effort', () => {
   it('a session goes on without, and both logs say so', async (t) => {
     const scenario = await startScenario({ configure: (yaml) => yaml + toConfiguration('best-effort') });
-    t.after(() => scenario.close());
+    t.after(() => closeAll(scenario));
     await writeFile(recordings(scenario), 'in the way');
     const { code, stdout } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'echo', 'goes on']);
     assert.equal(code, 0);

@@ -10,6 +10,7 @@ import { connect } from 'node:net';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { parseCast, readRecording } from './support.ts';
 import type { StoredRecording } from './support.ts';
@@ -34,7 +35,7 @@ let scenario: Scenario;
 before(async () => {
   scenario = await startScenario({ configure: (yaml) => yaml + RECORDING });
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const taken = new Set<string>();
 

@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { KubeObject, ResourceName } from '../support/api-resources.ts';
 import type { Cluster } from '../support/cluster.ts';
+import { closeAll } from '../support/close-all.ts';
 import { startCluster } from '../support/cluster.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
@@ -90,10 +91,7 @@ before(async () => {
     (await codeOf('alice', '/nodes/node-3/pods')) === '200' ? true : undefined,
   );
 });
-after(async () => {
-  await scenario.close();
-  await cluster.api.close();
-});
+after(() => closeAll(scenario, { close: () => cluster.api.close() }));
 
 const codeOf = async (user: 'alice' | 'bob' | 'carol', path: string): Promise<string> =>
   (await scenario.curl(user, path, '-o', '/dev/null', '-w', '%{http_code}')).stdout.toString();

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Finished, Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { startScenario } from '../support/scenario.ts';
 
 let scenario: Scenario;
 before(async () => {
   scenario = await startScenario();
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const fleet = (user: string, ...args: readonly string[]): Promise<Finished> =>
   scenario.kubectl(user, ['--server', scenario.url, ...args]);

@@ -5,13 +5,14 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 
 let scenario: Scenario;
 before(async () => {
   scenario = await startScenario();
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const said = async (words: string): Promise<true | undefined> =>
   (await scenario.gatewayLog()).includes(words) ? true : undefined;

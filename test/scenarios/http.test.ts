@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import type { DemoUser } from '../../demo/environment.ts';
 import type { HostileKubelet } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { ask, head } from '../support/raw-client.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
@@ -44,10 +45,7 @@ before(async () => {
   ]);
   tokens = { alice, bob, carol };
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 async function get(user: DemoUser | undefined, path: string, ...args: readonly string[]): Promise<Answer> {
   const token = user === undefined ? [] : ['-H', `Authorization: Bearer ${tokens[user]}`];

@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ApiServer } from '../support/api-server.ts';
+import { closeAll } from '../support/close-all.ts';
 import { startApiServer } from '../support/api-server.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
@@ -74,10 +75,7 @@ before(async () => {
     (await get(VERSION)).startsWith('200') ? true : undefined,
   );
 });
-after(async () => {
-  await scenario.close();
-  await api.close();
-});
+after(() => closeAll(scenario, api));
 
 /** The code and the body of an answer. */
 const get = async (path: string, ...args: readonly string[]): Promise<string> => {

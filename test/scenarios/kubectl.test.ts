@@ -10,6 +10,7 @@ import { spawn } from 'node:child_process';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import type { Scenario } from '../support/scenario.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 
 const PROTOCOLS = [
@@ -26,7 +27,7 @@ let scenario: Scenario;
 before(async () => {
   scenario = await startScenario();
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 describe('kubectl reads', () => {
   it('get --raw through the node proxy path, which kubectl serves from the root', async () => {

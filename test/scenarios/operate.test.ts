@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
 import type { SimulatedKubelet } from '../../demo/kubelet/kubelet.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, ask, bearer, head } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { startTicker } from '../support/ticker.ts';
@@ -58,7 +59,7 @@ function assertComplete(events: readonly AuditEvent[]): void {
 
 describe('a running gateway', () => {
   before(() => start());
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   const file = (name: string): string => join(scenario.environment.directory, name);
   const edit = async (name: string, change: (content: string) => string): Promise<void> => {
@@ -170,7 +171,7 @@ describe('a session', () => {
         `${yaml}sessions: { containerLogs: { idle: 1s }, attach: { absolute: 1s }, credentialExpiryGrace: 1s }\n`,
     ),
   );
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   const endOf = (auditId: string): Promise<AuditEvent> =>
     eventually('the end in the audit log', async () =>
@@ -199,7 +200,7 @@ describe('a session', () => {
 
 describe('a gateway that is told to stop', () => {
   before(() => start((yaml) => yaml.replace('grace: 5s', 'grace: 2s')));
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   it('refuses what is new, gives what runs its grace, and has written everything when it ends with 0', async () => {
     const ticker = await startTicker(scenario, alice);
@@ -228,7 +229,7 @@ describe('a gateway that is told to stop', () => {
 
 describe('a gateway that dies', () => {
   before(() => start());
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   it('has the beginning of every request in its audit log that a node saw', async () => {
     const sent = 400;
@@ -260,7 +261,7 @@ describe('a gateway that dies', () => {
 });
 
 describe('an audit log', () => {
-  afterEach(() => scenario.close());
+  afterEach(() => closeAll(scenario));
 
   it('loses nothing when it rotates under load', async () => {
     await start((yaml) =>

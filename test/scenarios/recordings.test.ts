@@ -10,6 +10,7 @@ import type { DemoUser } from '../../demo/environment.ts';
 import { main } from '../../src/cli/main.ts';
 import { parseCast } from '../record/support.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 
 const ROLES = new URL('../../config/rbac-admin.yaml', import.meta.url);
@@ -42,7 +43,7 @@ recording:
 `,
   });
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 async function recordings(user: DemoUser, ...args: readonly string[]) {
   const { directory, adminPort } = scenario.environment;

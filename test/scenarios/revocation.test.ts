@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 
 /** It is reached, and says nothing: fetching its keys takes as long as fetching may. */
@@ -21,9 +22,8 @@ before(async () => {
   scenario = await startScenario();
 });
 after(async () => {
-  await scenario.close();
   for (const socket of sockets) socket.destroy();
-  silent.close();
+  await closeAll(scenario, silent);
 });
 
 const codeOf = async (path: string): Promise<string> =>

@@ -15,6 +15,7 @@ import type { RogueIssuer, SigningKey } from '../support/identity-provider.ts';
 import type { Scenario } from '../support/scenario.ts';
 import type { TestAuthority } from '../support/pki.ts';
 import type { Ticker } from '../support/ticker.ts';
+import { closeAll } from '../support/close-all.ts';
 import { createSigningKey, signToken, startRogueIssuer } from '../support/identity-provider.ts';
 import { mountSecret } from '../support/mounted-secret.ts';
 import { createAuthority } from '../support/pki.ts';
@@ -120,11 +121,7 @@ credentialMappings:
   const token = await signed(key);
   await becomes(200, '/nodes/node-1/configz', token);
 });
-after(async () => {
-  ticker.client.destroy();
-  await scenario.close();
-  await issuer.close();
-});
+after(() => closeAll({ close: () => ticker.client.destroy() }, scenario, issuer));
 
 const issueServing = async (authority: TestAuthority): Promise<Record<string, string>> => {
   const { certificate, key: privateKey } = await authority.issue({

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import type { DemoUser } from '../../demo/environment.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { AuditEvent, Finished, Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
 
 const API = '/apis/kubelet-gateway.io/v1alpha1';
@@ -177,7 +178,7 @@ const PROTOCOLS = [
 for (const recorded of [true, false]) {
   describe(`live sessions, ${recorded ? 'recorded' : 'not recorded'}`, () => {
     before(() => start(recorded));
-    after(() => scenario.close());
+    after(() => closeAll(scenario));
 
     for (const { name, env } of PROTOCOLS) {
       it(`are listed, followed and ended over ${name}`, async () => {
@@ -241,7 +242,7 @@ for (const recorded of [true, false]) {
 
 describe('a follower who does not read', () => {
   before(() => start(true));
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   it('holds nothing up, is told what was left out, and costs bounded memory', async () => {
     const { environment } = scenario;
@@ -277,7 +278,7 @@ describe('a follower who does not read', () => {
 
 describe('a follower whose token expires', () => {
   before(() => start(true, 'sessions: { credentialExpiryGrace: 0s }\n'));
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   it('sees no more, and the session goes on', async () => {
     const { environment } = scenario;
@@ -306,7 +307,7 @@ describe('a follower whose token expires', () => {
 
 describe('the admin API', () => {
   before(() => start(true));
-  after(() => scenario.close());
+  after(() => closeAll(scenario));
 
   const ID = '5d5b9a3e-0c4e-4f77-9a11-0d5c6f0f7a01';
   const RIGHTS: readonly (readonly [method: string, path: string, verb: string, resource: string])[] = [

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import { CLIENT_ID, startPeopleProvider } from '../sign-in/provider.ts';
 import type { PeopleProvider } from '../sign-in/provider.ts';
+import { closeAll } from '../support/close-all.ts';
 import { run, startScenario } from '../support/scenario.ts';
 import type { Finished, Scenario } from '../support/scenario.ts';
 
@@ -34,8 +35,7 @@ before(async () => {
 });
 
 after(async () => {
-  await scenario.close();
-  await provider.close();
+  await closeAll(scenario, provider);
   await rm(folder, { recursive: true, force: true });
 });
 

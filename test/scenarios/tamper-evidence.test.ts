@@ -15,6 +15,7 @@ import type { VerifyReport } from '../../src/chain/verify/verify-log.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import { keySet, signingKey } from '../observe/audit/chain/support.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
 
 const RECORDING = `
@@ -80,7 +81,7 @@ before(async () => {
   });
   left = scenario.environment.directory;
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const exec = (...command: readonly string[]) =>
   scenario.kubectl('alice', ['exec', 'shell', '--', ...command]);

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet, NodeConnection } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, bearer } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -66,10 +67,7 @@ before(async () => {
   scenario = await startScenario({ configure: (yaml) => node.takePlaceOf(yaml, 'node-3') });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 /** Says what the node said, each piece as soon as what it heard before it has come. */
 function play({ reads, c2s, s2c, c2sHead }: Transcript, connection: NodeConnection): void {

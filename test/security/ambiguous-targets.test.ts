@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { SimulatedKubelet } from '../../demo/kubelet/kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
 
@@ -80,7 +81,7 @@ before(async () => {
   kubelet = found;
   alice = await scenario.environment.issueToken('alice');
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 describe('a target that could be read in two ways', () => {
   for (const target of ODD) {

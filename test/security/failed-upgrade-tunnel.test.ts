@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet, Script } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, SPDY, WEBSOCKET, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -76,10 +77,7 @@ before(async () => {
   scenario = await startScenario({ configure: (yaml) => node.takePlaceOf(yaml, 'node-3') });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 /** The node's answer, and then whatever else a client says. */
 async function attack(handshake: readonly string[], method: string, script: Script): Promise<RawClient> {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
 import type { SimulatedKubelet } from '../../demo/kubelet/kubelet.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, SPDY, WEBSOCKET, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
 
@@ -39,7 +40,7 @@ before(async () => {
   certified = { cert, key };
   alice = await scenario.environment.issueToken('alice');
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 async function codeOf(request: string, options: object): Promise<number> {
   const client = await RawClient.open(scenario, options);

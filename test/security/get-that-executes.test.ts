@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Scenario } from '../support/scenario.ts';
 import type { SimulatedKubelet } from '../../demo/kubelet/kubelet.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 
@@ -55,7 +56,7 @@ before(async () => {
   kubelet = found;
   carol = await scenario.environment.issueToken('carol');
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 describe('who may only read', () => {
   for (const prefix of ['/nodes/node-1', '/api/v1/nodes/node-1/proxy']) {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -73,10 +74,7 @@ before(async () => {
   scenario = await startScenario({ configure: (yaml) => node.takePlaceOf(yaml, 'node-3') });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 const TEXT = 'text/plain; charset=utf-8';
 const ROWS: readonly (readonly [path: string, type: string, said?: string])[] = [

@@ -6,6 +6,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet, Script } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, WEBSOCKET, bearer, head } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
@@ -31,10 +32,7 @@ before(async () => {
   scenario = await startScenario({ configure: (yaml) => node.takePlaceOf(yaml, 'node-3') });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 async function sockets(): Promise<number> {
   const folder = `/proc/${scenario.gateway.pid}/fd`;

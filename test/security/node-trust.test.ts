@@ -8,6 +8,7 @@ import type { LeafOptions } from '../../src/pki/issue.ts';
 import type { HostileKubelet } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { toPin } from '../../src/outbound/serving-identity.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { SPDY, WEBSOCKET, RawClient, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -46,11 +47,7 @@ before(async () => {
   token = await scenario.environment.issueToken('alice');
   client = await RawClient.open(scenario);
 });
-after(async () => {
-  client.destroy();
-  await scenario.close();
-  await Promise.all([bySubject.close(), byPin.close()]);
-});
+after(() => closeAll({ close: () => client.destroy() }, scenario, bySubject, byPin));
 
 const plain = async (node: string): Promise<number> => {
   client.send(head('GET', `/nodes/${node}/configz`, bearer(token)));

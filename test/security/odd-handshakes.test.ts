@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
 
@@ -24,7 +25,7 @@ before(async () => {
   });
   alice = await scenario.environment.issueToken('alice');
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const assertServed = async (): Promise<void> => {
   assert.equal((await ask(scenario, head('GET', '/nodes/node-1/healthz', bearer(alice)))).code, 200);

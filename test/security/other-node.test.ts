@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ApiServer } from '../support/api-server.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { startApiServer } from '../support/api-server.ts';
 import { RawClient, SPDY, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -30,10 +31,7 @@ before(async () => {
   });
   token = await scenario.environment.issueToken('bob');
 });
-after(async () => {
-  await scenario.close();
-  await api.close();
-});
+after(() => closeAll(scenario, api));
 
 const seen = (node: string): number => scenario.environment.kubelets.get(node)?.requests.length ?? NaN;
 

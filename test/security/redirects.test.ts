@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -22,10 +23,7 @@ before(async () => {
   });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await Promise.all([node.close(), other.close()]);
-});
+after(() => closeAll(scenario, node, other));
 
 const locations = (): readonly string[] => [
   `https://127.0.0.1:${other.port}/exec/default/shell/shell?command=id`,

@@ -8,6 +8,7 @@ import type { DemoUser } from '../../demo/environment.ts';
 import type { SimulatedKubelet } from '../../demo/kubelet/kubelet.ts';
 import type { HostileKubelet, NodeConnection } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
@@ -27,10 +28,7 @@ before(async () => {
   const issue = (user: DemoUser): Promise<string> => scenario.environment.issueToken(user);
   [alice, bob, carol] = await Promise.all([issue('alice'), issue('bob'), issue('carol')]);
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 const SMUGGLED = 'GET /nodes/node-1/configz HTTP/1.1\r\nHost: gateway\r\n\r\n';
 const post = (lines: readonly string[], body: string): string =>

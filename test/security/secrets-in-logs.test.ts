@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet } from '../support/hostile-kubelet.ts';
 import type { RawAnswer } from '../support/raw-client.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { originOf, readSession, signIn } from '../login/people.ts';
@@ -42,10 +43,7 @@ before(async () => {
     await environment.issueToken('alice', 1),
   ];
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 describe('a secret', () => {
   it('is in no log, no metric and no answer, whatever was done with it', async () => {

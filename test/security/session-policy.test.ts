@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 
 const POLICY = `
@@ -27,7 +28,7 @@ before(async () => {
     configure: (yaml) => yaml.replace(/^endpoints:.*\n(?: .*\n)*/m, '') + POLICY,
   });
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const requests = () => scenario.environment.kubelets.get('node-1')?.requests ?? [];
 

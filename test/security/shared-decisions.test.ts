@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { RBAC } from '../../demo/manifests.ts';
 import type { DemoUser } from '../../demo/environment.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
 
@@ -49,7 +50,7 @@ before(async () => {
   );
   tokens = { alice: alice ?? '', bob: bob ?? '', carol: carol ?? '' };
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const request = (user: DemoUser, path: string, mark: string): string =>
   head('GET', path, bearer(tokens[user]), `X-Mark: ${mark}`);

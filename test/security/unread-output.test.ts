@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet, NodeConnection } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { RawClient, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
@@ -23,10 +24,7 @@ before(async () => {
   scenario = await startScenario({ configure: (yaml) => node.takePlaceOf(yaml, 'node-3') });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 async function residentBytes(): Promise<number> {
   const status = await readFile(`/proc/${scenario.gateway.pid}/status`, 'utf8');

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { RecordedRequest } from '../../demo/kubelet/exchange.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { RawClient, SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { startScenario } from '../support/scenario.ts';
 
@@ -64,7 +65,7 @@ before(async () => {
     },
   });
 });
-after(() => scenario.close());
+after(() => closeAll(scenario));
 
 const person = async (name: string, ...groups: readonly string[]): Promise<Person> => {
   const { certificate, key } = await scenario.environment.issueClientCertificate(name, groups);

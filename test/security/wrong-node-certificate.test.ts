@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { HostileKubelet } from '../support/hostile-kubelet.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { closeAll } from '../support/close-all.ts';
 import { answer, startHostileKubelet } from '../support/hostile-kubelet.ts';
 import { SPDY, WEBSOCKET, ask, bearer, head } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
@@ -29,10 +30,7 @@ before(async () => {
   });
   alice = await scenario.environment.issueToken('alice');
 });
-after(async () => {
-  await scenario.close();
-  await node.close();
-});
+after(() => closeAll(scenario, node));
 
 const EXEC = '/nodes/node-3/exec/default/shell/shell?command=id&output=1';
 const REQUESTS = [

@@ -6,7 +6,7 @@ const PAUSE_MS = 5;
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | undefined> | T | undefined,
-  deadlineMs = 10_000,
+  deadlineMs = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {

@@ -10,6 +10,8 @@ import { startEnvironment } from '../../demo/environment.ts';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 
+export { eventually } from './eventually.ts';
+
 export interface Finished {
   readonly code: number | null;
   readonly stdout: Buffer;
@@ -85,30 +87,53 @@ export interface ScenarioOptions {
   readonly idTokenSeconds?: number;
 }
 
-/** Starts everything in a folder of its own. Close it in `after`. */
+/**
+ * Starts everything in a folder of its own. Close it in `after`, with `closeAll`. Where it cannot be started, what it had
+ * opened is closed again, and it rejects with what `configure` threw or with the gateway's own last words.
+ */
 export async function startScenario(options: ScenarioOptions = {}): Promise<Scenario> {
   const directory = await mkdtemp(join(tmpdir(), 'kubelet-gateway-'));
-  const environment = await startEnvironment({
-    directory,
-    port: 0,
-    ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
-  });
-  for (const [name, content] of Object.entries(options.files ?? {})) {
-    await writeFile(join(directory, name), content, { mode: 0o600 });
-  }
-  if (options.configure !== undefined) {
-    const yaml = await readFile(environment.configurationFile, 'utf8');
-    await writeFile(environment.configurationFile, options.configure(yaml));
-  }
-  const logFile = join(directory, 'gateway.log');
-  const gateway = await startGatewayProcess({
-    configurationFile: environment.configurationFile,
-    adminPort: environment.adminPort,
-    logFile,
-  }).catch(async (error: unknown) => {
-    await environment.close();
+  const opened: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
+  try {
+    const environment = await startEnvironment({
+      directory,
+      port: 0,
+      ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
+    });
+    opened.push(() => environment.close());
+    await writeConfiguration(environment, options);
+    const gateway = await startGatewayProcess({
+      configurationFile: environment.configurationFile,
+      adminPort: environment.adminPort,
+      logFile: join(directory, 'gateway.log'),
+    });
+    opened.push(async () => {
+      gateway.signal('SIGTERM');
+      await gateway.ended;
+    });
+    return toScenario(environment, gateway, () => closeInTurn(opened));
+  } catch (error) {
+    await closeInTurn(opened);
     throw error;
-  });
+  }
+}
+
+/** The last first. */
+async function closeInTurn(opened: (() => Promise<void>)[]): Promise<void> {
+  for (let close = opened.pop(); close !== undefined; close = opened.pop()) await close();
+}
+
+async function writeConfiguration(environment: Environment, options: ScenarioOptions): Promise<void> {
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    await writeFile(join(environment.directory, name), content, { mode: 0o600 });
+  }
+  if (options.configure === undefined) return;
+  const yaml = await readFile(environment.configurationFile, 'utf8');
+  await writeFile(environment.configurationFile, options.configure(yaml));
+}
+
+function toScenario(environment: Environment, gateway: GatewayProcess, close: () => Promise<void>): Scenario {
+  const { directory } = environment;
   const kubectlEnv = { KUBECONFIG: join(directory, 'kubeconfig'), HOME: directory };
   const url = `https://127.0.0.1:${environment.port}`;
   return {
@@ -133,27 +158,7 @@ export async function startScenario(options: ScenarioOptions = {}): Promise<Scen
         // What follows the last line feed is nothing, or an event of which only the beginning is written.
         .slice(0, -1)
         .map((line) => JSON.parse(line) as AuditEvent),
-    gatewayLog: () => readFile(logFile, 'utf8'),
-    close: async () => {
-      gateway.signal('SIGTERM');
-      await gateway.ended;
-      await environment.close();
-      await rm(directory, { recursive: true, force: true });
-    },
+    gatewayLog: () => readFile(join(directory, 'gateway.log'), 'utf8'),
+    close,
   };
-}
-
-/** Polls until `check` gives a value; throws with `what` after the deadline. */
-export async function eventually<T>(
-  what: string,
-  check: () => Promise<T | undefined> | T | undefined,
-  deadlineMs = 20_000,
-): Promise<T> {
-  const deadline = Date.now() + deadlineMs;
-  for (;;) {
-    const value = await check();
-    if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
