@@ -7,6 +7,7 @@ import type { Inventory } from '../core/node.ts';
 import type { Foundation } from './foundation.ts';
 import type { Line } from '../gateway/handle.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
+import { createMachines } from '../fleet/machines.ts';
 import { createPodIndex } from '../fleet/pod-index.ts';
 import { withLimit } from '../fleet/readable.ts';
 import { createUsage } from '../fleet/usage.ts';
@@ -43,6 +44,7 @@ export function composeFleet({ clock, log }: Foundation, parts: FleetParts) {
     toRequirement: (action, node) => toRequirement(action, node, { podSubresources }),
     pods,
     usage: createUsage({ clock, inventory, read: parts.text }),
+    machines: createMachines({ clock, inventory, read: parts.text }),
   });
   return {
     find: async (permitted: Parameters<typeof find>[0]) => permitted.on(await find(permitted)),

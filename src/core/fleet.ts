@@ -7,7 +7,12 @@ import type { View } from './operation.ts';
 
 export type FleetQuery =
   /** Without a name: all of them. */
-  | { readonly kind: 'nodes'; readonly name?: NodeName; readonly view: View }
+  | {
+      readonly kind: 'nodes';
+      readonly name?: NodeName;
+      readonly labelSelector: readonly LabelRequirement[];
+      readonly view: View;
+    }
   | { readonly kind: 'pods'; readonly view: PodsView }
   /** `kubectl top node`: NodeMetrics of metrics.k8s.io/v1beta1. */
   | {

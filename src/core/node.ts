@@ -17,6 +17,19 @@ export interface ServingTrust {
   readonly pins?: readonly [string, ...string[]];
 }
 
+/** What is known of a node beside how to reach it: from its Node object, or from its kubelet. */
+export interface NodeInfo {
+  /** Of the Node object, in milliseconds since the epoch. */
+  readonly createdAt?: number;
+  readonly kubeletVersion?: string;
+  readonly osImage?: string;
+  readonly kernelVersion?: string;
+  readonly containerRuntime?: string;
+  /** Kubernetes quantities: of the machine or, of a Node object, what of it is allocatable. */
+  readonly cpu?: string;
+  readonly memory?: string;
+}
+
 export interface NodeEntry extends ServingTrust {
   readonly name: NodeName;
   /** Host name or IP address to dial. */
@@ -28,6 +41,8 @@ export interface NodeEntry extends ServingTrust {
   readonly labels?: Readonly<Record<string, string>>;
   /** The condition Ready of the Node object. Absent: it is not known. A node that is not ready is dialled all the same. */
   readonly ready?: boolean;
+  /** Absent: nothing of it is known. */
+  readonly info?: NodeInfo;
 }
 
 export interface Inventory {

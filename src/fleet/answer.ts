@@ -2,15 +2,14 @@
 // Nothing of a node that the caller may not read is in any of them.
 
 import type { Action } from '../core/action.ts';
-import type { Requirement } from '../core/attributes.ts';
 import type { Identified } from '../core/exchange.ts';
 import type { FleetQuery } from '../core/fleet.ts';
 import type { FleetAnswer, FleetPorts } from './ports.ts';
 import { Fault } from '../core/fault.ts';
-import { toNodesDocument } from '../kubectl/nodes-view.ts';
 import { renderPods } from '../kubectl/pods-view.ts';
+import { answerNodes } from './nodes-answer.ts';
 import { readOwnPods } from './own-pods.ts';
-import { getNode, toJson, toNodes, toResolved } from './ports.ts';
+import { toJson, toNodes, toResolved } from './ports.ts';
 import { askAll, readable } from './readable.ts';
 import { reviewAccess, toSelfReview } from './reviews.ts';
 import { answerNodeUsage, answerPodUsage } from './usage-answer.ts';
@@ -22,23 +21,8 @@ const MAX_PODS = 20_000;
 export function createFleetAnswer(ports: FleetPorts) {
   return async (asked: Identified, query: FleetQuery): Promise<FleetAnswer> => {
     switch (query.kind) {
-      case 'nodes': {
-        const nodes = await readable(ports.authorize, toNodes(ports, query.name), (entry) =>
-          toResolved(
-            asked,
-            entry,
-            { kind: 'healthz', verbose: false, exclude: [] },
-            toNodeRequirement(entry?.name ?? ''),
-          ),
-        );
-        return toJson(
-          toNodesDocument(
-            nodes.map(({ entry }) => entry),
-            query.view,
-            query.name,
-          ),
-        );
-      }
+      case 'nodes':
+        return answerNodes(ports, asked, query);
       case 'pods':
         return podsOf(ports, asked, query.view);
       case 'nodeMetrics':
@@ -77,12 +61,3 @@ async function podsOf(
   }
   return { ...renderPods({ items: answers.flat() }, view, clock.now()), headers };
 }
-
-/** Who may ask a node anything may see that it is there. */
-const toNodeRequirement = (name: string): Requirement => [
-  getNode('', name),
-  getNode('proxy', name),
-  getNode('pods', name),
-  getNode('metrics', name),
-  getNode('stats', name),
-];

@@ -8,6 +8,7 @@ import type { NodeName } from '../core/names.ts';
 import type { Inventory, NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Authorize } from './readable.ts';
+import type { ReadMachine } from './machines.ts';
 import type { ReadUsage } from './usage.ts';
 import { Fault } from '../core/fault.ts';
 
@@ -27,6 +28,7 @@ export interface FleetPorts {
   /** The node's PodList, unchecked. */
   readonly pods: (located: Located, signal: AbortSignal) => Promise<unknown>;
   readonly usage: ReadUsage;
+  readonly machines: ReadMachine;
 }
 
 /** Without a name: all. Throws ServiceUnavailable while none is known. */

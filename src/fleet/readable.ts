@@ -8,6 +8,8 @@ import { Fault } from '../core/fault.ts';
 
 const CONCURRENCY = 8;
 const NODE_LIMIT_MS = 10_000;
+/** No node is begun with after this: a thousand dead ones would take 20 minutes. */
+const ALL_LIMIT_MS = 30_000;
 /** Names in a warning; there may be ten thousand. */
 const MAX_NAMED = 20;
 
@@ -61,8 +63,9 @@ export async function askAll<T>(
   ask: (node: Readable, signal: AbortSignal) => Promise<T>,
 ): Promise<{ readonly answers: readonly T[]; readonly headers: Readonly<Record<string, string>> }> {
   const answers = new Map<Readable, T>();
+  const deadline = clock.now() + ALL_LIMIT_MS;
   await inTurn(nodes, async (node) => {
-    if (lifetime.ended) return;
+    if (lifetime.ended || clock.now() > deadline) return;
     try {
       answers.set(node, await withLimit(clock, lifetime.signal, (signal) => ask(node, signal)));
     } catch {

@@ -5,6 +5,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { NodeName } from '../core/names.ts';
 import type { Log } from '../core/ports.ts';
 import type { NodeFacts } from './node-object.ts';
+import { toNodeInfo } from './node-info.ts';
 import { isNodeName } from '../core/names.ts';
 import { NODE_ADDRESS_TYPES } from '../core/node-source.ts';
 
@@ -51,7 +52,7 @@ function parse(text: string, source: string): readonly NodeFacts[] {
   if (value['source'] !== source) throw new TypeError('it holds the nodes of another cluster or selector');
   return value['nodes'].map((node: unknown) => {
     if (!isFacts(node)) throw new TypeError('it holds what is no node');
-    return node;
+    return { ...node, info: toNodeInfo(isObject(node.info) ? node.info : {}) };
   });
 }
 
@@ -60,7 +61,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const isName = (value: unknown): value is NodeName => typeof value === 'string' && isNodeName(value);
 
-const isFacts = (value: unknown): value is NodeFacts =>
+const isFacts = (value: unknown): value is Omit<NodeFacts, 'info'> & { readonly info?: unknown } =>
   isObject(value) &&
   isName(value['name']) &&
   Number.isInteger(value['port']) &&

@@ -3,9 +3,11 @@
 
 import { isIP } from 'node:net';
 import type { NodeName } from '../core/names.ts';
+import type { NodeInfo } from '../core/node.ts';
 import type { KubernetesNodes, NodeAddressType, NodeConfiguration } from '../core/node-source.ts';
 import { isNodeName } from '../core/names.ts';
 import { NODE_ADDRESS_TYPES } from '../core/node-source.ts';
+import { toNodeInfo } from './node-info.ts';
 
 /** The facts of one Node; small, since ten thousand of them are kept. */
 export interface NodeFacts {
@@ -15,6 +17,7 @@ export interface NodeFacts {
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly ready: boolean;
+  readonly info: NodeInfo;
 }
 
 export const NODES_PATH = '/api/v1/nodes';
@@ -42,12 +45,28 @@ export function readNode(object: unknown): NodeFacts {
     ready: toList(field(status, 'conditions')).some(
       (condition) => field(condition, 'type') === 'Ready' && field(condition, 'status') === 'True',
     ),
+    info: readInfo(metadata, status),
   };
+}
+
+function readInfo(metadata: unknown, status: unknown): NodeInfo {
+  const info = field(status, 'nodeInfo');
+  const allocatable = field(status, 'allocatable');
+  const created = field(metadata, 'creationTimestamp');
+  return toNodeInfo({
+    createdAt: typeof created === 'string' ? Date.parse(created) : undefined,
+    kubeletVersion: field(info, 'kubeletVersion'),
+    osImage: field(info, 'osImage'),
+    kernelVersion: field(info, 'kernelVersion'),
+    containerRuntime: field(info, 'containerRuntimeVersion'),
+    cpu: field(allocatable, 'cpu'),
+    memory: field(allocatable, 'memory'),
+  });
 }
 
 /** What is dialled for a Node; a text: why it cannot be, in words. */
 export function toNode(
-  { name, addresses, port: told, labels, ready }: NodeFacts,
+  { name, addresses, port: told, labels, ready, info }: NodeFacts,
   { addressTypes, ports, trust }: Pick<KubernetesNodes, 'addressTypes' | 'ports' | 'trust'>,
 ): NodeConfiguration | string {
   const port = told <= 0 ? DEFAULT_PORT : told;
@@ -56,7 +75,7 @@ export function toNode(
   const address = firstOf(addressTypes, addresses);
   if (address === undefined) return `it has no address of type ${addressTypes.join(' or ')}`;
   const serverName = trust.serverName.replaceAll('{node}', name).replaceAll('{address}', address);
-  return { ...trust, name, address, port, serverName, labels, ready };
+  return { ...trust, name, address, port, serverName, labels, ready, info };
 }
 
 const firstOf = (

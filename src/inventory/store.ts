@@ -5,6 +5,7 @@ import type { NodeName } from '../core/names.ts';
 import type { Inventory, NodeEntry } from '../core/node.ts';
 import type { NodeConfiguration } from '../core/node-source.ts';
 import { toFingerprint } from './fingerprint.ts';
+import { isSameInfo } from './node-info.ts';
 
 export interface NodeStore extends Inventory {
   readonly size: number;
@@ -51,6 +52,7 @@ const isSame = (known: NodeConfiguration, node: NodeConfiguration): boolean =>
   known.certificateAuthority === node.certificateAuthority &&
   known.ready === node.ready &&
   JSON.stringify(known.pins) === JSON.stringify(node.pins) &&
+  isSameInfo(known.info, node.info) &&
   isSameLabels(known.labels ?? {}, node.labels ?? {});
 
 function isSameLabels(

@@ -1,15 +1,17 @@
 // Nodes as kubectl shows them (v1 Node, and a Table with the columns of pkg/printers/internalversion), as far as the
 // gateway's inventory knows them. What it does not know is said to be unknown.
 
+import { isIP } from 'node:net';
 import type { NodeEntry } from '../core/node.ts';
 import type { View } from '../core/operation.ts';
 import { Fault } from '../core/fault.ts';
+import { toHumanDuration } from './human-duration.ts';
 
 const UNKNOWN = '<unknown>';
 const ROLE = 'node-role.kubernetes.io/';
 
-/** `name`: that one alone. Throws NotFound. */
-export function toNodesDocument(nodes: readonly NodeEntry[], view: View, name?: string): object {
+/** `name`: that one alone. `now` in milliseconds since the epoch. Throws NotFound. */
+export function toNodesDocument(nodes: readonly NodeEntry[], view: View, now: number, name?: string): object {
   const shown = name === undefined ? nodes : nodes.filter((node) => node.name === name);
   const [first] = shown;
   if (name !== undefined && first === undefined) {
@@ -24,7 +26,7 @@ export function toNodesDocument(nodes: readonly NodeEntry[], view: View, name?: 
       metadata: {},
       columnDefinitions: COLUMNS,
       rows: shown.map((node) => ({
-        cells: toCells(node),
+        cells: toCells(node, now),
         object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: toMetadata(node) },
       })),
     };
@@ -33,18 +35,41 @@ export function toNodesDocument(nodes: readonly NodeEntry[], view: View, name?: 
   return { kind: 'NodeList', apiVersion: 'v1', metadata: {}, items: shown.map(toNode) };
 }
 
-const toMetadata = ({ name, labels = {} }: NodeEntry): object => ({ name, creationTimestamp: null, labels });
-
-const toNode = (node: NodeEntry): object => ({
-  kind: 'Node',
-  apiVersion: 'v1',
-  metadata: toMetadata(node),
-  spec: {},
-  status: {
-    addresses: [{ type: 'InternalIP', address: node.address }],
-    conditions: node.ready === undefined ? [] : [{ type: 'Ready', status: node.ready ? 'True' : 'False' }],
-  },
+const toMetadata = ({ name, labels = {}, info = {} }: NodeEntry): object => ({
+  name,
+  creationTimestamp: info.createdAt === undefined ? null : toTime(info.createdAt),
+  labels,
 });
+
+/** metav1.Time: whole seconds. */
+const toTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+
+function toNode(node: NodeEntry): object {
+  const { info = {} } = node;
+  const resources = { ...of('cpu', info.cpu), ...of('memory', info.memory) };
+  return {
+    kind: 'Node',
+    apiVersion: 'v1',
+    metadata: toMetadata(node),
+    spec: {},
+    status: {
+      ...(info.cpu === undefined && info.memory === undefined
+        ? {}
+        : { capacity: resources, allocatable: resources }),
+      conditions: node.ready === undefined ? [] : [{ type: 'Ready', status: node.ready ? 'True' : 'False' }],
+      addresses: [{ type: isIP(node.address) === 0 ? 'Hostname' : 'InternalIP', address: node.address }],
+      nodeInfo: {
+        ...of('kubeletVersion', info.kubeletVersion),
+        ...of('osImage', info.osImage),
+        ...of('kernelVersion', info.kernelVersion),
+        ...of('containerRuntimeVersion', info.containerRuntime),
+      },
+    },
+  };
+}
+
+const of = (name: string, value: string | undefined): object =>
+  value === undefined ? {} : { [name]: value };
 
 const column = (name: string, priority: 0 | 1, format = ''): object => ({
   name,
@@ -61,15 +86,30 @@ const COLUMNS = [
   column('Age', 0),
   column('Version', 0),
   column('Internal-IP', 1),
+  column('External-IP', 1),
+  column('OS-Image', 1),
+  column('Kernel-Version', 1),
+  column('Container-Runtime', 1),
 ];
 
-function toCells({ name, ready, labels = {}, address }: NodeEntry): readonly string[] {
+function toCells(
+  { name, ready, labels = {}, address, info = {} }: NodeEntry,
+  now: number,
+): readonly string[] {
   const roles = Object.keys(labels)
     .filter((label) => label.startsWith(ROLE))
     .map((label) => label.slice(ROLE.length))
     .sort();
-  const status = ready === undefined ? 'Unknown' : ready ? 'Ready' : 'NotReady';
-  return [name, status, roles.join(',') || '<none>', UNKNOWN, UNKNOWN, address].map((cell) =>
-    cell.replace(/\p{Cc}/gu, '\uFFFD'),
-  );
+  return [
+    name,
+    ready === undefined ? 'Unknown' : ready ? 'Ready' : 'NotReady',
+    roles.join(',') || '<none>',
+    info.createdAt === undefined ? UNKNOWN : toHumanDuration(now - info.createdAt),
+    info.kubeletVersion ?? UNKNOWN,
+    isIP(address) === 0 ? '<none>' : address,
+    '<none>',
+    info.osImage ?? UNKNOWN,
+    info.kernelVersion ?? UNKNOWN,
+    info.containerRuntime ?? UNKNOWN,
+  ].map((cell) => cell.replace(/\p{Cc}/gu, '\uFFFD'));
 }

@@ -8,6 +8,7 @@ import { Fault } from '../core/fault.ts';
 import { negotiate, PLAIN } from '../kubectl/accept.ts';
 import type { FleetDiscoveryPath } from '../kubectl/fleet-discovery.ts';
 import { toFleetDiscovery } from '../kubectl/fleet-discovery.ts';
+import { parseLabelSelector } from '../kubectl/label-selector.ts';
 import { IGNORED, LIST_IGNORED, POD_ROUTES, TABLE, toListView } from './kubectl-paths.ts';
 import { METRICS_ROUTES } from './metrics-paths.ts';
 import { parseNodeName } from './path-names.ts';
@@ -54,6 +55,7 @@ export const FLEET_ROUTES: readonly Route[] = [
   fleet(['/api/v1/nodes', '/api/v1/nodes/{node}'], (input) => ({
     kind: 'nodes',
     ...readNode(input),
+    labelSelector: parseLabelSelector(input.parameters.one('labelSelector') ?? ''),
     view: readNodesView(input),
   })),
   fleet(['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'], () => ({ kind: 'accessReview' }), [
@@ -78,7 +80,7 @@ function refuseSelectors({ parameters }: RouteInput): void {
       headers: { allow: 'GET' },
     });
   }
-  for (const name of ['labelSelector', 'fieldSelector', 'continue']) {
+  for (const name of ['fieldSelector', 'continue']) {
     if ((parameters.one(name) ?? '') !== '')
       throw new Fault('BadRequest', `${name} is not offered for this list`);
   }

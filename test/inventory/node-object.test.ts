@@ -111,3 +111,33 @@ describe('a Node object', () => {
     for (const value of [null, 1, 'x', []]) assert.throws(() => readNode(value), /without a valid name/);
   });
 });
+
+describe('what a Node object says of its machine', () => {
+  const nodeInfo = {
+    kubeletVersion: 'v1.36.2',
+    osImage: 'Debian',
+    kernelVersion: '6.12',
+    containerRuntimeVersion: 'containerd://2.1',
+  };
+  it('is kept, less what is no version, quantity or time', () => {
+    const created = { creationTimestamp: '2026-11-20T00:00:00Z' };
+    assert.deepEqual(
+      readNode(node({ nodeInfo, allocatable: { cpu: '1930m', memory: '8Ki' } }, created)).info,
+      {
+        createdAt: Date.parse('2026-11-20T00:00:00Z'),
+        kubeletVersion: 'v1.36.2',
+        osImage: 'Debian',
+        kernelVersion: '6.12',
+        containerRuntime: 'containerd://2.1',
+        cpu: '1930m',
+        memory: '8Ki',
+      },
+    );
+    const wrong = { kubeletVersion: '\u001b[2J', osImage: 'x'.repeat(129), kernelVersion: 6 };
+    const odd = node(
+      { nodeInfo: wrong, allocatable: { cpu: '-1', memory: '1 Ki' } },
+      { creationTimestamp: 'x' },
+    );
+    assert.deepEqual(readNode(odd).info, {});
+  });
+});

@@ -30,7 +30,7 @@ describe('kubectl top node', () => {
     const text = await out('alice', 'top', 'node');
     assert.match(text, /^NAME +CPU\(cores\) +CPU\(%\) +MEMORY\(bytes\) +MEMORY\(%\)/);
     for (const node of ['node-1', 'node-2', 'node-3']) {
-      assert.match(text, new RegExp(`\n${node} +\\d+m +(\\d+% +)?\\d+Mi`));
+      assert.match(text, new RegExp(`\n${node} +\\d+m +\\d+% +\\d+Mi +\\d+%`));
     }
     assert.match(await out('alice', 'top', 'node', 'node-2'), /\nnode-2 /);
   });
@@ -54,6 +54,28 @@ describe('kubectl top node', () => {
   it('of no such node', async () => {
     assert.match((await fleet('alice', 'top', 'node', 'nope')).stderr, /"nope" not found/);
     assert.match((await fleet('carol', 'top', 'node', 'nope')).stderr, /Forbidden/);
+  });
+});
+
+describe('kubectl get nodes', () => {
+  it('has the columns that people know', async () => {
+    const { stdout, code } = await fleet('alice', 'get', 'nodes', '-o', 'wide');
+    const text = stdout.toString();
+    assert.equal(code, 0);
+    assert.match(
+      text,
+      /^NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION/,
+    );
+    assert.match(text, /\nnode-1 +Ready +<none> +<unknown> +v1\.36\.2 +127\.0\.0\.1 +<none> +Debian/);
+    assert.match(text, /\nnode-4 +NotReady +<none> +<unknown> +<unknown> /);
+  });
+
+  it('in other forms', async () => {
+    assert.match(await out('alice', 'get', 'nodes', '-o', 'name'), /^node\/node-1\n/);
+    assert.match(await out('alice', 'get', 'node', 'node-1', '-o', 'yaml'), /\n {4}cpu: "2"/);
+    const path = 'jsonpath={.items[0].status.nodeInfo.kubeletVersion}';
+    assert.equal(await out('alice', 'get', 'nodes', '-o', path), 'v1.36.2');
+    assert.doesNotMatch(await out('alice', 'get', 'nodes', '-l', 'a=b'), /node-1/);
   });
 });
 

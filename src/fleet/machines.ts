@@ -1,0 +1,67 @@
+// What the kubelets tell of their nodes: versions and size, which are kept for a while, and whether they are healthy,
+// which is asked anew.
+
+import type { Action } from '../core/action.ts';
+import type { Located } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
+import type { Inventory, NodeInfo } from '../core/node.ts';
+import type { Clock } from '../core/ports.ts';
+import { readBuild, readMachine, readStatus } from '../kubectl/usage/machine.ts';
+
+/** A machine does not change, but a kubelet is upgraded. */
+const MAX_AGE_MS = 600_000;
+
+export interface MachinePorts {
+  readonly clock: Clock;
+  readonly inventory: () => Inventory;
+  /** The node's answer to `action`, asked with a credential of the gateway's own. */
+  readonly read: (located: Located, action: Action, signal: AbortSignal) => Promise<string>;
+}
+
+export interface ReadMachine {
+  /** What the node told, which may be nothing. Never rejects. */
+  info(located: Located, signal: AbortSignal): Promise<NodeInfo>;
+  /** Whether its kubelet answers that it is healthy. Never rejects. */
+  healthy(located: Located, signal: AbortSignal): Promise<boolean>;
+}
+
+export function createMachines({ clock, inventory, read }: MachinePorts): ReadMachine {
+  const known = new Map<NodeName, { readonly info: NodeInfo; readonly readAt: number }>();
+  const ask = async (
+    located: Located,
+    action: Action,
+    parse: (body: string) => NodeInfo,
+    signal: AbortSignal,
+  ): Promise<NodeInfo> => {
+    try {
+      return parse(await read(located, action, signal));
+    } catch {
+      return {};
+    }
+  };
+  return {
+    info: async (located, signal) => {
+      const { name } = located.entry;
+      const last = known.get(name);
+      if (last !== undefined && clock.now() - last.readAt < MAX_AGE_MS) return last.info;
+      const machine = await ask(located, { kind: 'metrics', endpoint: 'cadvisor' }, readMachine, signal);
+      const build = await ask(located, { kind: 'metrics', endpoint: 'kubelet' }, readBuild, signal);
+      // Not all kubelets have the metric.
+      const status =
+        'kubeletVersion' in build ? {} : await ask(located, { kind: 'statusz' }, readStatus, signal);
+      const info = { ...machine, ...build, ...status };
+      for (const other of known.keys()) if (inventory().get(other) === undefined) known.delete(other);
+      // Who told nothing may do so next time.
+      if (Object.keys(info).length > 0) known.set(name, { info, readAt: clock.now() });
+      return info;
+    },
+    healthy: async (located, signal) => {
+      try {
+        await read(located, { kind: 'healthz', verbose: false, exclude: [] }, signal);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}

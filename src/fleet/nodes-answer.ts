@@ -1,0 +1,85 @@
+// What `kubectl get nodes` is answered: the nodes of the inventory, with what an API server said of them where one is
+// followed, and otherwise with what their kubelets tell those who may know it.
+
+import type { Action } from '../core/action.ts';
+import type { Requirement } from '../core/attributes.ts';
+import type { Identified } from '../core/exchange.ts';
+import type { FleetQuery } from '../core/fleet.ts';
+import type { NodeName } from '../core/names.ts';
+import type { NodeEntry, NodeInfo } from '../core/node.ts';
+import type { FleetAnswer, FleetPorts } from './ports.ts';
+import type { Readable } from './readable.ts';
+import { Fault } from '../core/fault.ts';
+import { matchesLabels } from '../kubectl/label-selector.ts';
+import { toNodesDocument } from '../kubectl/nodes-view.ts';
+import { getNode, toJson, toNodes, toResolved } from './ports.ts';
+import { askAll, readable } from './readable.ts';
+
+const HEALTH: Action = { kind: 'healthz', verbose: false, exclude: [] };
+
+/** Rejects with a Fault. */
+export async function answerNodes(
+  ports: FleetPorts,
+  asked: Identified,
+  { name, view, labelSelector }: Extract<FleetQuery, { kind: 'nodes' }>,
+): Promise<FleetAnswer> {
+  const nodes = toNodes(ports, name).filter(({ labels = {} }) =>
+    matchesLabels(labelSelector, new Map(Object.entries(labels))),
+  );
+  const shown = await readable(ports.authorize, nodes, (entry) =>
+    toResolved(asked, entry, HEALTH, toNodeRequirement(entry?.name ?? '')),
+  );
+  const told = await tellOf(ports, asked, shown);
+  const entries = shown.map(({ entry }): NodeEntry => {
+    const found = told.get(entry.name);
+    const ready = entry.ready ?? found?.ready;
+    return { ...entry, ...(ready === undefined ? {} : { ready }), info: { ...found?.info, ...entry.info } };
+  });
+  return toJson(toNodesDocument(entries, view, ports.clock.now(), name));
+}
+
+interface Told {
+  readonly ready: boolean | undefined;
+  readonly info: NodeInfo;
+}
+
+/** What is not known yet of the nodes of which the caller may know more than their names. */
+async function tellOf(
+  ports: FleetPorts,
+  asked: Identified,
+  shown: readonly Readable[],
+): Promise<ReadonlyMap<NodeName, Told>> {
+  const detailed = await readable(
+    ports.authorize,
+    shown.map(({ entry }) => entry),
+    (entry) => toResolved(asked, entry, HEALTH, toDetailRequirement(entry?.name ?? '')),
+  ).catch((error: unknown) => {
+    if (error instanceof Fault && error.reason === 'Forbidden') return [];
+    throw error;
+  });
+  const { answers } = await askAll(ports, detailed, asked, async ({ authorized, entry }, signal) => {
+    const located = { ...authorized, entry };
+    const ready = entry.ready ?? (await ports.machines.healthy(located, signal));
+    // A kubelet that is not there is not asked three more times.
+    const isKnown = entry.info?.kubeletVersion !== undefined || !ready;
+    const told: Told = { ready, info: isKnown ? {} : await ports.machines.info(located, signal) };
+    return [entry.name, told] as const;
+  });
+  return new Map(answers);
+}
+
+/** Who may ask a node anything may see that it is there. */
+const toNodeRequirement = (name: string): Requirement => [
+  getNode('', name),
+  getNode('proxy', name),
+  getNode('pods', name),
+  getNode('metrics', name),
+  getNode('stats', name),
+];
+
+/** Versions and sizes are in the Node object, and in the metrics of its kubelet. */
+const toDetailRequirement = (name: string): Requirement => [
+  getNode('', name),
+  getNode('proxy', name),
+  getNode('metrics', name),
+];
