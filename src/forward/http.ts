@@ -26,6 +26,7 @@ import {
 import { toKubeletTarget } from './kubelet-target.ts';
 import { NodeRequest } from './node-request.ts';
 import { toRequestHeaders } from './request-headers.ts';
+import { writeSpent } from './spent-chunk.ts';
 import { Watch } from './watch.ts';
 
 /** How long the text of an error may take that is read whole. */
@@ -161,7 +162,9 @@ class PlainForward implements AnswerReader {
       this.#exchange.lifetime.end('protocolError');
       return false;
     }
-    if (this.#response.write(chunk)) return tap?.isFull !== true;
+    // A tap may hold what it was shown; without one the chunk has been seen by all.
+    const taken = tap === undefined ? writeSpent(this.#response, chunk) : this.#response.write(chunk);
+    if (taken) return tap?.isFull !== true;
     if (!this.#draining) this.#response.once('drain', this.#onDrain);
     this.#draining = true;
     return false;

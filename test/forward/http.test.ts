@@ -2,6 +2,7 @@
 // test writes.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -546,5 +547,31 @@ describe('a directory below /logs/ without its slash', () => {
     assert.match(answer, /^HTTP\/1.1 301 /);
     assert.match(answer, /\r\nLocation: \/api\/v1\/nodes\/node-1\/proxy\/logs\/pods\/x\/\r\n/);
     assert.deepEqual(front.started, [301]);
+  });
+});
+
+describe('a large answer', () => {
+  it('reaches a client that reads in fits and starts byte for byte', async (t) => {
+    const body = randomBytes(6 << 20);
+    const { front } = await set(t, { action: toLogs(false) }, async (connection) => {
+      await connection.saw(HEAD_END);
+      connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+      // Pieces of every length: they begin and end anywhere within a TLS record.
+      for (let at = 0, size = 1; at < body.length; at += size, size = ((size * 7 + 3) % 90_000) + 1) {
+        connection.write(body.subarray(at, at + size));
+      }
+    });
+    const client = await front.connect();
+    const chunks: Buffer[] = [];
+    client.socket.removeAllListeners('data').on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      client.socket.pause();
+      setImmediate(() => client.socket.resume());
+    });
+    client.write(get('/', 'Connection: close'));
+    await new Promise((resolve) => client.socket.once('end', resolve));
+    client.socket.end();
+    const answer = Buffer.concat(chunks);
+    assert.ok(answer.subarray(answer.indexOf('\r\n\r\n') + 4).equals(body));
   });
 });
