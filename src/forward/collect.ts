@@ -1,5 +1,6 @@
 // Reads an answer of a node whole, up to a size: for what the gateway must understand before it answers.
 
+import type { ByteBudget } from '../core/byte-budget.ts';
 import type { KubeletCredential, NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
 import type { AnswerHeaders, AnswerReader, OutgoingRequest } from './node-request.ts';
@@ -11,6 +12,8 @@ export interface CollectOptions {
   readonly maxBytes: number;
   /** From the request to the last byte. */
   readonly timeoutMs: number;
+  /** What all that is being read may hold together. */
+  readonly budget?: ByteBudget;
 }
 
 export interface Collected {
@@ -25,21 +28,34 @@ export interface NodeAccess {
   readonly credential: KubeletCredential;
 }
 
-/** Rejects with a Fault: BadGateway for a node that fails or says too much, Timeout, ServiceUnavailable on `signal`. */
+const tooMuch = (): Fault =>
+  new Fault('ServiceUnavailable', 'too much is being read from nodes at present: ask again', {
+    headers: { 'retry-after': '5' },
+  });
+
+/**
+ * Rejects with a Fault: BadGateway for a node that fails or says too much, Timeout, ServiceUnavailable on `signal` and
+ * when the budget is used up.
+ */
 export function collect(
   clock: Clock,
   upstream: Upstream,
   outgoing: OutgoingRequest,
-  { maxBytes, timeoutMs }: CollectOptions,
+  { maxBytes, timeoutMs, budget }: CollectOptions,
   signal: AbortSignal,
 ): Promise<Collected> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let held = 0;
+    let isSettled = false;
     let head: Pick<Collected, 'code' | 'headers'> | undefined;
     const settle = (): void => {
+      isSettled = true;
       cancel();
       signal.removeEventListener('abort', onAbort);
+      budget?.give(held);
+      held = 0;
     };
     const fail = (fault: Fault): void => {
       settle();
@@ -49,9 +65,14 @@ export function collect(
     const reader: AnswerReader = {
       onHead: (code, headers) => (head = { code, headers }),
       onData: (chunk) => {
+        if (isSettled) return true;
         size += chunk.length;
         if (size > maxBytes) fail(new Fault('BadGateway', "the node's answer is too large"));
-        else chunks.push(chunk);
+        else if (budget?.take(chunk.length) === false) fail(tooMuch());
+        else {
+          held += chunk.length;
+          chunks.push(chunk);
+        }
         return true;
       },
       onEnd: () => {

@@ -7,6 +7,7 @@ import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Termination } from '../core/lifetime.ts';
 import type { Tap, TapFactory } from '../core/tap.ts';
+import { createByteBudget } from '../core/byte-budget.ts';
 import type { NodeAccess } from './collect.ts';
 import type { LimitOptions } from './limits.ts';
 import type { Pools } from './pools.ts';
@@ -18,6 +19,9 @@ import { forwardUpgrade } from './upgrade.ts';
 
 /** As long as an API server takes for the same (apimachinery pkg/util/proxy upgradeaware.go). */
 const REFUSAL_TIMEOUT_MS = 10_000;
+
+/** Of answers that the gateway reads whole, all together: four of the largest lists of pods. */
+const MAX_READING_BYTES = 128 * 1024 * 1024;
 
 export interface ForwardDeps {
   readonly clock: Clock;
@@ -56,7 +60,8 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
     if (credential.user === undefined || code === 401) deps.credentialRejected?.(code);
   };
   const http = { clock, onRejected };
-  const reading = { clock, timeoutMs: options.answerTimeoutMs, onRejected };
+  const budget = createByteBudget(MAX_READING_BYTES);
+  const reading = { clock, timeoutMs: options.answerTimeoutMs, onRejected, budget };
   const read = createPodReader(reading);
   const refusalTimeoutMs = options.refusalTimeoutMs ?? REFUSAL_TIMEOUT_MS;
   const upgrade = { clock, onRejected, refusalTimeoutMs };

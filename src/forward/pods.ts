@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { PodsView } from '../core/action.ts';
+import type { ByteBudget } from '../core/byte-budget.ts';
 import type { Credentialed } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
@@ -24,6 +25,7 @@ export interface PodsDeps {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly onRejected: (access: NodeAccess, code: 401 | 403) => void;
+  readonly budget?: ByteBudget;
 }
 
 /** The kubelet's PodList, parsed and otherwise unchecked. Rejects with a Fault, or as `signal` says. */
@@ -78,13 +80,13 @@ function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal, onAbort: () 
 }
 
 async function readPods(
-  { clock, timeoutMs, onRejected }: PodsDeps,
+  { clock, timeoutMs, onRejected, budget }: PodsDeps,
   upstream: Upstream,
   signal: AbortSignal,
 ): Promise<unknown> {
   const headers = toRequestHeaders({ kind: 'pods' }, NO_HEADERS, upstream.credential);
   const outgoing = { method: 'GET', target: '/pods', headers } as const;
-  const options = { maxBytes: MAX_POD_LIST_BYTES, timeoutMs };
+  const options = { maxBytes: MAX_POD_LIST_BYTES, timeoutMs, ...(budget === undefined ? {} : { budget }) };
   const { code, body } = await collect(clock, upstream, outgoing, options, signal);
   if (code === 401 || code === 403) {
     onRejected(upstream, code);

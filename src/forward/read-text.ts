@@ -2,6 +2,7 @@
 // and that the gateway's credential is never mistaken for the client's.
 
 import type { Action } from '../core/action.ts';
+import type { ByteBudget } from '../core/byte-budget.ts';
 import type { Clock } from '../core/ports.ts';
 import type { NodeAccess } from './collect.ts';
 import type { Upstream } from './pools.ts';
@@ -20,18 +21,20 @@ export interface ReadTextDeps {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly onRejected: (access: NodeAccess, code: 401 | 403) => void;
+  readonly budget: ByteBudget;
 }
 
 /** Rejects with a Fault for anything but a 200, or as `signal` says. */
 export async function readText(
-  { clock, timeoutMs, onRejected }: ReadTextDeps,
+  { clock, timeoutMs, onRejected, budget }: ReadTextDeps,
   upstream: Upstream,
   action: Action,
   signal: AbortSignal,
 ): Promise<string> {
   const headers = toRequestHeaders(action, NO_HEADERS, upstream.credential);
   const outgoing = { ...toKubeletTarget(action, { kind: 'http' }), headers };
-  const { code, body } = await collect(clock, upstream, outgoing, { maxBytes: MAX_BYTES, timeoutMs }, signal);
+  const options = { maxBytes: MAX_BYTES, timeoutMs, budget };
+  const { code, body } = await collect(clock, upstream, outgoing, options, signal);
   if (code === 401 || code === 403) {
     onRejected(upstream, code);
     throw credentialRejected(code, upstream.credential);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { createByteBudget } from '../../src/core/byte-budget.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { collect } from '../../src/forward/collect.ts';
 import { systemClock } from '../../src/core/ports.ts';
@@ -81,6 +82,20 @@ describe('the pods of a node', () => {
     await assert.rejects(collect(systemClock, upstream, { ...outgoing, headers: [] }, limits, never), {
       message: "the node's answer is too large",
     });
+  });
+
+  it('hold together no more than there is room for, and give it back', async (t) => {
+    const { front, access } = await set(t, toAnswer('x'.repeat(2_000)));
+    const upstream = front.pools.get(access.entry, access.credential);
+    const budget = createByteBudget(3_000);
+    const limits = { maxBytes: 10_000, timeoutMs: 5_000, budget };
+    const read = () =>
+      collect(systemClock, upstream, { method: 'GET', target: '/pods', headers: [] }, limits, never);
+    assert.equal(budget.take(1_500), true);
+    await assert.rejects(read(), { message: /too much is being read from nodes at present/ });
+    budget.give(1_500);
+    assert.equal((await read()).body.length, 2_000);
+    assert.equal(budget.take(3_000), true);
   });
 
   it('are given up on a signal', async (t) => {
