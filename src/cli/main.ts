@@ -16,6 +16,9 @@ import { serveCommand } from './serve-command.ts';
 import { sessionsCommand } from './sessions.ts';
 import { VERSION } from './version.ts';
 
+/** Where the summaries begin in the list of commands, in characters. */
+const HELP_COLUMN = 22;
+
 const COMMANDS: readonly Command[] = [
   serveCommand,
   checkConfig,
@@ -105,11 +108,16 @@ const toHelp = (commands: readonly Command[]): string =>
   [
     `Usage: ${PROGRAM} COMMAND`,
     '',
-    ...commands.map(
-      ({ name, synopsis, summary }) =>
-        `  ${`${name} ${synopsis}`.padEnd(22)} ${summary.split('\n', 1)[0] ?? ''}`,
+    ...commands.map(({ name, synopsis, summary }) =>
+      toEntry(`${name} ${synopsis}`, summary.split('\n', 1)[0] ?? ''),
     ),
-    `  ${'help [COMMAND]'.padEnd(22)}Explain a command.`,
-    `  ${'--version'.padEnd(22)}Print the version.`,
+    toEntry('help [COMMAND]', 'Explain a command.'),
+    toEntry('--version', 'Print the version.'),
     '',
   ].join('\n');
+
+/** A call that is too long for its column has a line of its own. */
+const toEntry = (call: string, summary: string): string =>
+  call.length < HELP_COLUMN
+    ? `  ${call.padEnd(HELP_COLUMN)}${summary}`
+    : `  ${call}\n  ${' '.repeat(HELP_COLUMN)}${summary}`;

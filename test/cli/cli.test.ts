@@ -153,3 +153,17 @@ describe('arguments', () => {
     }
   });
 });
+
+describe('the program on a Node.js that is too old', () => {
+  it('says which it needs, instead of the first export that is missing', () => {
+    const pretend =
+      'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })';
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`, program, '--version'],
+      { encoding: 'utf8' },
+    );
+    assert.match(stderr, /^kubelet-gateway: this is Node\.js 20\.20\.2, and 24 or later is needed\./);
+    assert.equal(status, 2);
+  });
+});

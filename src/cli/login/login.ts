@@ -23,10 +23,27 @@ import {
 
 const OUTPUTS = ['exec-credential', 'token', 'none'];
 
+const DETAILS = `Without --issuer-url, the settings are those of the kubeconfig's current user.
+
+  --kubeconfig FILE, --context NAME   Which kubeconfig, and which of its contexts.
+  --client-secret-file FILE           The client's secret, for a provider that insists on one.
+  --certificate-authority FILE        PEM of the authority of the provider's certificate.
+  --scope SCOPE                       May be repeated. Default: openid, offline_access.
+  --token id|access                   Which token the gateway is shown. Default: id.
+  --flow auto|browser|device          auto: the browser where there is one, else a code to enter elsewhere.
+  --redirect-port PORT                Of the provider's answer on loopback. May be repeated. Default: any.
+  --max-age 15m                       A sign-in that is no older, whatever the cache holds.
+  --acr-values VALUES                 How strong the sign-in must be, in the provider's own words.
+  --force                             Sign in even where the cache holds a token.
+  --timeout 5m                        How long to wait for the person.
+  --cache-dir DIR                     Where tokens are kept. Default: ~/.cache/kubelet-gateway/tokens.
+  --output exec-credential|token|none What is printed. Default: exec-credential under kubectl, else none.`;
+
 export const loginCommand: Command = {
   name: 'login',
   synopsis: '[--issuer-url URL --client-id ID] [--flow auto|browser|device] [--max-age 15m] [--output token]',
   summary: 'Sign in at the identity provider: as the exec plugin of kubectl, or to print a token.',
+  details: DETAILS,
   run: (args, terminal) => run(args, terminal, process.env),
 };
 
