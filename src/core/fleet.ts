@@ -30,5 +30,7 @@ export type FleetQuery =
     }
   /** `kubectl auth can-i`: SelfSubjectAccessReview of authorization.k8s.io/v1, in the request's body. */
   | { readonly kind: 'accessReview' }
+  /** `kubectl auth can-i --list`: SelfSubjectRulesReview, in the request's body. */
+  | { readonly kind: 'rulesReview' }
   /** `kubectl auth whoami`: SelfSubjectReview of authentication.k8s.io/v1. */
   | { readonly kind: 'selfReview' };

@@ -9,6 +9,7 @@ import { answerNodes } from './nodes-answer.ts';
 import { answerPods } from './pods-answer.ts';
 import { toJson } from './ports.ts';
 import { reviewAccess, toSelfReview } from './reviews.ts';
+import { reviewRules } from './rules-review.ts';
 import { answerNodeUsage, answerPodUsage } from './usage-answer.ts';
 
 /** Of lists of pods that are being made, all together, as JSON: four of the largest. */
@@ -29,6 +30,8 @@ export function createFleetAnswer(ports: FleetPorts) {
         return answerPodUsage(ports, asked, query);
       case 'accessReview':
         return toJson(await reviewAccess(ports.authorizer, ports.toRequirement, asked), 201);
+      case 'rulesReview':
+        return toJson(await reviewRules(ports.authorizer, ports.toRequirement, asked), 201);
       case 'selfReview':
         return toJson(toSelfReview(asked.authentication.user), 201);
     }

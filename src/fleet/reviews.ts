@@ -2,8 +2,8 @@
 // SelfSubjectReview), as the gateway itself sees them: the authorizer that is asked is the one that decides requests.
 
 import type { Action } from '../core/action.ts';
-import type { AnyAttributes, Requirement } from '../core/attributes.ts';
-import type { Authorizer } from '../core/decision.ts';
+import type { AnyAttributes, Attributes, Requirement } from '../core/attributes.ts';
+import type { Authorizer, Decision } from '../core/decision.ts';
 import type { Identified } from '../core/exchange.ts';
 import type { NodeName } from '../core/names.ts';
 import type { User } from '../core/user.ts';
@@ -14,7 +14,7 @@ import { readAccessReview } from '../kubectl/review-body.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-type ToRequirement = (action: Action, node: NodeName | '') => Requirement;
+export type ToRequirement = (action: Action, node: NodeName | '') => Requirement;
 
 /** Rejects with a Fault: BadRequest, RequestEntityTooLarge, and the authorizer's own. */
 export async function reviewAccess(
@@ -23,15 +23,24 @@ export async function reviewAccess(
   asked: Identified,
 ): Promise<object> {
   const attributes = readAccessReview(await readBody(asked));
-  const { user } = asked.authentication;
-  let reason = '';
-  for (const alternative of toAlternatives(attributes, toRequirement)) {
-    const decision = await authorizer(user, alternative);
-    if (decision.kind === 'allow') return toReview(attributes, true, decision.reason);
-    reason = decision.reason;
-    if (decision.kind === 'deny') break;
+  const decision = await decide(authorizer, toRequirement, asked, attributes);
+  return toReview(attributes, decision.kind === 'allow', decision.reason);
+}
+
+/** What a request for this would be told: the first alternative that is allowed, or the last refusal. */
+export async function decide(
+  authorizer: Authorizer,
+  toRequirement: ToRequirement,
+  { authentication: { user } }: Identified,
+  attributes: AnyAttributes,
+): Promise<Decision> {
+  const [first, ...others] = toAlternatives(attributes, toRequirement);
+  let decision = await authorizer(user, first);
+  for (const alternative of others) {
+    if (decision.kind !== 'noOpinion') break;
+    decision = await authorizer(user, alternative);
   }
-  return toReview(attributes, false, reason);
+  return decision;
 }
 
 const STREAMS = { stdin: false, stdout: true, stderr: true, tty: false } as const;
@@ -43,22 +52,25 @@ function toAlternatives(
 ): readonly [AnyAttributes, ...AnyAttributes[]] {
   if (isPath(attributes)) return [attributes];
   const { apiGroup, resource, subresource, verb, namespace, name } = attributes;
-  if (
-    apiGroup !== '' ||
-    resource !== 'pods' ||
-    !isNamespace(namespace) ||
-    !(name === '' || isPodName(name))
-  ) {
-    return [attributes];
+  if (apiGroup !== '' || resource !== 'pods' || !(name === '' || isPodName(name))) return [attributes];
+  if (!(namespace === '' || isNamespace(namespace))) return [attributes];
+  if (subresource === '' && (verb === 'get' || verb === 'list')) {
+    return orSame(attributes, toRequirement({ kind: 'pods', view: ANY_VIEW }, ''));
   }
+  if (namespace === '') return [attributes];
   // A name is part of the question only: where none is given, the right to all names is asked for.
   const action = toAction(`${verb} ${subresource}`, { namespace, name: isPodName(name) ? name : ANY_POD });
   if (action === undefined) return [attributes];
-  const [first, ...others] = toRequirement(action, '').map((one) =>
-    one.resource === 'pods' ? attributes : one,
-  );
-  return first === undefined ? [attributes] : [first, ...others];
+  return orSame(attributes, toRequirement(action, ''));
 }
+
+/** The question itself stands for the alternative that is about pods. */
+function orSame(question: Attributes, requirement: Requirement): readonly [Attributes, ...Attributes[]] {
+  const [first, ...others] = requirement.map((one) => (one.resource === 'pods' ? question : one));
+  return first === undefined ? [question] : [first, ...others];
+}
+
+const ANY_VIEW = { labelSelector: [], fieldSelector: [], as: 'Object', includeObject: 'None' } as const;
 
 type Pod = Extract<Action, { kind: 'exec' }>['pod'];
 const ANY_POD = 'any' as Pod['name'];
@@ -95,7 +107,7 @@ export const toSelfReview = ({ name, uid, groups, extra }: User): object => ({
   status: { userInfo: { username: name, ...(uid === '' ? {} : { uid }), groups, extra } },
 });
 
-async function readBody({ body, lifetime }: Identified): Promise<Buffer> {
+export async function readBody({ body, lifetime }: Identified): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {

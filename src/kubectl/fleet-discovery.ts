@@ -43,6 +43,7 @@ const RESOURCES: Readonly<Record<'v1' | Group, readonly object[]>> = {
   ],
   'authorization.k8s.io': [
     resource('selfsubjectaccessreviews', 'SelfSubjectAccessReview', false, ['create']),
+    resource('selfsubjectrulesreviews', 'SelfSubjectRulesReview', false, ['create']),
   ],
   'authentication.k8s.io': [resource('selfsubjectreviews', 'SelfSubjectReview', false, ['create'])],
   'metrics.k8s.io': [

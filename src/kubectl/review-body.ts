@@ -1,4 +1,4 @@
-// The body of a SelfSubjectAccessReview as kubectl sends it: JSON, or protobuf in Kubernetes' envelope (apimachinery
+// The body of a SelfSubjectAccessReview or SelfSubjectRulesReview as kubectl sends it: JSON, or protobuf in Kubernetes' envelope (apimachinery
 // runtime/generated.proto, k8s.io/api authorization/v1/generated.proto). Read field by field; what is not known is skipped.
 
 import protobuf from 'protobufjs/minimal.js';
@@ -7,6 +7,8 @@ import { Fault } from '../core/fault.ts';
 import { at, isRecord, text } from './untrusted.ts';
 
 const MAGIC = Buffer.from('k8s\0');
+const API_VERSION = 'authorization.k8s.io/v1';
+const ACCESS_REVIEW = 'SelfSubjectAccessReview';
 
 type Fields = ReadonlyMap<number, Uint8Array>;
 
@@ -27,21 +29,46 @@ const decoder = (fields: Fields): ((id: number) => string) => {
   return (id) => utf8.decode(fields.get(id) ?? new Uint8Array());
 };
 
+/** The namespace that the rules are asked for; empty: none. Throws BadRequest. */
+export function readRulesReview(body: Buffer): string {
+  const kind = 'SelfSubjectRulesReview';
+  try {
+    if (isProtobuf(body)) return decoder(toSpec(body, kind))(1);
+    return text(at(toReview(body, kind), 'spec', 'namespace'));
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault('BadRequest', `the ${kind} cannot be read`, { cause });
+  }
+}
+
+const isProtobuf = (body: Buffer): boolean => body.subarray(0, MAGIC.length).equals(MAGIC);
+
+/** Of the protobuf envelope: type, and what is in it, of which the second field is the spec. */
+function toSpec(body: Buffer, kind: string): Fields {
+  const envelope = readFields(body.subarray(MAGIC.length));
+  const type = decoder(readFields(envelope.get(1) ?? new Uint8Array()));
+  if (type(1) !== API_VERSION || type(2) !== kind) throw wrongKind(kind);
+  return readFields(readFields(envelope.get(2) ?? new Uint8Array()).get(2) ?? new Uint8Array());
+}
+
+function toReview(body: Buffer, kind: string): unknown {
+  const review: unknown = JSON.parse(body.toString());
+  if (at(review, 'apiVersion') !== API_VERSION || at(review, 'kind') !== kind) throw wrongKind(kind);
+  return review;
+}
+
 /** Throws BadRequest. */
 export function readAccessReview(body: Buffer): AnyAttributes {
   try {
-    return body.subarray(0, 4).equals(MAGIC) ? fromProtobuf(body.subarray(4)) : fromJson(body);
+    return isProtobuf(body) ? fromProtobuf(body) : fromJson(body);
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     throw new Fault('BadRequest', 'the SelfSubjectAccessReview cannot be read', { cause });
   }
 }
 
-function fromProtobuf(bytes: Uint8Array): AnyAttributes {
-  const envelope = readFields(bytes);
-  const type = decoder(readFields(envelope.get(1) ?? new Uint8Array()));
-  if (type(1) !== 'authorization.k8s.io/v1' || type(2) !== 'SelfSubjectAccessReview') throw wrongKind();
-  const spec = readFields(readFields(envelope.get(2) ?? new Uint8Array()).get(2) ?? new Uint8Array());
+function fromProtobuf(body: Buffer): AnyAttributes {
+  const spec = toSpec(body, ACCESS_REVIEW);
   const resource = spec.get(1);
   const path = spec.get(2);
   if (path !== undefined && resource === undefined) {
@@ -62,12 +89,7 @@ function fromProtobuf(bytes: Uint8Array): AnyAttributes {
 }
 
 function fromJson(body: Buffer): AnyAttributes {
-  const review: unknown = JSON.parse(body.toString());
-  if (
-    at(review, 'apiVersion') !== 'authorization.k8s.io/v1' ||
-    at(review, 'kind') !== 'SelfSubjectAccessReview'
-  )
-    throw wrongKind();
+  const review = toReview(body, ACCESS_REVIEW);
   const resource = at(review, 'spec', 'resourceAttributes');
   const path = at(review, 'spec', 'nonResourceAttributes');
   if (isRecord(path) && !isRecord(resource)) return { verb: text(path['verb']), path: text(path['path']) };
@@ -84,7 +106,7 @@ function fromJson(body: Buffer): AnyAttributes {
   };
 }
 
-const wrongKind = (): Fault =>
-  new Fault('BadRequest', 'the body must be a SelfSubjectAccessReview of authorization.k8s.io/v1');
+const wrongKind = (kind: string): Fault =>
+  new Fault('BadRequest', `the body must be a ${kind} of ${API_VERSION}`);
 const notOne = (): Fault =>
   new Fault('BadRequest', 'exactly one of resourceAttributes and nonResourceAttributes must be given');

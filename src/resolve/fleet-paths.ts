@@ -61,6 +61,7 @@ export const FLEET_ROUTES: readonly Route[] = [
   fleet(['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'], () => ({ kind: 'accessReview' }), [
     'POST',
   ]),
+  fleet(['/apis/authorization.k8s.io/v1/selfsubjectrulesreviews'], () => ({ kind: 'rulesReview' }), ['POST']),
   fleet(['/apis/authentication.k8s.io/v1/selfsubjectreviews'], () => ({ kind: 'selfReview' }), ['POST']),
 ];
 
