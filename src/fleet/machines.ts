@@ -7,6 +7,7 @@ import type { NodeName } from '../core/names.ts';
 import type { Inventory, NodeInfo } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
 import { readBuild, readMachine, readStatus } from '../kubectl/usage/machine.ts';
+import { withLimit } from './readable.ts';
 
 /** A machine does not change, but a kubelet is upgraded. */
 const MAX_AGE_MS = 600_000;
@@ -20,13 +21,14 @@ export interface MachinePorts {
 
 export interface ReadMachine {
   /** What the node told, which may be nothing. Never rejects. */
-  info(located: Located, signal: AbortSignal): Promise<NodeInfo>;
+  info(located: Located): Promise<NodeInfo>;
   /** Whether its kubelet answers that it is healthy. Never rejects. */
   healthy(located: Located, signal: AbortSignal): Promise<boolean>;
 }
 
 export function createMachines({ clock, inventory, read }: MachinePorts): ReadMachine {
   const known = new Map<NodeName, { readonly info: NodeInfo; readonly readAt: number }>();
+  const running = new Map<NodeName, Promise<NodeInfo>>();
   const ask = async (
     located: Located,
     action: Action,
@@ -39,21 +41,30 @@ export function createMachines({ clock, inventory, read }: MachinePorts): ReadMa
       return {};
     }
   };
+  const readOne = async (located: Located, signal: AbortSignal): Promise<NodeInfo> => {
+    const { name } = located.entry;
+    const machine = await ask(located, { kind: 'metrics', endpoint: 'cadvisor' }, readMachine, signal);
+    const build = await ask(located, { kind: 'metrics', endpoint: 'kubelet' }, readBuild, signal);
+    // Not all kubelets have the metric.
+    const status =
+      'kubeletVersion' in build ? {} : await ask(located, { kind: 'statusz' }, readStatus, signal);
+    const info = { ...machine, ...build, ...status };
+    for (const other of known.keys()) if (inventory().get(other) === undefined) known.delete(other);
+    // Who told nothing may do so next time.
+    if (Object.keys(info).length > 0) known.set(name, { info, readAt: clock.now() });
+    return info;
+  };
   return {
-    info: async (located, signal) => {
+    info: (located) => {
       const { name } = located.entry;
       const last = known.get(name);
-      if (last !== undefined && clock.now() - last.readAt < MAX_AGE_MS) return last.info;
-      const machine = await ask(located, { kind: 'metrics', endpoint: 'cadvisor' }, readMachine, signal);
-      const build = await ask(located, { kind: 'metrics', endpoint: 'kubelet' }, readBuild, signal);
-      // Not all kubelets have the metric.
-      const status =
-        'kubeletVersion' in build ? {} : await ask(located, { kind: 'statusz' }, readStatus, signal);
-      const info = { ...machine, ...build, ...status };
-      for (const other of known.keys()) if (inventory().get(other) === undefined) known.delete(other);
-      // Who told nothing may do so next time.
-      if (Object.keys(info).length > 0) known.set(name, { info, readAt: clock.now() });
-      return info;
+      if (last !== undefined && clock.now() - last.readAt < MAX_AGE_MS) return Promise.resolve(last.info);
+      // For all who ask at the same time: it outlives the request that began it.
+      const reading =
+        running.get(name) ??
+        withLimit(clock, undefined, (signal) => readOne(located, signal)).finally(() => running.delete(name));
+      running.set(name, reading);
+      return reading;
     },
     healthy: async (located, signal) => {
       try {

@@ -62,7 +62,7 @@ async function tellOf(
     const ready = entry.ready ?? (await ports.machines.healthy(located, signal));
     // A kubelet that is not there is not asked three more times.
     const isKnown = entry.info?.kubeletVersion !== undefined || !ready;
-    const told: Told = { ready, info: isKnown ? {} : await ports.machines.info(located, signal) };
+    const told: Told = { ready, info: isKnown ? {} : await ports.machines.info(located) };
     return [entry.name, told] as const;
   });
   return new Map(answers);

@@ -1,5 +1,5 @@
 // Samples out of a Prometheus text (exposition format 0.0.4) that nobody vouches for. Only lines of wanted names are
-// looked into; what is not well-formed is skipped. Work and memory are linear in the text, whatever is in it.
+// looked into; what is not well-formed is skipped. Work and memory are bounded, whatever is in it.
 
 export interface Sample {
   readonly name: string;
@@ -11,6 +11,8 @@ export interface Sample {
 }
 
 const MAX_LINE_CHARACTERS = 4096;
+/** Several times what the largest node writes; 16 MB of empty lines would take a second. */
+const MAX_LINES = 300_000;
 const MAX_SAMPLES = 50_000;
 const MAX_LABELS = 32;
 /** The year 2100. */
@@ -21,10 +23,11 @@ const LABEL = /([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"/y;
 const NUMBER = /^[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?$/;
 const TIME = /^\d{1,13}$/;
 
-/** The samples of `wanted` names, in the text's order, 50,000 at most. */
+/** The samples of `wanted` names, in the text's order, 50,000 at most, of the first 300,000 lines. */
 export function* readSamples(text: string, wanted: ReadonlySet<string>): Generator<Sample, void> {
   let count = 0;
-  for (let from = 0; from < text.length && count < MAX_SAMPLES;) {
+  let from = 0;
+  for (let line = 0; line < MAX_LINES && from < text.length && count < MAX_SAMPLES; line += 1) {
     const newline = text.indexOf('\n', from);
     const to = newline === -1 ? text.length : newline;
     if (to - from <= MAX_LINE_CHARACTERS && text[from] !== '#') {

@@ -112,6 +112,11 @@ describe('lines that are not what they should be', () => {
     assert.ok(readResourceMetrics(both, NOW).size <= 5_001);
   });
 
+  it('lines past the first 300,000 are not looked at', () => {
+    assert.equal(read('\n'.repeat(299_997), 'a 1').length, 1);
+    assert.equal(read('\n'.repeat(300_000), 'a 1').length, 0);
+  });
+
   it('any text is read to its end', () => {
     const piece = fc.constantFrom(
       'a',
