@@ -57,6 +57,8 @@ export interface RogueIssuer {
   describe(document: unknown): void;
   /** How it answers both; default `json`. `silent` never answers, `down` closes the connection. */
   behave(how: Behaviour): void;
+  /** Cuts every connection, those that wait for an answer too. */
+  drop(): void;
   close(): Promise<void>;
 }
 
@@ -90,6 +92,7 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
     publish: (published) => void (keys = published),
     describe: (described) => void (document = described),
     behave: (how) => void (behaviour = how),
+    drop: () => server.closeAllConnections(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
