@@ -1,5 +1,5 @@
 // Reads a session that nobody records, for those who follow it: the recorder's decoders, as lenient as a server is, with
-// nothing written.
+// nothing written, and with what is typed or copied into the container passed over: nobody is shown it.
 
 import type { Credentialed } from '../core/exchange.ts';
 import type { OutputEvent } from '../core/tap.ts';
@@ -22,7 +22,10 @@ export function createLiveReader(
     case 'exec':
     case 'attach':
       try {
-        return createDecoder({ action, transport: transport.kind, protocol, strict: false }, emit);
+        return createDecoder(
+          { action, transport: transport.kind, protocol, strict: false, passesOver: 'stdin' },
+          emit,
+        );
       } catch {
         return undefined;
       }

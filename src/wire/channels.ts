@@ -41,6 +41,13 @@ interface Message {
   readonly held: Buffer;
 }
 
+const toChannel = ({ encoding }: ChannelProtocol, first: number): number =>
+  encoding === 'base64' ? (first - 0x30) & 0xff : first;
+
+/** A message that begins with this byte is one of this channel. */
+export const isChannel = (protocol: ChannelProtocol, first: number, channel: number): boolean =>
+  toChannel(protocol, first) === channel;
+
 const BASE64_TEXT = /^[A-Za-z0-9+/]*={0,2}$/;
 const malformed = (what: string): Fault => new Fault('BadRequest', `channel protocol: ${what}`);
 
@@ -64,8 +71,7 @@ export class ChannelDecoder {
       // An empty message has no channel; servers and clients send them and all ignore them.
       if (channel === undefined) return undefined;
       rest = rest.subarray(1);
-      const number = this.#protocol.encoding === 'base64' ? (channel - 0x30) & 0xff : channel;
-      this.#message = { channel: number, held: Buffer.alloc(0) };
+      this.#message = { channel: toChannel(this.#protocol, channel), held: Buffer.alloc(0) };
     }
     const message = this.#message;
     if (message === undefined) return undefined;

@@ -205,3 +205,28 @@ describe('the mask', () => {
     }
   });
 });
+
+describe('what is passed over', () => {
+  it('comes empty, wherever it is cut, and all else as ever', () => {
+    const mask = hex('a1b2c3d4');
+    const frame = (opcode: 2 | 9, payload: string): Buffer =>
+      encodeWebSocketFrame({ opcode, payload: hex(payload), mask });
+    const stream = Buffer.concat([
+      frame(OPCODE.binary, '00736563726574'),
+      frame(OPCODE.binary, '047b7d'),
+      frame(OPCODE.ping, '0001'),
+      frame(OPCODE.binary, ''),
+      frame(OPCODE.binary, '00'),
+      frame(OPCODE.binary, 'ff00'),
+    ]);
+    const options: WebSocketDecoderOptions = { ...CLIENT, passOver: (first) => first === 0 };
+    for (let cut = 0; cut <= stream.length; cut++) {
+      const read = decode([stream.subarray(0, cut), stream.subarray(cut)], options);
+      assert.deepEqual(
+        read.map(({ payload }) => payload),
+        ['', '047b7d', '0001', '', '', 'ff00'],
+        `at ${cut}`,
+      );
+    }
+  });
+});

@@ -24,6 +24,8 @@ export interface DecoderOptions {
   /** What the node chose; empty when none was asked for. */
   readonly protocol: string;
   readonly strict: boolean;
+  /** Data of standard input is not read, where that saves work. Not for a strict decoder. */
+  readonly passesOver?: 'stdin';
 }
 
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io';
@@ -36,7 +38,7 @@ const SPDY_VERSIONS: ReadonlyMap<string, 1 | 2 | 3 | 4> = new Map([
 
 /** Throws a Fault for a protocol that cannot be read. */
 export function createDecoder(options: DecoderOptions, emit: Emit): SessionDecoder {
-  const { action, transport, protocol, strict } = options;
+  const { action, transport, protocol, strict, passesOver } = options;
   switch (action.kind) {
     case 'exec':
     case 'attach': {
@@ -49,7 +51,8 @@ export function createDecoder(options: DecoderOptions, emit: Emit): SessionDecod
       }
       const channels = parseChannelProtocol(protocol);
       if (channels === undefined) throw unreadable(protocol);
-      return new ExecChannels({ streams, protocol: channels, strict, reportsExit: kind === 'exec' }, emit);
+      const session = { streams, protocol: channels, strict, reportsExit: kind === 'exec' };
+      return new ExecChannels({ ...session, readsStdin: strict || passesOver !== 'stdin' }, emit);
     }
     case 'portForward': {
       if (transport === 'spdy') return new SpdyObserver(new PortForwardStreams({ strict }, emit), { strict });

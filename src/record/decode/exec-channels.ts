@@ -3,7 +3,7 @@
 // text frames included.
 
 import type { StreamFlags } from '../../core/action.ts';
-import { CHANNEL, ChannelDecoder, encodeChannelMessage } from '../../wire/channels.ts';
+import { CHANNEL, ChannelDecoder, encodeChannelMessage, isChannel } from '../../wire/channels.ts';
 import type { ChannelEvent, ChannelProtocol } from '../../wire/channels.ts';
 import {
   CLOSE_CODE,
@@ -25,6 +25,8 @@ export interface ExecChannelOptions {
   readonly protocol: ChannelProtocol;
   readonly strict: boolean;
   readonly reportsExit: boolean;
+  /** False: no data of standard input is told, and none unmasked. Default true. */
+  readonly readsStdin?: boolean;
 }
 
 export class ExecChannels implements SessionDecoder {
@@ -42,10 +44,14 @@ export class ExecChannels implements SessionDecoder {
   #nodeClosed = false;
 
   constructor(options: ExecChannelOptions, emit: Emit) {
-    const { protocol, strict, reportsExit, streams } = options;
+    const { protocol, strict, reportsExit, streams, readsStdin = true } = options;
     this.#options = options;
     this.#emit = emit;
-    this.#client = new WebSocketDecoder({ from: 'client', fragments: strict ? 'refuse' : 'frames' });
+    this.#client = new WebSocketDecoder({
+      from: 'client',
+      fragments: strict ? 'refuse' : 'frames',
+      ...(readsStdin ? {} : { passOver: (first) => isChannel(protocol, first, CHANNEL.stdin) }),
+    });
     this.#clientChannels = new ChannelDecoder(protocol);
     this.#nodeChannels = new ChannelDecoder(protocol);
     this.#status = new StatusCollector({ version: protocol.version, reportsExit });
