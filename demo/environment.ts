@@ -74,12 +74,19 @@ export async function freePort(): Promise<number> {
   }
 }
 
+const withGroups = (more: readonly string[]) =>
+  Object.fromEntries(
+    Object.entries(USERS).map(([name, { groups }]) => [name, { groups: [...groups, ...more] }]),
+  );
+
 interface EnvironmentOptions {
   readonly directory: string;
   /** 0: any free port. */
   readonly port: number;
   /** How long ID tokens of people in browsers are good for. Default an hour. */
   readonly idTokenSeconds?: number;
+  /** Groups that everybody at the provider has besides their own. Default none. */
+  readonly moreGroups?: readonly string[];
 }
 
 /**
@@ -150,7 +157,7 @@ async function openEnvironment(
     port: providerPort,
     issuer: `https://127.0.0.1:${providerPort}`,
     audience: AUDIENCE,
-    users: USERS,
+    users: withGroups(options.moreGroups ?? []),
     trusted: servers.certificate,
     ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
     clients: [

@@ -16,6 +16,7 @@ import { isOwnPath } from '../browser-session/own-path.ts';
 import { createSealer } from '../browser-session/seal.ts';
 import type { LoginDemand } from '../core/fault.ts';
 import { Fault } from '../core/fault.ts';
+import { MAX_TOKEN_LENGTH } from '../identify/bearer.ts';
 import { createOpenSession } from '../identify/session.ts';
 import { isNavigation, refuseDangerousRead } from '../identify/session-rules.ts';
 import { addCookies, sendAnswer } from '../listen/answer.ts';
@@ -61,7 +62,7 @@ export function composeLogin(
   );
   const { store } = held.value;
   const refreshTokens = createRefreshTokens({ clock, log, store, sealer: tokenSealer, providers }, settings);
-  const authenticate = (idToken: string) => tokens.authenticate(idToken);
+  const authenticate = (idToken: string) => tokens.authenticate(refuseTooLong(idToken));
   const { renew } = refreshTokens;
   const openSession = createOpenSession(
     { clock, log, store, sealer: sessions, authenticate, renew },
@@ -86,6 +87,13 @@ export function composeLogin(
       close();
     },
   };
+}
+
+/** The limit of any bearer token; a longer one would not fit into the cookies of a session. */
+function refuseTooLong(idToken: string): string {
+  if (idToken.length <= MAX_TOKEN_LENGTH) return idToken;
+  const words = `it is longer than ${MAX_TOKEN_LENGTH} characters; the provider has to put fewer groups into it`;
+  throw new Fault('Unauthorized', `the bearer token is refused: ${words}`);
 }
 
 /** What the stages of the line are told. */

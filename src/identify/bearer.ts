@@ -7,7 +7,7 @@ import { badRequest, unauthorized } from './refusals.ts';
 export const BEARER_SUBPROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /** Characters. A token is verified, hashed and decoded; identity providers stay far below. */
-const MAX_TOKEN_LENGTH = 16_384;
+export const MAX_TOKEN_LENGTH = 16_384;
 
 // RFC 6750's b64token. Anything else cannot be a JWT and is not worth a look at its parts.
 const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;

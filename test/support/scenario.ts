@@ -85,6 +85,8 @@ export interface ScenarioOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** How long ID tokens of people in browsers are good for. Default an hour. */
   readonly idTokenSeconds?: number;
+  /** Groups that everybody at the provider has besides their own. Default none. */
+  readonly moreGroups?: readonly string[];
 }
 
 /**
@@ -99,6 +101,7 @@ export async function startScenario(options: ScenarioOptions = {}): Promise<Scen
       directory,
       port: 0,
       ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
+      ...(options.moreGroups === undefined ? {} : { moreGroups: options.moreGroups }),
     });
     opened.push(() => environment.close());
     await writeConfiguration(environment, options);
