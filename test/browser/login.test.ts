@@ -102,6 +102,44 @@ describe('a person with Chromium', { skip: executable === undefined ? MISSING : 
     assert.deepEqual(complaints, []);
   });
 
+  it('keeps a session that is too long for one cookie, and loses all its parts by signing out', async () => {
+    const moreGroups = Array.from({ length: 150 }, (_, index) => `a-group-of-the-company-${index}`);
+    const crowded = await startScenario({ moreGroups });
+    const { directory, port } = crowded.environment;
+    const certificates = await Promise.all(
+      ['gateway', 'provider'].map((name) => readFile(join(directory, 'pki', `${name}.crt`))),
+    );
+    const other = await launchChromium(
+      executable ?? '',
+      certificates.map((pem) => new X509Certificate(pem)),
+    );
+    try {
+      const page = await other.newPage({ colorScheme: 'dark' });
+      const start = `https://localhost:${port}`;
+      const parts = async () =>
+        (await page.context().cookies(start)).filter(({ name }) =>
+          /^__Host-kubelet-gateway(?:\.\d)?$/.test(name),
+        );
+      await page.goto(`${start}/`);
+      await page.getByRole('button', { name: 'alice', exact: true }).click();
+      await page.waitForURL(`${start}/-/home`);
+      const kept = await parts();
+      assert.ok(kept.length >= 2, `${kept.length} cookies`);
+      assert.ok(kept.every(({ name, value }) => name.length + value.length <= 4_096));
+      await page.goto(`${start}${METRICS}`);
+      assert.match((await page.locator('body').textContent()) ?? '', /# HELP/);
+      await page.goto(`${start}/-/logout`);
+      await picture(page, 'sign-out-dark');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.waitForURL(`${start}/-/logged-out`);
+      assert.deepEqual(await parts(), []);
+    } finally {
+      await other.close();
+      await crowded.close();
+    }
+  });
+
   it('is shown pages that say what to do', async () => {
     const page = await openPage({ viewport: { width: 420, height: 800 }, colorScheme: 'dark' });
     await page.goto(`${gateway}/-/login?choose`);
