@@ -20,6 +20,9 @@ import { askAll, readable } from './readable.ts';
 type NodeQuery = Extract<FleetQuery, { kind: 'nodeMetrics' }>;
 type PodQuery = Extract<FleetQuery, { kind: 'podMetrics' }>;
 
+/** In one answer, about 20 MB; beyond it people are told to ask for less. */
+const MAX_CONTAINERS = 100_000;
+
 const ACTION: Action = { kind: 'metrics', endpoint: 'resource' };
 
 /** Rejects with a Fault: Forbidden, NotFound, Conflict, ServiceUnavailable where no node told anything. */
@@ -49,7 +52,7 @@ export async function answerNodeUsage(
 
 /** Rejects as `answerNodeUsage` does. */
 export async function answerPodUsage(
-  ports: FleetPorts,
+  ports: Pick<FleetPorts, 'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods' | 'usage'>,
   asked: Identified,
   query: PodQuery,
 ): Promise<FleetAnswer> {
@@ -60,9 +63,13 @@ export async function answerPodUsage(
   const isAsked = ({ of }: Usage): boolean =>
     (query.namespace === undefined || of?.namespace === query.namespace) &&
     (query.name === undefined || of?.pod === query.name);
+  let total = 0;
   const { answers, headers } = await askAll(ports, permitted, asked, async (node, signal) => {
     const usages = await ports.usage({ ...node.authorized, entry: node.entry });
-    const pods = toPods(usages.filter(isAsked));
+    const wanted = usages.filter(isAsked);
+    total += wanted.length;
+    if (total > MAX_CONTAINERS) throw new Error('too many containers');
+    const pods = toPods(wanted);
     const selected = pods.length === 0 ? undefined : await labels?.(node, signal);
     return pods.flatMap((pod) => {
       const found = selected?.get(`${pod.namespace}/${pod.name}`);
@@ -70,6 +77,9 @@ export async function answerPodUsage(
       return [{ node: node.entry.name, metrics: toPodMetrics(pod, found ?? {}) }];
     });
   });
+  if (total > MAX_CONTAINERS) {
+    throw new Fault('BadRequest', `more than ${MAX_CONTAINERS} containers: ask for a namespace`);
+  }
   refuseSilence(permitted, answers);
   const found = answers.flat();
   if (query.name === undefined) {
@@ -96,7 +106,7 @@ type Labels = ReadonlyMap<string, Readonly<Record<string, string>>>;
  * Undefined without one.
  */
 async function toLabels(
-  ports: FleetPorts,
+  ports: Pick<FleetPorts, 'clock' | 'authorize' | 'toRequirement' | 'pods'>,
   asked: Identified,
   { namespace, labelSelector, fieldSelector }: PodQuery,
   permitted: readonly Readable[],
