@@ -56,8 +56,9 @@ function* typed(text: string): Generator<string> {
   for (const [, code = ''] of withoutBlocks(text).matchAll(/`([^`]+)`/g)) yield code.replace(/\s+/g, ' ');
 }
 
+// A namespace may have the same name: `kubectl -n kubelet-gateway`.
 const PROGRAM =
-  /(?:^|[\s|;&(])(?:kubelet-gateway|node (?:dist\/main\.js|src\/main\.ts)|npm run (?:-s )?gateway --) +([a-z][a-z-]*)(.*)/;
+  /(?:^|[\s|;&(])(?:(?<!-n )kubelet-gateway|node (?:dist\/main\.js|src\/main\.ts)|npm run (?:-s )?gateway --) +([a-z][a-z-]*)(.*)/;
 
 /** `kubelet-gateway doctor --config …`: the command and what follows it, up to a comment, a pipe, or another command. */
 function toCall(line: string): { command: string; rest: string } | undefined {
