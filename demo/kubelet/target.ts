@@ -20,7 +20,7 @@ const unescape = (part: string): string | undefined => {
 };
 
 /** Pairs with a semicolon or a broken escape are dropped, as Go does. */
-export const parseGoQuery = (query: string): Map<string, string[]> => {
+const parseGoQuery = (query: string): Map<string, string[]> => {
   const values = new Map<string, string[]>();
   for (const pair of query.split('&')) {
     if (pair === '' || pair.includes(';')) continue;

@@ -15,7 +15,7 @@ export interface SealingKey {
 }
 
 /** The least that a secret must hold, in bytes. */
-export const LEAST_SECRET_BYTES = 32;
+const LEAST_SECRET_BYTES = 32;
 
 /** The bytes of a secret as `openssl rand -base64 32` writes it; undefined when it is not base64 of enough of them. */
 export function readSecretBytes(secret: Secret): Uint8Array | undefined {

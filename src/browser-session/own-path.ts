@@ -2,7 +2,7 @@
 // `//evil`, `/\evil`, `https:evil` and a tab after the first slash (WHATWG URL §4.4) as another host.
 
 /** The prefix of every page of the gateway's own: no path of a kubelet or of an API server begins so. */
-export const PAGES_PREFIX = '/-/';
+const PAGES_PREFIX = '/-/';
 
 /** Where somebody lands who wants to go nowhere in particular. */
 export const HOME_PATH = '/-/home';

@@ -65,7 +65,7 @@ function parseDouble(text: string): number {
 }
 
 /** Go's strconv.FormatFloat(value, 'g', -1, 64), which is what cel-go does, and so what Kubernetes' users are named. */
-export function toDoubleText(value: number): string {
+function toDoubleText(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';

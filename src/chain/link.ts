@@ -19,7 +19,7 @@ export interface ChainPoint {
   readonly hash: string;
 }
 
-export const LINK_ANNOTATION = 'chain.kubelet-gateway.io/link';
+const LINK_ANNOTATION = 'chain.kubelet-gateway.io/link';
 
 /** What stands where the first line would name the one before it. */
 export const NO_PREVIOUS = '0'.repeat(64);

@@ -12,7 +12,7 @@ export interface Files {
 }
 
 /** Larger than any configuration file that makes sense, and small enough for a mistaken path to do no harm. */
-export const MAX_FILE_BYTES = 8 * 1024 * 1024;
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 export const realFiles: Files = {
   async read(path, encoding = 'utf8') {

@@ -23,8 +23,6 @@ const CODES = {
 
 export type FaultReason = keyof typeof CODES;
 
-export const FAULT_REASONS = Object.keys(CODES) as readonly FaultReason[];
-
 /** What to ask an identity provider for (OpenID Connect Core 1.0 §3.1.2.1). */
 export interface LoginDemand {
   readonly maxAgeSeconds?: number;

@@ -96,7 +96,7 @@ const question = (verb: string): Attributes => ({
 });
 
 /** Everybody with get or create on nodes/proxy. A get alone runs commands at a kubelet, by WebSocket. */
-export function toHolders(
+function toHolders(
   roles: readonly unknown[],
   bindings: readonly unknown[],
   allows: GrantDependencies['allows'],

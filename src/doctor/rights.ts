@@ -18,7 +18,7 @@ export interface Probe {
 const NO_SUCH_POD = '/containerLogs/kubelet-gateway-doctor/no-such-pod/none';
 
 /** No pod has this name, and a GET of a log or of nothing runs nothing. */
-export const PROBES: readonly Probe[] = [
+const PROBES: readonly Probe[] = [
   { path: '/healthz', right: 'get nodes/healthz', actions: ['healthz'] },
   { path: '/metrics', right: 'get nodes/metrics', actions: ['metrics'] },
   { path: '/stats/summary?only_cpu_and_memory=true', right: 'get nodes/stats', actions: ['stats'] },

@@ -4,7 +4,7 @@
 import type { HeaderLines } from '../core/headers.ts';
 import { badRequest, unauthorized } from './refusals.ts';
 
-export const BEARER_SUBPROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+const BEARER_SUBPROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /** Characters. A token is verified, hashed and decoded; identity providers stay far below. */
 export const MAX_TOKEN_LENGTH = 16_384;

@@ -93,7 +93,7 @@ export function createAddressRule({ allowed, own, hostAddresses }: AddressRuleOp
 }
 
 /** What is wrong with an IP address, whatever is allowed; undefined: nothing. */
-export function toAddressProblem(address: string): AddressProblem | undefined {
+function toAddressProblem(address: string): AddressProblem | undefined {
   if (isIP(address) === 4) return firstOf(FOUR, address);
   const known = firstOf(SIX, address);
   if (known !== undefined || !isNat64(address)) return known;

@@ -1,5 +1,5 @@
-// What a node's own PodList (`/pods` of a kubelet) says about one pod: its uid, its phase and its containers. Read
-// before an exec, attach or log is forwarded, because the kubelet does not check the uid of an exec.
+// What a node's own PodList (`/pods` of a kubelet) says about one pod: its uid and its containers. Read before
+// an exec, attach or log is forwarded, because the kubelet does not check the uid of an exec.
 
 import type { PodRef } from '../core/action.ts';
 import type { ContainerName, PodUid } from '../core/names.ts';
@@ -13,8 +13,6 @@ export interface PodFacts {
   readonly containers: readonly ContainerName[];
   readonly initContainers: readonly ContainerName[];
   readonly ephemeralContainers: readonly ContainerName[];
-  /** `Running`, `Pending` …; empty when the node did not say. */
-  readonly phase: string;
 }
 
 /**
@@ -33,7 +31,6 @@ export function readPod(podList: unknown, ref: Pick<PodRef, 'namespace' | 'name'
     containers: namesOf(at(pod, 'spec', 'containers')),
     initContainers: namesOf(at(pod, 'spec', 'initContainers')),
     ephemeralContainers: namesOf(at(pod, 'spec', 'ephemeralContainers')),
-    phase: text(at(pod, 'status', 'phase')),
   };
 }
 

@@ -27,7 +27,7 @@ export function createLiveSignIns(): LiveSignIns {
   };
 }
 
-export function isOf(signIn: SignIn, revocation: Revocation): boolean {
+function isOf(signIn: SignIn, revocation: Revocation): boolean {
   switch (revocation.kind) {
     case 'session':
       return signIn.session === revocation.session;

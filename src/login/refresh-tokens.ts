@@ -12,7 +12,7 @@ import { SignInFailure } from '../oidc/problem.ts';
 
 export type Place = 'cookie' | 'store' | 'nowhere';
 
-export const toPlace = (
+const toPlace = (
   { replicas, redis }: Pick<LoginSettings, 'replicas' | 'redis'>,
   { rotatesRefreshTokens }: Pick<LoginProviderSettings, 'rotatesRefreshTokens'>,
 ): Place => {

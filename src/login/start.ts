@@ -128,7 +128,7 @@ async function begin(
   }
 }
 
-export const toRedirectURI = (origin: string, provider: string): string => `${origin}/-/callback/${provider}`;
+const toRedirectURI = (origin: string, provider: string): string => `${origin}/-/callback/${provider}`;
 
 /** Another site's link to somebody who is signed in: what it opens is opened with a click that is the person's own. */
 const goOn = (returnTo: string, known: Partial<PageReply>): PageReply =>

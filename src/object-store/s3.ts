@@ -159,7 +159,7 @@ async function readKey(file: string): Promise<string> {
 }
 
 /** Of an answer; 0 when there was none. */
-export function statusOf(error: unknown): number {
+function statusOf(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('$metadata' in error)) return 0;
   const metadata = error.$metadata;
   if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return 0;

@@ -87,7 +87,7 @@ interface ErrorDescription {
 const MAX_DEPTH = 8;
 
 /** An error and its causes. A Fault was foreseen and needs no stack; of other errors only the outermost is traced. */
-export function describeError(error: Error, depth = 0): ErrorDescription {
+function describeError(error: Error, depth = 0): ErrorDescription {
   const { name, message, stack, cause } = error;
   return {
     name,

@@ -12,7 +12,7 @@ export function isLong(evidence: Evidence): boolean {
   return 'operation' in evidence && evidence.operation.kind === 'followSession';
 }
 
-export function isLongRunning(action: Action): boolean {
+function isLongRunning(action: Action): boolean {
   switch (action.kind) {
     case 'exec':
     case 'attach':

@@ -10,7 +10,7 @@ import type { CertificateFacts } from '../pki/certificate.ts';
 import { parseCertificate } from '../pki/certificate.ts';
 
 /** What the subject of every kubelet's own certificate begins with (kubernetes pkg/apis/certificates/helpers.go). */
-export const NODE_USER_PREFIX = 'system:node:';
+const NODE_USER_PREFIX = 'system:node:';
 
 const NODES_GROUP = 'system:nodes';
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';

@@ -48,7 +48,7 @@ const listed = (values: readonly string[]): string[] =>
     .map((value) => value.trim())
     .filter((value) => value !== '');
 
-export const isWebSocket = (request: IncomingMessage): boolean =>
+const isWebSocket = (request: IncomingMessage): boolean =>
   (request.headers.upgrade ?? '').toLowerCase() === 'websocket';
 
 /** exec and attach. */

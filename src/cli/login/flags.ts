@@ -35,7 +35,7 @@ const LOGIN_FLAGS = {
 
 export type LoginFlags = ReturnType<typeof parseLoginFlags>;
 
-export const parseLoginFlags = (args: readonly string[]) =>
+const parseLoginFlags = (args: readonly string[]) =>
   parseArgs({ args: [...args], options: LOGIN_FLAGS, strict: true }).values;
 
 /** The flags, completed from the kubeconfig when they name no issuer. */

@@ -56,7 +56,7 @@ async function readPolicy(
 }
 
 /** The audit Policy in a document. */
-export function toPolicy(source: Source, { findings }: Pick<Reading, 'findings'>): AuditPolicy | undefined {
+function toPolicy(source: Source, { findings }: Pick<Reading, 'findings'>): AuditPolicy | undefined {
   const file = check(auditPolicyFile, source.value, source, [], findings);
   return (
     file && {

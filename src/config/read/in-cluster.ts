@@ -7,7 +7,7 @@ import type { Path } from '../problem.ts';
 import type { Reading } from '../reading.ts';
 
 /** Where a pod finds its ServiceAccount. */
-export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export async function readInCluster(reading: Reading, path: Path): Promise<KubeConnection | undefined> {
   const { source, files, findings, variables } = reading;

@@ -17,7 +17,7 @@ import { stepUp } from './step-up.ts';
 import { strict } from './strict.ts';
 
 export const API_VERSION = 'kubelet-gateway.io/v1alpha1';
-export const KIND = 'GatewayConfiguration';
+const KIND = 'GatewayConfiguration';
 
 /** The sections, each of which is checked by itself so that a problem in one does not hide those of another. */
 export const SECTIONS = {

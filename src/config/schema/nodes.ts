@@ -16,7 +16,7 @@ const certificatePin = z.string().regex(/^sha256\/[A-Za-z0-9+/]{42}[AEIMQUYcgkos
   error: 'must be sha256/ and a SHA-256 digest in base64: 44 characters, of which the last is =',
 });
 
-export const nodeEntry = strict({
+const nodeEntry = strict({
   name: nodeName.describe('Name of the Node object.'),
   address: host.describe('Host name or IP address that is dialled.'),
   port: dialPort.prefault(10_250).describe("Port of the kubelet's API."),
@@ -143,7 +143,7 @@ export const nodes = z
   })
   .describe('The nodes that can be reached.');
 
-export const NODE_LIST_KIND = 'NodeList';
+const NODE_LIST_KIND = 'NodeList';
 
 /** The sections of a node file. */
 export const NODE_LIST_SECTIONS = (apiVersion: string) =>

@@ -21,7 +21,7 @@ export function createFetchKeys(
 }
 
 /** The `jwks_uri` of a discovery document; throws an Error when the document is another issuer's or malformed. */
-export function readDiscovery(document: unknown, issuerUrl: string): string {
+function readDiscovery(document: unknown, issuerUrl: string): string {
   if (typeof document !== 'object' || document === null)
     throw new Error('the discovery document is not an object');
   // §4.3: exactly, trailing slash and all.

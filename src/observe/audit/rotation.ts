@@ -6,7 +6,7 @@ import { basename, dirname, extname, join } from 'node:path';
 
 const STAMP = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3})$/;
 
-export const toRotatedPath = (path: string, atMs: number): string => {
+const toRotatedPath = (path: string, atMs: number): string => {
   const ending = extname(path);
   const stamp = new Date(atMs).toISOString().slice(0, -1).replaceAll(':', '-');
   return join(dirname(path), `${basename(path, ending)}-${stamp}${ending}`);

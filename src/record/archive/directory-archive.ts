@@ -131,7 +131,7 @@ async function appendTombstone(path: string, line: string): Promise<void> {
 const toOptions = (signal?: AbortSignal) => (signal === undefined ? {} : { signal });
 
 /** Undefined where there is no such file or folder. */
-export async function orMissing<Value>(work: Promise<Value>): Promise<Value | undefined> {
+async function orMissing<Value>(work: Promise<Value>): Promise<Value | undefined> {
   try {
     return await work;
   } catch (error) {

@@ -10,7 +10,7 @@ import { isSegmentName } from '../segment-name.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The lines that are whole: what is after the last line end was torn by the death of a gateway. */
-export const toWholeLines = (manifest: string): readonly string[] => manifest.split('\n').slice(0, -1);
+const toWholeLines = (manifest: string): readonly string[] => manifest.split('\n').slice(0, -1);
 
 /** `isRunning`: a session of this process writes it. */
 export function toSummary(id: SessionId, manifest: string, isRunning: boolean): RecordingSummary {
