@@ -22,7 +22,7 @@ import {
 } from 'openid-client';
 import type { Secret } from '../core/secret.ts';
 import type { Fetch } from '../outbound/fetch.ts';
-import { SignInError } from './sign-in-error.ts';
+import { SignInError, toPrintable } from './sign-in-error.ts';
 
 export interface ProviderSettings {
   readonly issuer: string;
@@ -83,15 +83,16 @@ export async function connectProvider(fetch: Fetch, settings: ProviderSettings):
   const scope = settings.scopes.join(' ');
   return {
     hasDeviceFlow: configuration.serverMetadata().device_authorization_endpoint !== undefined,
-    beginCode: (redirectUri, demand) => beginCode(configuration, settings, { scope, redirectUri, demand }),
+    beginCode: (redirectUri, demand) =>
+      explained(settings, () => beginCode(configuration, settings, { scope, redirectUri, demand })),
     beginDevice: (demand) =>
       explained(settings, async () => {
         const offer = await initiateDeviceAuthorization(configuration, { scope, ...toParameters(demand) });
         const complete = offer.verification_uri_complete;
         return {
-          userCode: offer.user_code,
-          verificationUri: offer.verification_uri,
-          ...(complete === undefined ? {} : { verificationUriComplete: complete }),
+          userCode: toPrintable(offer.user_code),
+          verificationUri: toPrintable(offer.verification_uri),
+          ...(complete === undefined ? {} : { verificationUriComplete: toPrintable(complete) }),
           wait: (signal) =>
             explained(settings, async () =>
               toTokens(
@@ -194,7 +195,7 @@ function toTokens(
     token,
     // Without a word about its end a token is asked for anew every time.
     expiresAt: (expiresAt ?? 0) * 1000,
-    subject: claims?.sub ?? 'somebody',
+    subject: toPrintable(claims?.sub ?? 'somebody'),
     ...(answer.refresh_token === undefined ? {} : { refreshToken: answer.refresh_token }),
     ...(claims?.auth_time === undefined ? {} : { authenticatedAt: claims.auth_time * 1000 }),
     ...(typeof acr === 'string' ? { acr } : {}),

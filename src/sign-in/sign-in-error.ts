@@ -1,9 +1,13 @@
-// A sign-in that did not come to its end. The message is for the person at the terminal: what happened and what to do.
+// A sign-in that did not come to its end. The message is for the person at the terminal: what happened and what to do. A
+// provider's words may be in it, and nothing that acts on the terminal.
 
 export class SignInError extends Error {
   override readonly name = 'SignInError';
 
   constructor(message: string, cause?: unknown) {
-    super(message, { cause });
+    super(toPrintable(message), { cause });
   }
 }
+
+/** Without control characters: a provider's text must not move the cursor, write the clipboard or hide what was said. */
+export const toPrintable = (text: string): string => text.replace(/\p{Cc}|\p{Cf}/gu, '');
