@@ -67,10 +67,14 @@ function toCall(line: string): { command: string; rest: string } | undefined {
   return { command, rest: rest.split(/ # | \| | && |; | -- /, 1)[0] ?? '' };
 }
 
+/** What the program answers without a command of its own. */
+const BUILT_IN = ['help', 'version'];
+
 async function helpOf(command: string): Promise<string | undefined> {
   let text = '';
   const out = (piece: string): void => void (text += piece);
-  return (await main(['help', command], { out, err: out })) === 0 ? text : undefined;
+  const argv = BUILT_IN.includes(command) ? [command] : ['help', command];
+  return (await main(argv, { out, err: out })) === 0 ? text : undefined;
 }
 
 describe('links', () => {
