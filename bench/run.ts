@@ -1,13 +1,13 @@
 // npm run bench: the gateway with everything on, beside haproxy, nginx and a bare relay, all on loopback and in one run.
 //
 //   --quick   a minute and a half: fewer and shorter rounds, no crowds, small streams
-//   --only    requests | crowds | streams | recorded
+//   --only    requests | crowds | streams | recorded | decisions
 //
 // Results go to bench/results/ as JSON, Markdown and SVG.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureDecisions } from './decisions.ts';
 import { needTools } from './load/tools.ts';
 import { startHaproxy, startNginx } from './proxies/established.ts';
 import { startGateway } from './proxies/gateway.ts';
@@ -19,9 +19,8 @@ import type { Proxy } from './proxies/proxy.ts';
 import { startRelay } from './proxies/relay.ts';
 import { toBars } from './report/bars.ts';
 import { describeMachine } from './report/machine.ts';
-import { toMarkdown } from './report/markdown.ts';
-import { toPlot } from './report/plot.ts';
-import type { Results, StreamFigure } from './report/results.ts';
+import type { StreamFigure } from './report/results.ts';
+import { saveResults } from './report/save.ts';
 import type { Scenario } from './scenarios.ts';
 import { measureCrowds, measureNewConnections, measureOneClient, measureSizes } from './scenarios.ts';
 import { measureRecorded } from './streams/recorded.ts';
@@ -48,6 +47,10 @@ try {
     scenarios.push(await measureCrowds(ground, identity, options));
   }
   const streams: StreamFigure[] = [];
+  if (wants('decisions')) {
+    console.log('decisions');
+    streams.push(...(await measureDecisions(ground, startIdentity)));
+  }
   if (wants('streams')) {
     console.log('streams');
     streams.push(...(await measureStreams(ground, identity, mode)));
@@ -56,7 +59,8 @@ try {
     console.log('recorded sessions');
     streams.push(...(await measureRecorded(ground, identity, mode)));
   }
-  save({
+  const name = values.only === undefined ? mode : `${mode}-${values.only}`;
+  saveResults(RESULTS, name, {
     date: new Date().toISOString(),
     mode,
     rounds: options.rounds,
@@ -97,15 +101,4 @@ async function measureRequests(
   } finally {
     for (const proxy of proxies) await proxy.stop();
   }
-}
-
-function save(results: Results): void {
-  mkdirSync(RESULTS, { recursive: true });
-  const name = values.only === undefined ? mode : `${mode}-${values.only}`;
-  const markdown = toMarkdown(results);
-  writeFileSync(`${RESULTS}${name}.json`, `${JSON.stringify(results, undefined, 2)}\n`);
-  writeFileSync(`${RESULTS}${name}.md`, markdown);
-  const plotted = results.scenarios.filter(({ id }) => id.startsWith('keep-alive'));
-  if (plotted.length > 0) writeFileSync(`${RESULTS}${name}.svg`, toPlot(plotted));
-  console.log(markdown);
 }

@@ -1,6 +1,7 @@
 // Who asks and who decides, in the benchmark's own process: an issuer with signed tokens for any number of users, and
 // an API server that allows every SubjectAccessReview and counts them.
 
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ApiServer } from '../../test/support/api-server.ts';
 import { startApiServer } from '../../test/support/api-server.ts';
 import { createSigningKey, signToken, startRogueIssuer } from '../../test/support/identity-provider.ts';
@@ -16,11 +17,17 @@ export interface Identity {
   stop(): Promise<void>;
 }
 
-export async function startIdentity(): Promise<Identity> {
+/** `reviewMs`: how long the API server thinks about each question. */
+export async function startIdentity(reviewMs = 0): Promise<Identity> {
   const [issuer, key, api] = await Promise.all([
     startRogueIssuer(),
     createSigningKey('bench'),
-    startApiServer({ decide: () => ({ allowed: true, reason: 'allowed by the bench' }) }),
+    startApiServer({
+      decide: async () => {
+        if (reviewMs > 0) await wait(reviewMs);
+        return { allowed: true, reason: 'allowed by the bench' };
+      },
+    }),
   ]);
   issuer.publish([key.jwk]);
   return {

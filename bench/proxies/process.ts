@@ -1,6 +1,7 @@
 // A program under measurement: started, waited for until it answers, and ended with everything that it started.
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,14 +14,24 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/**
+ * A port of 127.0.0.1 that is free, and not one of those that Linux gives to whoever asks for any (from 32768): a load of
+ * thousands of connections would take it before the program that it is for.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve, reject) => {
+      server.once('error', (error) =>
+        'code' in error && error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+      );
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** Resolves when `port` takes connections. Its output goes to a file of `directory`, as a supervisor's would. */

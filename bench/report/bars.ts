@@ -90,7 +90,7 @@ function toStreamBars(streams: readonly StreamFigure[]): readonly Bar[] {
 function toRecordingBars(value: (what: string, way: string) => number): readonly Bar[] {
   const kinds = ['printed text', 'printed noise', 'a file copied into a pod'];
   const bars: Bar[] = kinds.map((kind) => {
-    const what = `recording: CPU of the gateway for a MB of ${kind}`;
+    const what = `recording: CPU of the proxy for a MB of ${kind}`;
     return {
       what,
       value: value(what, 'recorded') / value(what, 'gateway'),
@@ -107,7 +107,7 @@ function toRecordingBars(value: (what: string, way: string) => number): readonly
       unit: 'ms',
     });
   }
-  for (const count of [200, 1000]) {
+  for (const count of [100, 1000, 5000]) {
     const what = `recording: memory of an open session (${count} open)`;
     bars.push({
       what,

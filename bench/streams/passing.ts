@@ -18,11 +18,15 @@ const KINDS = {
   'printed text': ['print', 'text'],
   'printed noise': ['print', 'random'],
   'a file copied into a pod': ['take'],
+  // What `kubectl cp` reads is the output of a tar, of any bytes.
+  'a file copied out of a pod': ['print', 'random'],
 } as const;
+export type Kind = keyof typeof KINDS;
 
 export interface Measured {
   readonly way: Way;
-  readonly pid: number;
+  /** Absent where there is no proxy. */
+  readonly pid?: number;
   /** Where its recordings are, if it makes any. */
   readonly directory?: string;
 }
@@ -34,10 +38,12 @@ export interface PassingOptions {
 
 export async function measurePassing(
   gateways: readonly Measured[],
+  kinds: readonly Kind[],
   { bytes, rounds }: PassingOptions,
 ): Promise<readonly StreamFigure[]> {
   const figures: StreamFigure[] = [];
-  for (const [what, [command, kind]] of Object.entries(KINDS)) {
+  for (const what of kinds) {
+    const [command, kind] = KINDS[what];
     const samples = gateways.map((): { rate: number; cpu: number }[] => []);
     for (let round = -1; round < rounds; round += 1) {
       for (const [index, gateway] of gateways.entries()) {
@@ -46,18 +52,20 @@ export async function measurePassing(
         if (round >= 0) samples[index]?.push(sample);
       }
     }
-    for (const [index, { way }] of gateways.entries()) {
+    for (const [index, { way, pid }] of gateways.entries()) {
       const taken = samples[index] ?? [];
       const add = (unit: string, text: string, key: 'rate' | 'cpu'): void => {
         const value = toSpread(taken.map((each) => each[key])).median;
         figures.push({ what: text, way: way.name, value, unit });
       };
       add('MB/s', what, 'rate');
-      add('µs', `CPU of the gateway for a MB of ${what}`, 'cpu');
+      if (pid !== undefined) add('µs', `CPU of the proxy for a MB of ${what}`, 'cpu');
     }
   }
   return figures;
 }
+
+const toCpuUs = (pid: number | undefined): number => (pid === undefined ? 0 : readUsage(pid).cpuUs);
 
 /** One session, from its request to its end, and the CPU until its recording is closed. */
 async function passOnce(
@@ -65,7 +73,7 @@ async function passOnce(
   words: readonly string[],
   bytes: number,
 ): Promise<{ readonly rate: number; readonly cpu: number }> {
-  const before = readUsage(pid).cpuUs;
+  const before = toCpuUs(pid);
   const startedAt = performance.now();
   const socket = await openRaw(way, toUpgradeHead(way, 'GET', toExecPath(way, words), WEBSOCKET_HEADERS));
   let received = 0;
@@ -81,7 +89,7 @@ async function passOnce(
   socket.destroy();
   if (words[0] === 'print' && received < bytes) throw new Error(`${way.name}: ${received} of ${bytes} bytes`);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  const cpu = (readUsage(pid).cpuUs - before) / (bytes / 1_000_000);
+  const cpu = (toCpuUs(pid) - before) / (bytes / 1_000_000);
   if (directory !== undefined) rmSync(join(directory, 'recordings'), { recursive: true, force: true });
   return { rate: bytes / 1_000_000 / seconds, cpu };
 }

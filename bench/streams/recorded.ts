@@ -19,9 +19,11 @@ recording:
   rules: [{ mode: required, stdin: on }]
 `;
 
+const RECORDED_KINDS = ['printed text', 'printed noise', 'a file copied into a pod'] as const;
+
 const AMOUNTS = {
-  quick: { echoes: 500, sessions: 5, bytes: 100_000_000, rounds: 3, open: [200] },
-  full: { echoes: 4000, sessions: 30, bytes: 100_000_000, rounds: 9, open: [1000] },
+  quick: { echoes: 500, sessions: 5, bytes: 100_000_000, rounds: 3, open: [100] },
+  full: { echoes: 4000, sessions: 30, bytes: 100_000_000, rounds: 7, open: [100, 1000, 5000] },
 } as const;
 
 interface Pair {
@@ -62,7 +64,7 @@ export async function measureRecorded(
           for (const one of [{ way: relayed, pid: relay.pid }, ...gateways]) {
             silent.push(...(await measureOpenSessions(one, amounts.open)));
           }
-          return [...(await measurePassing(gateways, amounts)), ...silent];
+          return [...(await measurePassing(gateways, RECORDED_KINDS, amounts)), ...silent];
         } finally {
           await relay.stop();
         }

@@ -13,14 +13,34 @@ import { startRelay } from '../proxies/relay.ts';
 import type { StreamFigure } from '../report/results.ts';
 import { measureEcho } from './echo.ts';
 import { measureOpenSessions } from './open-sessions.ts';
+import { measurePassing } from './passing.ts';
 import { measureVolume } from './volume.ts';
 import type { Way } from './way.ts';
 
 const STAND_IN = fileURLToPath(new URL('stand-in-process.ts', import.meta.url));
 
+/** `kubectl cp`, both ways. */
+const COPIES = ['a file copied into a pod', 'a file copied out of a pod'] as const;
+
 const AMOUNTS = {
-  quick: { echoes: 200, sessions: 10, bytes: 100_000_000, rounds: 1, open: [100] },
-  full: { echoes: 2000, sessions: 60, bytes: 1_000_000_000, rounds: 3, open: [100, 1000, 5000] },
+  quick: {
+    echoes: 200,
+    sessions: 10,
+    bytes: 100_000_000,
+    rounds: 1,
+    copyBytes: 50_000_000,
+    copyRounds: 1,
+    open: [100],
+  },
+  full: {
+    echoes: 2000,
+    sessions: 60,
+    bytes: 1_000_000_000,
+    rounds: 3,
+    copyBytes: 200_000_000,
+    copyRounds: 5,
+    open: [100, 1000, 5000],
+  },
 } as const;
 
 export async function measureStreams(
@@ -67,7 +87,11 @@ export async function measureStreams(
           ...(await measureOpenSessions(byGateway, amounts.open)),
         ];
         const volume = await measureVolume([{ way: direct, pid: undefined }, byRelay, byGateway], amounts);
-        return [...volume, ...sessions];
+        const copies = await measurePassing([{ way: direct }, byRelay, byGateway], COPIES, {
+          bytes: amounts.copyBytes,
+          rounds: amounts.copyRounds,
+        });
+        return [...volume, ...copies, ...sessions];
       }),
     )),
   ];
