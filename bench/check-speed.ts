@@ -4,7 +4,6 @@
 
 import { readFileSync } from 'node:fs';
 import { needTools } from './load/tools.ts';
-import { toQuantile } from './load/statistics.ts';
 import type { Figures } from './measure.ts';
 import { measure } from './measure.ts';
 import { startGateway } from './proxies/gateway.ts';
@@ -14,12 +13,18 @@ import type { Identity } from './proxies/identity.ts';
 import { startIdentity } from './proxies/identity.ts';
 import type { Proxy } from './proxies/proxy.ts';
 import { startRelay } from './proxies/relay.ts';
+import type { Judged } from './report/regression.ts';
+import { judge, toGrowth, toGrowthText, TOLERANCE } from './report/regression.ts';
 import { runProfile } from './profiling/run-profile.ts';
 
-/** How much more than its limit a size may cost, for the noise. */
-const TOLERANCE = 1.25;
 const CHECKED = ['2 B', '1 MB'] as const;
 type Checked = (typeof CHECKED)[number];
+
+interface Slow {
+  readonly size: Checked;
+  /** What the gateway costs as a multiple of the relay. */
+  readonly ratio: number;
+}
 
 /** Until V8 has compiled what carries a request, which a starved machine is slow to do. */
 const WARM_UP_SECONDS = { '2 B': 8, '1 MB': 4 } as const;
@@ -44,11 +49,14 @@ try {
 }
 
 /** The first size that is too slow. */
-async function check(on: Ground, by: Identity): Promise<Checked | undefined> {
+async function check(on: Ground, by: Identity): Promise<Slow | undefined> {
   const relay = await startRelay(on);
   const gateway = await startGateway(on, by);
   try {
-    for (const size of CHECKED) if (!(await isFast(relay, gateway, size))) return size;
+    for (const size of CHECKED) {
+      const slow = await findSlowness(relay, gateway, size);
+      if (slow !== undefined) return { size, ratio: slow.ratio };
+    }
     return undefined;
   } finally {
     await gateway.stop();
@@ -56,30 +64,23 @@ async function check(on: Ground, by: Identity): Promise<Checked | undefined> {
   }
 }
 
-async function isFast(relay: Proxy, gateway: Proxy, size: Checked): Promise<boolean> {
-  const atMost = limits[size] * TOLERANCE;
+/** Undefined when it is fast enough, else by how much it is not. */
+async function findSlowness(relay: Proxy, gateway: Proxy, size: Checked): Promise<Judged | undefined> {
   const costs: [number[], number[]] = [[], []];
   let warmUpSeconds: number = WARM_UP_SECONDS[size];
-  while (costs[0].length < MAX_ROUNDS) {
+  for (;;) {
     const figures = await measureBoth(relay, gateway, size, warmUpSeconds);
     for (const [index, each] of costs.entries()) each.push(...(figures[index]?.cpuRounds ?? []));
     warmUpSeconds = 0;
-    const [floor, cost] = costs.map(toQuiet);
-    const ratio = (cost ?? NaN) / (floor ?? NaN);
-    const isWithin = ratio <= atMost;
+    const judged = judge(...costs, limits[size]);
+    const { relayUs, gatewayUs, ratio, isWithin } = judged;
     console.log(
-      `${size}: ${cost?.toFixed(0)} µs, ${ratio.toFixed(2)} times the relay's ${floor?.toFixed(0)} µs ` +
-        `(${costs[0].length} rounds), at most ${atMost.toFixed(2)}: ${isWithin ? 'met' : 'missed'}`,
+      `${size}: ${gatewayUs.toFixed(0)} µs, ${ratio.toFixed(2)} times the relay's ${relayUs.toFixed(0)} µs ` +
+        `(${costs[0].length} rounds), at most ${(limits[size] * TOLERANCE).toFixed(2)}: ${isWithin ? 'met' : 'missed'}`,
     );
-    if (isWithin) return true;
+    if (isWithin) return undefined;
+    if (costs[0].length >= MAX_ROUNDS) return judged;
   }
-  return false;
-}
-
-/** Of the quieter rounds: what else runs on the machine only ever adds to what a request costs. */
-function toQuiet(costs: readonly number[]): number {
-  const sorted = costs.toSorted((a, b) => a - b);
-  return toQuantile(sorted, 0.25);
 }
 
 function measureBoth(
@@ -97,19 +98,13 @@ function measureBoth(
   );
 }
 
-/** Which stages take a larger part of a request than when the profile was last kept. */
-async function blame(on: Ground, by: Identity, size: Checked): Promise<void> {
-  const before = (
-    JSON.parse(readFileSync(new URL('stages.json', FOLDER), 'utf8')) as Record<string, Record<string, number>>
-  )[size];
+/** Says which stages cost more than when the profile was last kept. */
+async function blame(on: Ground, by: Identity, { size, ratio }: Slow): Promise<void> {
+  const kept = JSON.parse(readFileSync(new URL('stages.json', FOLDER), 'utf8')) as Record<
+    string,
+    Record<string, number>
+  >;
+  const before = { shares: new Map(Object.entries(kept[size] ?? {})), ratio: limits[size] };
   const { byStage } = await runProfile(on, by, { size, warmUpSeconds: 4, seconds: 5 });
-  const grown = [...byStage]
-    .map(([stage, share]) => ({ stage, share, growth: share - (before?.[stage] ?? 0) }))
-    .toSorted((a, b) => b.growth - a.growth)
-    .slice(0, 3);
-  console.log(`what has grown in a request of ${size}, as a share of the gateway's time:`);
-  for (const { stage, share, growth } of grown) {
-    const was = ((share - growth) * 100).toFixed(1);
-    console.log(`  ${stage}: from ${was} % to ${(share * 100).toFixed(1)} %`);
-  }
+  console.log(toGrowthText(size, toGrowth(before, { shares: byStage, ratio })));
 }

@@ -1,5 +1,5 @@
 // npm run bench:profile: where the time of a request goes, by stage and by function, for answers of every size. Written
-// to bench/profiles/ as Markdown to read and, for the check of speed, as JSON.
+// to bench/profiles/ as Markdown and flame graphs to read and, for the check of speed, as JSON.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,19 +20,26 @@ const text = [
   "Shares of the main thread's busy time by V8's sampling profiler. A stage's share holds what Node and libraries do on",
   'its behalf; what no stage asked for (the server reading, the client library parsing) stands under its own name.',
 ];
+mkdirSync(FOLDER, { recursive: true });
 const stages: Record<string, Record<string, number>> = {};
 try {
   for (const size of ['2 B', '30 kB', '1 MB'] as const) {
-    const { byStage, bySelf } = await runProfile(ground, identity, { size, warmUpSeconds: 10, seconds: 8 });
+    const { byStage, bySelf, flameGraph } = await runProfile(ground, identity, {
+      size,
+      warmUpSeconds: 10,
+      seconds: 8,
+    });
     stages[size] = Object.fromEntries([...byStage].map(([stage, share]) => [stage, round(share)]));
-    text.push('', `## ${size}`, '', '| stage | share |', '| --- | ---: |', ...toRows(byStage, 25));
+    const picture = `gateway-${size.replace(' ', '')}.svg`;
+    writeFileSync(`${FOLDER}${picture}`, flameGraph);
+    text.push('', `## ${size}`, '', `![Flame graph](${picture})`);
+    text.push('', '| stage | share |', '| --- | ---: |', ...toRows(byStage, 25));
     text.push('', '| function, itself alone | share |', '| --- | ---: |', ...toRows(bySelf, FUNCTIONS));
   }
 } finally {
   await identity.stop();
   await ground.stop();
 }
-mkdirSync(FOLDER, { recursive: true });
 writeFileSync(`${FOLDER}gateway.md`, `${text.join('\n')}\n`);
 writeFileSync(`${FOLDER}stages.json`, `${JSON.stringify(stages, undefined, 2)}\n`);
 console.log(text.join('\n'));

@@ -22,7 +22,13 @@ import { describeMachine } from './report/machine.ts';
 import type { StreamFigure } from './report/results.ts';
 import { saveResults } from './report/save.ts';
 import type { Scenario } from './scenarios.ts';
-import { measureCrowds, measureNewConnections, measureOneClient, measureSizes } from './scenarios.ts';
+import {
+  measureCrowds,
+  measureNewConnections,
+  measureOneClient,
+  measureSizes,
+  measureStarts,
+} from './scenarios.ts';
 import { measureRecorded } from './streams/recorded.ts';
 import { measureStreams } from './streams/streams.ts';
 
@@ -34,6 +40,7 @@ const options = values.quick
   ? { rounds: 3, seconds: 1, warmUpSeconds: 3 }
   : { rounds: 5, seconds: 2, warmUpSeconds: 15 };
 const wants = (part: string): boolean => values.only === undefined || values.only === part;
+const STARTS = 5;
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 needTools(['wrk', 'nginx', 'haproxy']);
@@ -80,24 +87,23 @@ async function measureRequests(
   on: Ground,
   by: Identity,
 ): Promise<{ scenarios: Scenario[]; readyMs: number }> {
+  const readyMs = await measureStarts(on, by, values.quick || !wants('requests') ? 1 : STARTS);
+  if (!wants('requests')) return { scenarios: [], readyMs };
   const proxies: Proxy[] = [];
   try {
     const gateway = await startGateway(on, by);
     proxies.push(await startRelay(on), gateway, await startHaproxy(on), await startNginx(on));
-    const scenarios: Scenario[] = [];
-    if (wants('requests')) {
-      console.log('answers of three sizes');
-      scenarios.push(...(await measureSizes(proxies, options)));
-      const warm = {
-        ...options,
-        rounds: values.quick ? 1 : options.rounds,
-        warmUpSeconds: values.quick ? 0 : 1,
-      };
-      console.log('new connections, one client');
-      scenarios.push(await measureNewConnections(proxies, warm));
-      scenarios.push(await measureOneClient(on, proxies, warm));
-    }
-    return { scenarios, readyMs: gateway.readyMs };
+    console.log('answers of three sizes');
+    const scenarios: Scenario[] = [...(await measureSizes(proxies, options))];
+    const warm = {
+      ...options,
+      rounds: values.quick ? 1 : options.rounds,
+      warmUpSeconds: values.quick ? 0 : 1,
+    };
+    console.log('new connections, one client');
+    scenarios.push(await measureNewConnections(proxies, warm));
+    scenarios.push(await measureOneClient(on, proxies, warm));
+    return { scenarios, readyMs };
   } finally {
     for (const proxy of proxies) await proxy.stop();
   }

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contestant, Figures, RoundOptions } from './measure.ts';
+import { toSpread } from './load/statistics.ts';
 import { measure } from './measure.ts';
 import type { BodySize, Ground } from './proxies/ground.ts';
 import { BODIES } from './proxies/ground.ts';
@@ -82,6 +83,17 @@ export async function measureOneClient(
     options,
   );
   return { id: 'one-client', title: '2 B, one connection, one request at a time', figures };
+}
+
+/** Milliseconds from the start of a gateway until it says that it is ready: the median of so many starts. */
+export async function measureStarts(ground: Ground, identity: Identity, starts: number): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < starts; i += 1) {
+    const gateway = await startGateway(ground, identity, { name: `start-${i}` });
+    times.push(gateway.readyMs);
+    await gateway.stop();
+  }
+  return toSpread(times).median;
 }
 
 /** Inventories and users of many sizes: what a request costs must not depend on either. */

@@ -1,6 +1,6 @@
 // Reads V8's .cpuprofile (Chrome DevTools Protocol, Profiler.Profile) and says where the time of a window went.
 
-interface ProfileNode {
+export interface ProfileNode {
   readonly id: number;
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   readonly children?: readonly number[];
@@ -23,11 +23,11 @@ export interface Shares {
 
 const OUTSIDE = new Set(['(idle)', '(root)', '(program)']);
 
+export const isBusy = ({ callFrame }: ProfileNode): boolean => !OUTSIDE.has(callFrame.functionName);
+
 /** `fromUs` and `toUs` on the monotonic clock: samples outside do not count. */
 export function toShares(profile: CpuProfile, fromUs: number, toUs: number): Shares {
-  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
-  const parents = new Map<number, number>();
-  for (const { id, children } of profile.nodes) for (const child of children ?? []) parents.set(child, id);
+  const { nodes, toStage } = createStages(profile);
   const byStage = new Map<string, number>();
   const bySelf = new Map<string, number>();
   let at = profile.startTime;
@@ -36,9 +36,9 @@ export function toShares(profile: CpuProfile, fromUs: number, toUs: number): Sha
     const delta = profile.timeDeltas[index] ?? 0;
     at += delta;
     const node = nodes.get(id);
-    if (node === undefined || at < fromUs || at > toUs || OUTSIDE.has(node.callFrame.functionName)) continue;
+    if (node === undefined || at < fromUs || at > toUs || !isBusy(node)) continue;
     total += delta;
-    add(byStage, toStage(nodes, parents, node), delta);
+    add(byStage, toStage(node), delta);
     add(bySelf, toName(node), delta);
   }
   return { byStage: toPortions(byStage, total), bySelf: toPortions(bySelf, total) };
@@ -51,7 +51,19 @@ const add = (to: Map<string, number>, key: string, value: number): void => {
 const toPortions = (times: ReadonlyMap<string, number>, total: number): ReadonlyMap<string, number> =>
   new Map([...times].map(([key, time]) => [key, time / total] as const).toSorted((a, b) => b[1] - a[1]));
 
-function toStage(
+/** The nodes of a profile by their numbers, the callers of each, and the stage that each works for. */
+export function createStages(profile: CpuProfile): {
+  readonly nodes: ReadonlyMap<number, ProfileNode>;
+  readonly parents: ReadonlyMap<number, number>;
+  readonly toStage: (leaf: ProfileNode) => string;
+} {
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const parents = new Map<number, number>();
+  for (const { id, children } of profile.nodes) for (const child of children ?? []) parents.set(child, id);
+  return { nodes, parents, toStage: (leaf) => findStage(nodes, parents, leaf) };
+}
+
+function findStage(
   nodes: ReadonlyMap<number, ProfileNode>,
   parents: ReadonlyMap<number, number>,
   leaf: ProfileNode,
@@ -69,7 +81,7 @@ function toStage(
   return library ?? (leaf.callFrame.functionName === '(garbage collector)' ? 'garbage collection' : 'node');
 }
 
-function toName({ callFrame: { functionName, url, lineNumber } }: ProfileNode): string {
+export function toName({ callFrame: { functionName, url, lineNumber } }: ProfileNode): string {
   const file = url.replace(/^.*\/(src|node_modules)\//, (_, folder: string) =>
     folder === 'src' ? 'src/' : '',
   );

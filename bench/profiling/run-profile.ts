@@ -9,6 +9,7 @@ import type { BodySize, Ground } from '../proxies/ground.ts';
 import { BODIES } from '../proxies/ground.ts';
 import type { Identity } from '../proxies/identity.ts';
 import type { CpuProfile, Shares } from './cpu-profile.ts';
+import { toFlameGraph } from './flame-graph.ts';
 import { toShares } from './cpu-profile.ts';
 
 /** Microseconds between two samples. */
@@ -17,6 +18,8 @@ const INTERVAL_US = 400;
 export interface Profiled extends Shares {
   /** CPU of the process for a request while it was being watched. */
   readonly cpuUs: number;
+  /** SVG. */
+  readonly flameGraph: string;
 }
 
 export async function runProfile(
@@ -45,7 +48,13 @@ export async function runProfile(
   }
   const [file] = readdirSync(folder);
   const profile = JSON.parse(readFileSync(join(folder, file ?? ''), 'utf8')) as CpuProfile;
-  return { cpuUs, ...toShares(profile, ...window) };
+  const [fromUs, toUs] = window;
+  const title = `Where the time of a request of ${size} goes (gateway, main thread)`;
+  return {
+    cpuUs,
+    ...toShares(profile, fromUs, toUs),
+    flameGraph: toFlameGraph(profile, { title, fromUs, toUs }),
+  };
 }
 
 /** The monotonic clock, which all processes of a machine share. */

@@ -32,6 +32,7 @@ export interface GatewayOptions {
 export interface GatewayUnderTest extends Proxy {
   readonly token: string;
   readonly port: number;
+  readonly adminPort: number;
   /** Milliseconds from its start until /readyz said yes. */
   readonly readyMs: number;
   readonly directory: string;
@@ -80,7 +81,7 @@ export async function startGateway(
   const readyMs = performance.now() - startedAt;
   const token = await identity.issue('alice');
   const url = `https://127.0.0.1:${port}/nodes/${toNodeName(1)}`;
-  return { ...running, name, url, token, port, readyMs, directory };
+  return { ...running, name, url, token, port, adminPort, readyMs, directory };
 }
 
 const toConfiguration = (

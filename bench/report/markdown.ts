@@ -27,7 +27,7 @@ second and latencies say how proxies compare and not what a machine of its own w
 CPU time of the proxy's own processes for a request: median of ${rounds} interleaved rounds of ${secondsEach} s, with
 the least and the most. Everything runs on loopback; TLS 1.3 on both sides, mutual towards the node.
 
-![CPU per request](${mode}.svg)
+![CPU time of each proxy for a request](${mode}.svg)
 
 ## Bars
 
@@ -48,9 +48,16 @@ const toBarTable = (bars: readonly Bar[]): string =>
       what,
       `${round(value)} ${unit}`,
       `${atMost} ${unit}`,
-      value <= atMost ? 'met' : '**missed**',
+      value <= atMost ? 'met' : `**missed** ([why](${toProfile(what)}))`,
     ]),
   );
+
+/** What says why a bar is missed: profiles of a request, of a stream, or what was tried. */
+function toProfile(what: string): string {
+  if (/^recording|copied|printed/.test(what)) return '../profiles/streams.md';
+  if (/memory|opening|ready/.test(what)) return '../../docs/performance.md';
+  return '../profiles/gateway.md';
+}
 
 const toScenarioText = ({ title, figures }: Scenario): string =>
   `### ${title}\n\n${table(
