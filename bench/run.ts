@@ -38,7 +38,7 @@ const { values } = parseArgs({
 const mode = values.quick ? 'quick' : 'full';
 const options = values.quick
   ? { rounds: 3, seconds: 1, warmUpSeconds: 3 }
-  : { rounds: 5, seconds: 2, warmUpSeconds: 15 };
+  : { rounds: 7, seconds: 2, warmUpSeconds: 20 };
 const wants = (part: string): boolean => values.only === undefined || values.only === part;
 const STARTS = 5;
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));

@@ -5,7 +5,7 @@ import type { Figures } from '../measure.ts';
 import type { Scenario } from '../scenarios.ts';
 import { RELAY_BARS } from './bars.ts';
 
-const PANEL = { width: 330, height: 280, left: 46, top: 104, bottom: 96, gap: 26 } as const;
+const PANEL = { width: 330, height: 280, left: 62, top: 104, bottom: 96, gap: 26 } as const;
 const COLORS: Readonly<Record<string, string>> = {
   relay: '#8c959f',
   gateway: '#1f6feb',
@@ -40,7 +40,7 @@ function toPanel({ title, figures }: Scenario, x: number): string {
     const y = floor - share * PANEL.height;
     return `<line x1="${x + PANEL.left}" x2="${x + PANEL.width}" y1="${y}" y2="${y}" stroke="#d8dee4"/><text x="${x + PANEL.left - 6}" y="${y + 4}" text-anchor="end" fill="#57606a">${Math.round(share * most)}</text>`;
   });
-  return `<g><text x="${x}" y="${PANEL.top - 22}" font-size="14" font-weight="600" fill="#1f2328">${title}</text>${lines.join('')}${bars.join('')}${toGoal(title, figures, { x, floor, scale })}</g>`;
+  return `<g><text x="${x}" y="${PANEL.top - 22}" font-size="14" font-weight="600" fill="#1f2328">${title}</text>${lines.join('')}${bars.join('')}${toHeads(x, floor)}${toGoal(title, figures, { x, floor, scale })}</g>`;
 }
 
 /** The next of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 or 10 times a power of ten. */
@@ -48,6 +48,18 @@ export function toRound(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value) ?? 10) * power;
 }
+
+/** What the multiples under the bars are of. */
+const BASES = ['relay', 'haproxy'] as const;
+const toRatioLine = (floor: number, index: number): number => floor + 54 + index * 17;
+
+const toHeads = (x: number, floor: number): string =>
+  ['µs', ...BASES.map((base) => `× ${base}`)]
+    .map(
+      (text, index) =>
+        `<text x="${x + PANEL.left}" y="${index === 0 ? floor + 36 : toRatioLine(floor, index - 1)}" text-anchor="end" fill="#57606a">${text}</text>`,
+    )
+    .join('');
 
 interface Place {
   readonly x: number;
@@ -63,7 +75,7 @@ function toGoal(title: string, figures: readonly Figures[], { x, floor, scale }:
   const relay = figures.find(({ name }) => name === 'relay');
   if (relay === undefined || !isSize(size)) return '';
   const y = (floor - scale(relay.cpuUs.median * RELAY_BARS[size])).toFixed(1);
-  return `<line x1="${x + PANEL.left}" x2="${x + PANEL.width}" y1="${y}" y2="${y}" stroke="#cf222e" stroke-dasharray="5 4"/><text x="${x + PANEL.width}" y="${Number(y) - 5}" text-anchor="end" fill="#cf222e">${RELAY_BARS[size]} × relay</text>`;
+  return `<line x1="${x + PANEL.left}" x2="${x + PANEL.width}" y1="${y}" y2="${y}" stroke="#cf222e" stroke-dasharray="5 4"/><text x="${x + PANEL.width}" y="${Number(y) - 5}" text-anchor="end" fill="#cf222e" stroke="#ffffff" stroke-width="3" paint-order="stroke">${RELAY_BARS[size]} × relay</text>`;
 }
 
 function toBar(
@@ -77,15 +89,15 @@ function toBar(
   );
   const line = (y: number, text: string, style: string): string =>
     `<text x="${middle}" y="${y}" text-anchor="middle" ${style}>${text}</text>`;
-  const ratios = ['relay', 'haproxy'].flatMap((base) => {
+  const ratios = BASES.map((base) => {
     const other = all.find((each) => each.name === base);
-    return other === undefined ? [] : [`${(cpuUs.median / other.cpuUs.median).toFixed(2)} × ${base}`];
+    return other === undefined ? '–' : (cpuUs.median / other.cpuUs.median).toFixed(2);
   });
   return [
     `<rect x="${(x + slot * 0.16).toFixed(1)}" y="${top}" width="${(slot * 0.68).toFixed(1)}" height="${scale(cpuUs.median).toFixed(1)}" rx="2" fill="${COLORS[name] ?? '#8250df'}"/>`,
     `<path d="M${middle} ${least}V${most}m-4 0h8m-8 ${(Number(least) - Number(most)).toFixed(1)}h8" stroke="#1f2328" fill="none"/>`,
     line(floor + 18, name, 'font-weight="600" fill="#1f2328"'),
-    line(floor + 35, `${Math.round(cpuUs.median)} µs`, 'fill="#1f2328"'),
-    ...ratios.map((text, index) => line(floor + 53 + index * 15, text, 'font-size="10.5" fill="#57606a"')),
+    line(floor + 36, String(Math.round(cpuUs.median)), 'fill="#1f2328"'),
+    ...ratios.map((text, index) => line(toRatioLine(floor, index), text, 'fill="#57606a"')),
   ].join('');
 }
