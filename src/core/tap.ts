@@ -26,6 +26,13 @@ export interface Tap {
   readonly isFull: boolean;
   /** What the client can be told where its stream stands now, when the session ends for this reason. */
   lastWords(reason: EndReason): Buffer | undefined;
+  /** It has words for a session that ends for this reason, once the client's stream has a place for them. */
+  hasWords?(reason: EndReason): boolean;
+  /**
+   * Bytes that the node still owes of a frame, as far as is known, before the client can be told anything. These, and
+   * no byte more, may be passed to `fromNode` after the session has ended. 0: none, or nobody knows.
+   */
+  readonly unfinished?: number;
   /** Words for the client, where the stream stands so that it can be told anything at all. */
   farewell?(message: string): Buffer | undefined;
   /** Called once, before `accepted`, by who wants to see what is decoded. The data is to be looked at, not kept. */

@@ -20,6 +20,12 @@ const HALF_CLOSED_MS = 30_000;
  * over unread bytes would send a TCP reset, which takes what the peer has not read yet with it.
  */
 const LINGER_MS = 2_000;
+/**
+ * How long, and with how many bytes, a node may come to the end of a frame within which its session was ended, so that
+ * the client can be told why. A kubelet's frames have 32 KiB at most.
+ */
+const LAST_FRAME_MS = 1_000;
+const LAST_FRAME_BYTES = 64 * 1024;
 
 export interface SpliceOptions {
   /** The answer is there already: only the limits of the session count. */
@@ -89,6 +95,8 @@ class Session implements TapControl {
   #reason: EndReason | undefined;
   /** What passes is the tap's to wait for. */
   #held = false;
+  /** It ends as soon as the node has come to the end of a frame. */
+  #lastFrame: { readonly reason: EndReason; bytesLeft: number } | undefined;
   /** The last words are on their way to the client. */
   #parting = false;
   #open = 2;
@@ -171,6 +179,10 @@ class Session implements TapControl {
   #pass(direction: Direction, chunk: Buffer): void {
     if (this.#over || this.#parting) return;
     const { from, to } = direction;
+    if (this.#lastFrame !== undefined) {
+      if (direction === this.#toClient) this.#passLastFrame(chunk, this.#lastFrame);
+      return;
+    }
     direction.bytes += chunk.length;
     if (!to.writable) return;
     const { tap } = this.#options;
@@ -190,6 +202,26 @@ class Session implements TapControl {
     }
   }
 
+  /** Not a byte beyond the frame: what follows is a session that is over. */
+  #passLastFrame(chunk: Buffer, lastFrame: { readonly reason: EndReason; bytesLeft: number }): void {
+    const { tap } = this.#options;
+    const owed = (): number => tap?.unfinished ?? 0;
+    let at = 0;
+    while (owed() > 0 && at < chunk.length) {
+      const piece = chunk.subarray(at, at + owed());
+      at += piece.length;
+      lastFrame.bytesLeft -= piece.length;
+      if (lastFrame.bytesLeft < 0 || tap === undefined || !tap.fromNode(piece)) {
+        this.#finish();
+        return;
+      }
+      // Bounded by LAST_FRAME_BYTES: the client may be behind.
+      this.#toClient.bytes += piece.length;
+      this.#client.write(piece);
+    }
+    if (owed() === 0) this.#part(lastFrame.reason);
+  }
+
   #resume(direction: Direction): void {
     if (direction.behind || this.#held) return;
     this.#watch.touch();
@@ -197,6 +229,10 @@ class Session implements TapControl {
   }
 
   #halfClose(closed: EndReason, to: Duplex): void {
+    if (this.#lastFrame !== undefined && closed === 'nodeClosed') {
+      this.#part(this.#lastFrame.reason);
+      return;
+    }
     this.#reason ??= closed;
     to.end();
     this.#boundSilence(this.#options.halfClosedMs ?? HALF_CLOSED_MS);
@@ -217,6 +253,10 @@ class Session implements TapControl {
     if (this.#over) return;
     this.#reason ??= closed;
     this.#open -= 1;
+    if (this.#lastFrame !== undefined && !this.#parting) {
+      this.#part(this.#lastFrame.reason);
+      return;
+    }
     if (this.#open === 0) {
       this.#finish();
       return;
@@ -235,6 +275,22 @@ class Session implements TapControl {
   #cut(reason: EndReason): void {
     if (this.#over) return;
     this.#reason ??= reason;
+    const { tap } = this.#options;
+    const owed = tap?.hasWords?.(reason) === true ? (tap.unfinished ?? 0) : 0;
+    const waits = owed > 0 && owed <= LAST_FRAME_BYTES && this.#client.writable && this.#node.readable;
+    if (!waits || this.#parting || this.#lastFrame !== undefined) {
+      this.#part(reason);
+      return;
+    }
+    this.#lastFrame = { reason, bytesLeft: LAST_FRAME_BYTES };
+    this.#held = false;
+    this.#cancelBound();
+    this.#cancelBound = this.#clock.after(LAST_FRAME_MS, () => this.#part(reason));
+    this.#node.resume();
+  }
+
+  #part(reason: EndReason): void {
+    if (this.#over) return;
     const words = this.#parting ? undefined : this.#options.tap?.lastWords(reason);
     if (words === undefined || !this.#client.writable) {
       this.#finish();

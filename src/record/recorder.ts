@@ -11,7 +11,7 @@ import type { Tap, TapFactory } from '../core/tap.ts';
 import { createByteLines } from './cast-lines.ts';
 import { createJsonTextWriter } from './json-text.ts';
 import { Recording } from './recording.ts';
-import type { RecordingDeps } from './recording.ts';
+import type { RecordingDeps } from './recording-session.ts';
 import { createRules } from './rules.ts';
 import type { OpenRecording, RecordingStore } from './store/recording-store.ts';
 import { toSubject } from './subject.ts';

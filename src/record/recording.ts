@@ -2,19 +2,11 @@
 // Promises: at most HIGH_WATER bytes of lines wait for the disk, and those of one more chunk; where the rule says
 // `required`, no byte goes on that was not decoded and taken down.
 
-import type { Credentialed } from '../core/exchange.ts';
 import { toFault } from '../core/fault.ts';
 import type { EndReason } from '../core/lifetime.ts';
-import type { Clock, Log } from '../core/ports.ts';
-import type {
-  RecordingOutcome,
-  RecordingRule,
-  RecordingSettings,
-  RecordingState,
-} from '../core/recording.ts';
+import type { RecordingOutcome, RecordingState } from '../core/recording.ts';
 import type { OutputEvent, Tap, TapControl } from '../core/tap.ts';
 import { ArchiveWatch, passesFiles } from './archive-watch.ts';
-import type { ByteLines } from './cast-lines.ts';
 import { createTranscript } from './create-transcript.ts';
 import { createDecoder } from './decode/create-decoder.ts';
 import type { SessionDecoder } from './decode/session-decoder.ts';
@@ -22,29 +14,13 @@ import type { SessionEvent } from './decode/session-event.ts';
 import { toOutputEvent } from './output-event.ts';
 import { LineBatch } from './line-batch.ts';
 import { Segments } from './segments.ts';
-import type { OpenRecording } from './store/recording-store.ts';
-import type { Transcript, WriteLines } from './transcript.ts';
+import type { RecordingDeps, RecordingSession } from './recording-session.ts';
+import type { Transcript } from './transcript.ts';
 
 /** Bytes of lines that wait for the disk: from here on the session waits too. */
 export const HIGH_WATER = 512 * 1024;
 /** And from here on it goes on. */
 const LOW_WATER = 256 * 1024;
-
-export interface RecordingDeps {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly writeBytes: (lines: ByteLines, write: WriteLines) => void;
-  readonly onEnded: (state: RecordingState, bytes: number) => void;
-  /** Undefined: it could not be begun, and the session goes on without. */
-  readonly store: OpenRecording | undefined;
-}
-
-export interface RecordingSession {
-  readonly exchange: Credentialed;
-  readonly rule: RecordingRule;
-  readonly segment: RecordingSettings['segment'];
-  readonly patienceMs: number;
-}
 
 export class Recording implements Tap {
   readonly #deps: RecordingDeps;
@@ -134,7 +110,16 @@ export class Recording implements Tap {
   }
 
   fromNode(chunk: Buffer): boolean {
+    if (this.#over !== undefined) return this.#finishFrame(chunk);
     return this.#take((decoder) => decoder.fromNode(chunk));
+  }
+
+  get unfinished(): number {
+    return this.#decoder?.unfinished ?? 0;
+  }
+
+  hasWords(reason: EndReason): boolean {
+    return reason === this.#over;
   }
 
   lastWords(reason: EndReason): Buffer | undefined {
@@ -208,6 +193,21 @@ export class Recording implements Tap {
       return true;
     }
     this.#writeEvents();
+    return true;
+  }
+
+  /** The session is over; what the node still owes of a frame goes on, so that the client can be told why. */
+  #finishFrame(chunk: Buffer): boolean {
+    const decoder = this.#decoder;
+    if (decoder === undefined || chunk.length > decoder.unfinished) return false;
+    try {
+      decoder.fromNode(chunk);
+    } catch {
+      return false;
+    }
+    // What is broken takes nothing more: how much was not kept is bounded by who passes it on.
+    if (this.#broken) this.#events = [];
+    else this.#writeEvents();
     return true;
   }
 

@@ -17,6 +17,8 @@ export interface SessionReader {
   fromNode(chunk: Buffer): void;
   /** Bytes that tell the client why its session ends, where its stream stands so that it can be told. */
   farewell(message: string): Buffer | undefined;
+  /** Bytes that the node owes of a frame before there is a place for them. */
+  readonly unfinished: number;
 }
 
 export type CreateReader = (
@@ -34,8 +36,6 @@ interface SessionParts {
 
 /** Of one session at a time. */
 const MAX_FOLLOWERS = 8;
-/** How long the end waits for the node to come to the end of a frame, after which the client can be told. */
-const WORDS_MS = 1_000;
 /** What a client is told of a right that does not stand any more. */
 const ENDED_WORDS = {
   rightRevoked: 'the session was ended: the right to it was revoked',
@@ -58,7 +58,6 @@ export class SessionTap implements Tap, LiveSession {
   #bytesReceived = 0;
   /** What the client is told, once somebody has ended the session. */
   #words: string | undefined;
-  #part: (() => void) | undefined;
 
   constructor(parts: SessionParts, id: SessionId, exchange: Credentialed, inner: Tap | undefined) {
     this.#parts = parts;
@@ -97,9 +96,16 @@ export class SessionTap implements Tap, LiveSession {
     this.#bytesReceived += chunk.length;
     if (this.#inner?.fromNode(chunk) === false) return false;
     this.#read((reader) => reader.fromNode(chunk));
-    // Not before this chunk has been written on, and not after the next one.
-    if (this.#part !== undefined && this.#farewell() !== undefined) queueMicrotask(this.#part);
     return true;
+  }
+
+  get unfinished(): number {
+    return this.#inner?.unfinished ?? this.#reader?.unfinished ?? 0;
+  }
+
+  hasWords(reason: EndReason): boolean {
+    if (reason === 'rightRevoked' || reason === 'rightUnconfirmed') return true;
+    return this.#words !== undefined || this.#inner?.hasWords?.(reason) === true;
   }
 
   lastWords(reason: EndReason): Buffer | undefined {
@@ -163,18 +169,7 @@ export class SessionTap implements Tap, LiveSession {
     if (this.#words !== undefined) return;
     const { lifetime } = this.#exchange;
     this.#words = `the session was ended by an operator${reason === undefined ? '' : `: ${reason}`}`;
-    let cancel = (): void => undefined;
-    this.#part = () => {
-      cancel();
-      this.#part = undefined;
-      lifetime.terminate({ by, ...(reason === undefined ? {} : { reason }) });
-    };
-    cancel = this.#parts.clock.after(WORDS_MS, this.#part);
-    if (this.#farewell() !== undefined || !this.#hasWords()) this.#part();
-  }
-
-  #hasWords(): boolean {
-    return this.#reader !== undefined || this.#inner?.farewell !== undefined;
+    lifetime.terminate({ by, ...(reason === undefined ? {} : { reason }) });
   }
 
   #farewell(): Buffer | undefined {

@@ -127,6 +127,22 @@ export class SpdyDecoder {
     return this.#state.kind === 'head' && this.#queue.length === 0;
   }
 
+  /** Bytes missing to the end of the frame, or of its head while that is not complete. 0 at a boundary. */
+  get missing(): number {
+    const state = this.#state;
+    const held = this.#queue.length;
+    switch (state.kind) {
+      case 'head':
+        return held === 0 ? 0 : HEAD_BYTES - held;
+      case 'control':
+        return state.head.length - held;
+      case 'data':
+        return state.remaining - held;
+      case 'failed':
+        return 0;
+    }
+  }
+
   /**
    * Delivers what these bytes complete, in order. Throws a Fault on a malformed, unknown or oversized frame, after what
    * came before it, and from then on always: where the next frame begins is no longer known. As in moby/spdystream, the

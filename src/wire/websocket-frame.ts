@@ -98,6 +98,22 @@ export class WebSocketDecoder {
     return this.#state.kind === 'head' && this.#queue.length === 0;
   }
 
+  /** Bytes missing to the end of the frame, or of its head while that is not complete. 0 at a boundary. */
+  get missing(): number {
+    const state = this.#state;
+    const held = this.#queue.length;
+    switch (state.kind) {
+      case 'head':
+        return held === 0 ? 0 : 2 - held;
+      case 'length':
+        return state.head.lengthBytes + (this.#masked ? 4 : 0) - held;
+      case 'payload':
+        return state.payload.remaining - held;
+      case 'failed':
+        return 0;
+    }
+  }
+
   /**
    * Delivers what these bytes complete, in order. Throws a Fault on a violation, after what came before it, and from
    * then on always. toCloseCode says how to tell the peer.

@@ -11,6 +11,7 @@ import { Lifetime } from '../../src/core/lifetime.ts';
 import { splice } from '../../src/forward/splice.ts';
 import type { Opening, SpliceOptions, Spliced } from '../../src/forward/splice.ts';
 import type { Tap, TapControl } from '../../src/core/tap.ts';
+import { eventually } from '../support/eventually.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 
@@ -314,6 +315,78 @@ describe('a session that is tapped', () => {
     tapped.control?.end('recordingFailed');
     assert.equal((await joined.spliced).reason, 'recordingFailed');
     assertReleased(joined);
+  });
+
+  /** Frames are of five bytes. */
+  const createFramed = (): TestTap => {
+    let passed = 0;
+    const tapped = createTap({
+      fromNode: (chunk) => {
+        passed += chunk.length;
+        tapped.seen.push(chunk.toString());
+        return true;
+      },
+      hasWords: (reason) => reason === 'recordingFailed',
+      lastWords: () => (passed % 5 === 0 ? Buffer.from(' why') : undefined),
+    });
+    const get = (): number => (5 - (passed % 5)) % 5;
+    Object.defineProperty(tapped.tap, 'unfinished', { get, configurable: true });
+    return tapped;
+  };
+
+  it('lets the node come to the end of its frame, and no further, before the last words', async (t) => {
+    const tapped = createFramed();
+    const joined = await join(t, { tap: tapped.tap });
+    let reached = '';
+    joined.node.on('data', (chunk: Buffer) => (reached += chunk.toString()));
+    const read = readAll(joined.client);
+    tapped.full = true;
+    joined.node.write('12');
+    await eventually('the first bytes', () => tapped.seen.length > 0 || undefined);
+    tapped.control?.end('recordingFailed');
+    joined.client.write('not any more');
+    joined.node.write('34');
+    await eventually('the next bytes', () => tapped.seen.length > 1 || undefined);
+    joined.node.write('5-beyond');
+    assert.equal(await read, '12345 why');
+    joined.client.end();
+    assert.equal((await joined.spliced).reason, 'recordingFailed');
+    assert.deepEqual(tapped.seen, ['12', '34', '5']);
+    assert.equal(reached, '');
+    assertReleased(joined);
+  });
+
+  for (const [name, act] of [
+    ['falls silent', (joined: Joined) => joined.clock.advance(1_000)],
+    ['ends', (joined: Joined) => joined.node.end()],
+    ['is gone', (joined: Joined) => joined.node.destroy()],
+  ] as const) {
+    it(`is cut without words where the node ${name} within its frame`, async (t) => {
+      const tapped = createFramed();
+      const joined = await join(t, { tap: tapped.tap });
+      joined.node.write('12');
+      await eventually('the first bytes', () => tapped.seen.length > 0 || undefined);
+      tapped.control?.end('recordingFailed');
+      act(joined);
+      assert.equal((await joined.spliced).reason, 'recordingFailed');
+      assertReleased(joined);
+    });
+  }
+
+  it('does not wait where there are no words for the reason, or too much is owed', async (t) => {
+    const none = createFramed();
+    const first = await join(t, { tap: none.tap });
+    first.node.write('12');
+    await eventually('the first bytes', () => none.seen.length > 0 || undefined);
+    none.control?.end('idleTimeout');
+    assert.equal((await first.spliced).reason, 'idleTimeout');
+    const much = createFramed();
+    Object.defineProperty(much.tap, 'unfinished', { get: () => 64 * 1024 + 1 });
+    const second = await join(t, { tap: much.tap });
+    second.node.write('12');
+    await eventually('the first bytes', () => much.seen.length > 0 || undefined);
+    much.control?.end('recordingFailed');
+    assert.equal((await second.spliced).reason, 'recordingFailed');
   });
 
   it('does not wait for a client that does not take the last words', async (t) => {

@@ -303,11 +303,21 @@ describe('a disk that fails later', () => {
     assert.deepEqual(states, ['failed']);
   });
 
-  it('has no words for the client in the middle of a frame', async () => {
+  it('lets the node finish its frame, and not a byte more, before the words for the client', async () => {
     const { tap, ends } = await begin({ disk: fullDisk });
-    tap.fromNode(output('a longer text').subarray(0, 6));
+    const frame = output('a longer text');
+    tap.fromNode(frame.subarray(0, 6));
     await eventually('the end', () => (ends.length > 0 ? true : undefined));
+    assert.equal(tap.hasWords?.('recordingFailed'), true);
+    assert.equal(tap.hasWords('idleTimeout'), false);
     assert.equal(tap.lastWords('recordingFailed'), undefined);
+    assert.equal(tap.unfinished, frame.length - 6);
+    assert.equal(tap.fromNode(Buffer.concat([frame.subarray(6), Buffer.from('x')])), false);
+    assert.equal(tap.fromNode(frame.subarray(6, 9)), true);
+    assert.equal(tap.fromClient(input('ls')), false);
+    assert.equal(tap.fromNode(frame.subarray(9)), true);
+    assert.match(tap.lastWords('recordingFailed')?.toString() ?? '', /could not be stored/);
+    assert.equal(tap.fromNode(output('more')), false);
     await tap.end('recordingFailed');
   });
 

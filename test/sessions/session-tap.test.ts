@@ -57,6 +57,21 @@ const follower = () => {
   };
 };
 
+const recorder = (more: Partial<Tap>): TapFactory => {
+  const tap: Tap = {
+    accepted: () => undefined,
+    attach: () => undefined,
+    fromClient: () => true,
+    fromNode: () => true,
+    isFull: false,
+    lastWords: () => undefined,
+    end: () => Promise.resolve(undefined),
+  };
+  // Not a spread: a getter stays one.
+  Object.defineProperties(tap, Object.getOwnPropertyDescriptors(more));
+  return () => Promise.resolve(tap);
+};
+
 describe('a running session', () => {
   it('is there from its beginning to its end, and its bytes are counted', async () => {
     const { sessions, tap, find } = await begin();
@@ -166,27 +181,31 @@ describe('the end of a session by somebody', () => {
     assert.doesNotMatch(words, /bob/);
   });
 
-  it('waits for the end of a frame, for a moment', async () => {
-    const { tap, exchange, find } = await begin();
-    const frame = output('hello');
-    tap.fromNode(frame.subarray(0, 4));
-    find().terminate('bob', undefined);
-    assert.equal(exchange.lifetime.ended, false);
-    tap.fromNode(frame.subarray(4));
-    await Promise.resolve();
-    assert.equal(exchange.lifetime.reason, 'terminated');
-    assert.match(tap.lastWords('terminated')?.toString('latin1') ?? '', /ended by an operator/);
-  });
-
-  it('does not wait for ever', async () => {
-    const { clock, tap, exchange, find } = await begin();
-    tap.fromNode(output('hello').subarray(0, 4));
-    find().terminate('bob', undefined);
-    clock.advance(1_000);
-    assert.equal(exchange.lifetime.reason, 'terminated');
-    assert.equal(tap.lastWords('terminated'), undefined);
-    assert.equal(clock.pending, 0);
-  });
+  for (const recorded of [false, true]) {
+    it(`says within a frame what the node owes of it, ${recorded ? 'recorded' : 'not recorded'}`, async () => {
+      const reader = createLiveReader(await exchangeOf(execAction), PROTOCOL, () => undefined);
+      assert.ok(reader);
+      const inner: Partial<Tap> = {
+        fromNode: (chunk) => (reader.fromNode(chunk), true),
+        farewell: (message) => reader.farewell(message),
+        get unfinished() {
+          return reader.unfinished;
+        },
+      };
+      const { tap, exchange, find } = await begin(execAction, recorded ? recorder(inner) : undefined);
+      const frame = output('hello');
+      assert.equal(tap.hasWords?.('terminated'), false);
+      tap.fromNode(frame.subarray(0, 4));
+      find().terminate('bob', undefined);
+      assert.equal(exchange.lifetime.reason, 'terminated');
+      assert.equal(tap.hasWords('terminated'), true);
+      assert.equal(tap.lastWords('terminated'), undefined);
+      assert.equal(tap.unfinished, frame.length - 4);
+      tap.fromNode(frame.subarray(4));
+      assert.equal(tap.unfinished, 0);
+      assert.match(tap.lastWords('terminated')?.toString('latin1') ?? '', /ended by an operator/);
+    });
+  }
 
   it('is by the first who wanted it', async () => {
     const { exchange, find } = await begin();
@@ -203,20 +222,6 @@ describe('the end of a session by somebody', () => {
 });
 
 describe('a recorded session', () => {
-  const recorder = (more: Partial<Tap>): TapFactory => {
-    const tap: Tap = {
-      accepted: () => undefined,
-      attach: () => undefined,
-      fromClient: () => true,
-      fromNode: () => true,
-      isFull: false,
-      lastWords: () => undefined,
-      end: () => Promise.resolve(undefined),
-      ...more,
-    };
-    return () => Promise.resolve(tap);
-  };
-
   it('asks the recorder first: what it refuses is not shown, and what is full waits', async () => {
     const { tap, find } = await begin(
       execAction,

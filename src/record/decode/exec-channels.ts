@@ -62,6 +62,10 @@ export class ExecChannels implements SessionDecoder {
     return this.#client.buffered + this.#node.buffered;
   }
 
+  get unfinished(): number {
+    return this.#nodeClosed ? 0 : this.#node.missing;
+  }
+
   fromClient(chunk: Buffer): void {
     this.#client.push(chunk, (piece) => this.#fromClient(piece));
   }

@@ -49,6 +49,10 @@ export class PortForwardChannels implements SessionDecoder {
     return this.#client.buffered + this.#node.buffered;
   }
 
+  get unfinished(): number {
+    return this.#nodeClosed ? 0 : this.#node.missing;
+  }
+
   fromClient(chunk: Buffer): void {
     this.#begin();
     const { strict, protocol, ports } = this.#options;

@@ -5,6 +5,7 @@ import type { Emit } from './session-event.ts';
 
 export class RawOutput implements SessionDecoder {
   readonly buffered = 0;
+  readonly unfinished = 0;
   readonly #emit: Emit;
 
   constructor(emit: Emit) {

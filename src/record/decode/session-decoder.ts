@@ -8,6 +8,8 @@ export interface SessionDecoder {
   end(): void;
   /** Bytes that tell the client why its session ends, if the stream to the client stands between two frames. */
   farewell(message: string): Buffer | undefined;
+  /** Bytes that the node owes, as far as is known, until there is a place for a farewell. 0: there is, or never will be. */
+  readonly unfinished: number;
   /** Bytes held back until a frame is complete. */
   readonly buffered: number;
 }

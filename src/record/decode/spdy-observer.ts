@@ -61,6 +61,10 @@ export class SpdyObserver implements SessionDecoder {
     return this.#client.buffered + this.#node.buffered;
   }
 
+  get unfinished(): number {
+    return this.#goneAway ? 0 : this.#node.missing;
+  }
+
   fromClient(chunk: Buffer): void {
     this.#client.push(chunk, (event) => this.#clientEvent(event));
   }

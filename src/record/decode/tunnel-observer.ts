@@ -33,6 +33,10 @@ export class TunnelObserver implements SessionDecoder {
     return this.#client.buffered + this.#node.buffered + this.#inner.buffered;
   }
 
+  get unfinished(): number {
+    return this.#nodeClosed ? 0 : this.#node.missing;
+  }
+
   fromClient(chunk: Buffer): void {
     this.#client.push(chunk, (piece) => {
       if (this.#clientClosed) {
