@@ -7,6 +7,7 @@ import type { Authorizable } from '../core/exchange.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Affected } from './affected.ts';
 import { toFault } from '../core/fault.ts';
+import { Roster } from '../core/roster.ts';
 import { EVERYONE, isAffected } from './affected.ts';
 import { createAuthorize } from './authorize.ts';
 
@@ -41,6 +42,7 @@ interface Running {
   isAsked: boolean;
   /** Something has changed since it was asked: the answer that is on its way may be about before. */
   isOutdated: boolean;
+  isOver: boolean;
 }
 
 /** A change that an exchange may have passed on its way to its node. */
@@ -60,7 +62,7 @@ export const createRechecks = (dependencies: RecheckDependencies): Rechecks =>
 
 class RightsOfRunning implements Rechecks {
   readonly #dependencies: RecheckDependencies;
-  readonly #running = new Set<Running>();
+  readonly #running = new Roster<Running>();
   #authorize: ReturnType<typeof createAuthorize> | undefined;
   #options: RecheckOptions = { intervalMs: Infinity, graceMs: Infinity };
   #cancelLook: (() => void) | undefined;
@@ -80,27 +82,28 @@ class RightsOfRunning implements Rechecks {
     this.#options = options;
     this.#cancelLook?.();
     this.#cancelLook = undefined;
-    for (const one of this.#running) this.#checkLater(one);
+    for (const one of this.#running.items()) this.#checkLater(one);
     this.#arm();
   }
 
   async during<Result>(exchange: Authorizable, work: () => Promise<Result>): Promise<Result> {
     const now = this.#dependencies.clock.now();
     const dueAt = now + this.#options.intervalMs;
-    const one: Running = { exchange, confirmedAt: now, dueAt, isAsked: false, isOutdated: false };
-    this.#running.add(one);
+    const one = { exchange, confirmedAt: now, dueAt, isAsked: false, isOutdated: false, isOver: false };
+    const seat = this.#running.add(one);
     this.#arm();
     if (this.#recent.length > 0 && this.#hasPassed(exchange)) this.#checkLater(one);
     try {
       return await work();
     } finally {
-      this.#running.delete(one);
+      this.#running.remove(seat);
+      one.isOver = true;
     }
   }
 
   affected(affected: Affected): void {
     this.#remember(affected);
-    for (const one of this.#running) {
+    for (const one of this.#running.items()) {
       if (isAffected(affected, one.exchange.authentication.user)) this.#checkLater(one);
     }
   }
@@ -129,7 +132,7 @@ class RightsOfRunning implements Rechecks {
   #look(): void {
     this.#cancelLook = undefined;
     const now = this.#dependencies.clock.now();
-    for (const one of this.#running) if (one.dueAt <= now && !one.isAsked) this.#checkLater(one);
+    for (const one of this.#running.items()) if (one.dueAt <= now && !one.isAsked) this.#checkLater(one);
     this.#arm();
   }
 
@@ -151,23 +154,21 @@ class RightsOfRunning implements Rechecks {
       } catch (error) {
         this.#refused(one, toFault(error).reason === 'Forbidden');
       }
-    } while (this.#isToBeAskedAgain(one));
+    } while (isToBeAskedAgain(one));
     one.isAsked = false;
     one.dueAt = clock.now() + this.#options.intervalMs;
-  }
-
-  #isToBeAskedAgain(one: Running): boolean {
-    return one.isOutdated && this.#running.has(one);
   }
 
   #refused(one: Running, isRefusal: boolean): void {
     const { clock, log, onChecked } = this.#dependencies;
     onChecked?.(isRefusal ? 'revoked' : 'unanswered');
     const isOver = isRefusal || clock.now() - one.confirmedAt >= this.#options.graceMs;
-    if (!isOver || !this.#running.has(one)) return;
+    if (!isOver || one.isOver) return;
     const reason = isRefusal ? 'rightRevoked' : 'rightUnconfirmed';
     const { lifetime, authentication, auditId } = one.exchange;
     log.info({ auditId, user: authentication.user.name, reason }, 'ended: the right to it does not stand');
     lifetime.end(reason);
   }
 }
+
+const isToBeAskedAgain = ({ isOutdated, isOver }: Running): boolean => isOutdated && !isOver;

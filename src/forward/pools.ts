@@ -57,6 +57,8 @@ export interface Pools {
 
 interface Kept extends Upstream {
   usedAt: number;
+  /** Which use of the shelf was the last of this one: many fall into one millisecond. */
+  turn: number;
 }
 
 export function createPools(deps: DialDeps, options: PoolOptions): Pools {
@@ -76,7 +78,8 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
   };
   return {
     get(entry, credential, use = 'short') {
-      const key = JSON.stringify([entry.fingerprint, credential.fingerprint, credential.user ?? null, use]);
+      // Fingerprints are digests; the user's name, which may hold anything, comes last.
+      const key = `${entry.fingerprint} ${credential.fingerprint} ${use} ${credential.user ?? ''}`;
       const shelf = credential.user === undefined ? shared : personal;
       const create = (): Upstream => createUpstream(deps, options, entry, credential, use);
       const upstream = shelf.take(key, clock.now(), create);
@@ -99,32 +102,37 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
 
 /** So many pools and not more. */
 function createShelf(maxPools: number) {
-  /** Least recently used first. */
+  /** In no order: a key that moved with each request would keep old requests in memory (core/roster.ts). */
   const kept = new Map<string, Kept>();
+  let turn = 0;
   const retire = (key: string, upstream: Kept): void => {
     kept.delete(key);
     // Waits for what runs on it. Its failures are those requests' own.
     upstream.pool.close().catch(() => undefined);
   };
+  const retireOldest = (): void => {
+    let oldest: [string, Kept] | undefined;
+    for (const one of kept) if (oldest === undefined || one[1].turn < oldest[1].turn) oldest = one;
+    if (oldest !== undefined) retire(...oldest);
+  };
   return {
     kept,
     take(key: string, now: number, create: () => Upstream): Upstream {
       const known = kept.get(key);
-      const upstream = known ?? { ...create(), usedAt: now };
-      if (known !== undefined) kept.delete(key);
-      kept.set(key, upstream);
-      upstream.usedAt = now;
-      for (const [oldest, unused] of kept) {
-        if (kept.size <= maxPools) break;
-        retire(oldest, unused);
+      if (known !== undefined) {
+        known.usedAt = now;
+        known.turn = ++turn;
+        return known;
       }
+      if (kept.size >= maxPools) retireOldest();
+      const upstream = { ...create(), usedAt: now, turn: ++turn };
+      kept.set(key, upstream);
       return upstream;
     },
     /** Closes those that were not used since `before`. */
     sweep(before: number): void {
       for (const [key, upstream] of kept) {
-        if (upstream.usedAt > before) break;
-        retire(key, upstream);
+        if (upstream.usedAt <= before) retire(key, upstream);
       }
     },
   };

@@ -84,7 +84,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
 
     upgrade: (connection, request, socket, head) => {
       const received = toReceived(ports, connection, { kind: 'upgrade', request, socket, head });
-      const amid = connection.unanswered.size > 0;
+      const amid = connection.unanswered.length > 0;
       connection.begin(received);
       connection.stop();
       // An earlier request of this connection still waits for its answer, into which this one would be written.
@@ -174,7 +174,7 @@ const isBeside = ({ method, target }: Received, withMetrics: boolean): boolean =
   (method === 'GET' || method === 'HEAD') && (BESIDE.test(target) || (withMetrics && METRICS.test(target)));
 
 const findCrowd = (connection: Connection, limits: ListenerLimits): Fault | undefined =>
-  connection.unanswered.size < limits.maxPipelined
+  connection.unanswered.length < limits.maxPipelined
     ? undefined
     : new Fault('TooManyRequests', 'too many requests at a time on one connection', {
         headers: { connection: 'close', 'retry-after': '1' },

@@ -18,7 +18,8 @@ export class Connection {
   readonly #clock: Clock;
   readonly #limits: ListenerLimits;
   readonly #onOverdue: () => void;
-  readonly #unanswered = new Set<Received>();
+  /** A few at most, in the order in which they came. An array, and no Set: core/roster.ts says why. */
+  readonly #unanswered: Received[] = [];
   #cancelDeadline: () => void = () => undefined;
   #used = false;
   #closing = false;
@@ -43,12 +44,12 @@ export class Connection {
     this.socket.once('close', () => {
       this.#cancelDeadline();
       for (const { lifetime } of [...this.#unanswered]) lifetime.end('clientClosed');
-      this.#unanswered.clear();
+      this.#unanswered.length = 0;
     });
   }
 
   /** Requests whose answers are not complete. An upgraded connection has one until it closes. */
-  get unanswered(): ReadonlySet<Received> {
+  get unanswered(): readonly Received[] {
     return this.#unanswered;
   }
 
@@ -60,14 +61,17 @@ export class Connection {
   /** A request's head is complete. `onSlowBody` is called when a body follows and does not come to its end in time. */
   begin(received: Received, onSlowBody?: () => void): void {
     this.#used = true;
-    this.#unanswered.add(received);
+    this.#unanswered.push(received);
     this.#cancelDeadline();
     if (onSlowBody !== undefined) this.#setDeadline(this.#limits.bodyMs, onSlowBody);
   }
 
   /** A request's answer is complete. */
   answered(received: Received): void {
-    if (!this.#unanswered.delete(received) || this.#unanswered.size > 0) return;
+    const at = this.#unanswered.indexOf(received);
+    if (at < 0) return;
+    this.#unanswered.splice(at, 1);
+    if (this.#unanswered.length > 0) return;
     if (this.#closing) this.socket.destroySoon();
     else this.#setDeadline(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
   }
@@ -79,7 +83,7 @@ export class Connection {
   closeWhenIdle(): void {
     if (!this.#used) return;
     this.#closing = true;
-    if (this.#unanswered.size === 0) this.socket.destroySoon();
+    if (this.#unanswered.length === 0) this.socket.destroySoon();
   }
 
   /** No further request is accepted. */

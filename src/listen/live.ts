@@ -1,6 +1,8 @@
 // The exchanges that are under way, over all listeners: what a drain waits for, and ends when its grace is over.
 
 import type { EndReason, Lifetime } from '../core/lifetime.ts';
+import type { Seat } from '../core/roster.ts';
+import { Roster } from '../core/roster.ts';
 
 export interface LiveExchanges {
   /** Keeps `lifetime` until it ends. */
@@ -12,11 +14,11 @@ export interface LiveExchanges {
 }
 
 export function createLiveExchanges(): LiveExchanges {
-  const live = new Set<Lifetime>();
+  const live = new Roster<Lifetime>();
   let waiting: (() => void)[] = [];
 
-  const remove = (lifetime: Lifetime): void => {
-    live.delete(lifetime);
+  const remove = (seat: Seat<Lifetime>): void => {
+    live.remove(seat);
     if (live.size > 0) return;
     const resolvers = waiting;
     waiting = [];
@@ -25,16 +27,16 @@ export function createLiveExchanges(): LiveExchanges {
 
   return {
     add: (lifetime) => {
-      live.add(lifetime);
+      const seat = live.add(lifetime);
       lifetime.onEnd(() => {
-        remove(lifetime);
+        remove(seat);
       });
     },
     get count() {
       return live.size;
     },
     endAll: (reason) => {
-      for (const lifetime of [...live]) lifetime.end(reason);
+      for (const lifetime of live.items()) lifetime.end(reason);
     },
     empty: () =>
       live.size === 0

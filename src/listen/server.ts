@@ -109,7 +109,7 @@ export function createListener(ports: ListenerPorts, options: ListenerOptions): 
     close: async () => {
       draining = true;
       const closed = new Promise((resolve) => tcp.close(resolve));
-      const busy = http.connections().filter(({ unanswered }) => unanswered.size > 0);
+      const busy = http.connections().filter(({ unanswered }) => unanswered.length > 0);
       for (const connection of busy) connection.closeWhenIdle();
       await settled(busy, ports.clock, limits.closeMs);
       // Handshakes, idle connections, and clients that did not read.
