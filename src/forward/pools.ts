@@ -10,6 +10,7 @@ import type { DialDeps } from '../outbound/dial.ts';
 import { isIPv6 } from 'node:net';
 import { Pool } from 'undici';
 import { createDial } from '../outbound/dial.ts';
+import { readInChunks } from './chunked-reads.ts';
 
 /** More pools than this and the least recently used is closed, which ends no request that runs on it. */
 const MAX_POOLS = 4096;
@@ -150,7 +151,7 @@ function createUpstream(
     // A function, and not options for undici's own connector: what is verified is decided in one place.
     connect: (_options, callback) => {
       dial().then(
-        (socket) => callback(null, socket),
+        (socket) => callback(null, readInChunks(socket)),
         (error: unknown) => callback(error instanceof Error ? error : new Error('dial failed'), null),
       );
     },
