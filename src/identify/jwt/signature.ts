@@ -16,21 +16,25 @@ const MAX_CANDIDATES = 16;
 export type VerifySignature = (token: string, options: JWTVerifyOptions) => Promise<Signed>;
 
 /** `what` begins the refusals. */
-export const createSignatureVerifier =
-  ({ keySet }: { readonly keySet: KeySet }, what = 'the bearer token'): VerifySignature =>
-  async (token, options) => {
+export function createSignatureVerifier(
+  { keySet }: { readonly keySet: KeySet },
+  what = 'the bearer token',
+): VerifySignature {
+  const toThumbprint = createThumbprints();
+  return async (token, options) => {
     const keys = await currentKeys(keySet);
     try {
-      return await verifySignature(token, keys, options).catch(async (error: unknown) => {
+      return await verifySignature(token, keys, options, toThumbprint).catch(async (error: unknown) => {
         // The issuer may have changed its keys since; or somebody made the token up. The cooldown is for the latter.
         const newer = mayBeRotation(error) ? await keySet.newerThan(keys) : undefined;
         if (newer === undefined) throw error;
-        return verifySignature(token, newer, options);
+        return verifySignature(token, newer, options, toThumbprint);
       });
     } catch (error) {
       throw unauthorized(`${what} is refused: ${toRule(error)}`, error);
     }
   };
+}
 
 export interface Signed {
   readonly payload: JWTPayload;
@@ -48,7 +52,12 @@ async function currentKeys(keySet: KeySet): Promise<LoadedKeys> {
   }
 }
 
-async function verifySignature(token: string, keys: LoadedKeys, options: JWTVerifyOptions): Promise<Signed> {
+async function verifySignature(
+  token: string,
+  keys: LoadedKeys,
+  options: JWTVerifyOptions,
+  toThumbprint: ToThumbprint,
+): Promise<Signed> {
   try {
     const { payload, key } = await jwtVerify(token, keys.resolve, options);
     return { payload, thumbprint: await toThumbprint(key) };
@@ -68,8 +77,18 @@ async function verifySignature(token: string, keys: LoadedKeys, options: JWTVeri
   }
 }
 
-const toThumbprint = async (key: Parameters<typeof exportJWK>[0]): Promise<string> =>
-  calculateJwkThumbprint(await exportJWK(key));
+type Key = Parameters<typeof exportJWK>[0];
+type ToThumbprint = (key: Key) => Promise<string>;
+
+/** To make a thumbprint costs more than to verify a signature, and an issuer has few keys. */
+function createThumbprints(): ToThumbprint {
+  const known = new WeakMap<Key, Promise<string>>();
+  return (key) => {
+    let thumbprint = known.get(key);
+    if (thumbprint === undefined) known.set(key, (thumbprint = exportJWK(key).then(calculateJwkThumbprint)));
+    return thumbprint;
+  };
+}
 
 const mayBeRotation = (error: unknown): boolean =>
   error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed;
