@@ -5,6 +5,7 @@ import type { AnyAttributes } from '../core/attributes.ts';
 import type { Authorizer, Decision, Grant } from '../core/decision.ts';
 import type { Authorizable } from '../core/exchange.ts';
 import { isPath } from '../core/attributes.ts';
+import { isSought } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import { toForbiddenMessage, toRefusal, toRight } from './explain.ts';
 
@@ -94,9 +95,14 @@ const undecided = (error: unknown): Fault =>
     ? error
     : new Fault('InternalError', 'authorization could not be decided', { cause: error });
 
+const NAME_THE_NODE =
+  '; with a right on some nodes only, name the node in the server URL: --server https://GATEWAY/nodes/NODE';
+
 const forbidden = (userName: string, resolved: Authorizable, refusals: readonly string[]): Fault => {
   const [first] = resolved.requirement;
-  return new Fault('Forbidden', toForbiddenMessage(userName, resolved.requirement), {
+  // Whoever holds a right on some nodes is not told where the pod is, but how to say it.
+  const hint = isSought(resolved) ? NAME_THE_NODE : '';
+  return new Fault('Forbidden', `${toForbiddenMessage(userName, resolved.requirement)}${hint}`, {
     cause: refusals.join('; '),
     ...(isPath(first) ? {} : { details: { kind: first.resource, name: first.name } }),
   });
