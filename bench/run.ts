@@ -51,7 +51,7 @@ try {
   const { scenarios, readyMs } = await measureRequests(ground, identity);
   if (mode === 'full' && wants('crowds')) {
     console.log('crowds');
-    scenarios.push(await measureCrowds(ground, identity, options));
+    scenarios.push(...(await measureCrowds(ground, identity, options)));
   }
   const streams: StreamFigure[] = [];
   if (wants('decisions')) {

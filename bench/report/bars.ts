@@ -2,6 +2,7 @@
 
 import type { Bar, StreamFigure } from './results.ts';
 import type { Scenario } from '../scenarios.ts';
+import { CROWDS, toCrowdName } from '../scenarios.ts';
 
 /** CPU of the gateway for one request, as a multiple of the bare relay's, by size of the answer. */
 export const RELAY_BARS = { '2 B': 1.25, '30 kB': 1.1, '1 MB': 1.1 } as const;
@@ -44,9 +45,12 @@ export function toBars(
     },
     { what: 'start to ready', value: readyMs, atMost: 1500, unit: 'ms' },
   );
-  for (const name of ['10000 nodes, 1 users', '1 nodes, 10000 users', '10000 nodes, 10000 users']) {
-    const value = ratio('crowds', name, '1 nodes, 1 users');
-    bars.push({ what: `CPU, ${name}, against one of each`, value, atMost: 1.1, unit: 'times' });
+  for (const { id, sizes } of CROWDS) {
+    for (const [nodes, users] of sizes) {
+      const name = toCrowdName(nodes, users);
+      const value = ratio(id, name, toCrowdName(1, 1));
+      bars.push({ what: `CPU, ${name}, against one of each`, value, atMost: 1.1, unit: 'times' });
+    }
   }
   return [...bars, ...toStreamBars(streams)].filter(({ value }) => Number.isFinite(value));
 }
