@@ -13,15 +13,26 @@ export interface FileLine {
   readonly isWhole: boolean;
 }
 
+/** Nothing that the gateway writes is so long. */
+export class LineTooLong extends Error {
+  override readonly name = 'LineTooLong';
+}
+
 const LINE_END = 0x0a;
 
-/** Rejects when the file cannot be read, or a line is longer than MAX_LINE_BYTES. */
-export async function* readLines(path: string): AsyncGenerator<FileLine, void, undefined> {
+/** Rejects when the file cannot be read, or with LineTooLong. */
+export const readLines = (path: string): AsyncGenerator<FileLine, void, undefined> =>
+  splitLines(createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>);
+
+/** Rejects as the chunks do, and with LineTooLong when a line is longer than MAX_LINE_BYTES. */
+export async function* splitLines(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<FileLine, void, undefined> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   let number = 0;
-  const stream = createReadStream(path, { highWaterMark: 1 << 18 });
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const bytes of chunks) {
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let start = 0;
     for (let end = chunk.indexOf(LINE_END); end >= 0; end = chunk.indexOf(LINE_END, start)) {
       const piece = chunk.subarray(start, end);
@@ -34,8 +45,9 @@ export async function* readLines(path: string): AsyncGenerator<FileLine, void, u
     if (start === chunk.length) continue;
     rest.push(chunk.subarray(start));
     restBytes += chunk.length - start;
-    if (restBytes > MAX_LINE_BYTES)
-      throw new Error(`line ${number + 1} is longer than ${MAX_LINE_BYTES} bytes`);
+    if (restBytes > MAX_LINE_BYTES) {
+      throw new LineTooLong(`line ${number + 1} is longer than ${MAX_LINE_BYTES} bytes`);
+    }
   }
   if (rest.length > 0) yield { bytes: Buffer.concat(rest), number: number + 1, isWhole: false };
 }

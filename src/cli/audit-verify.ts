@@ -8,6 +8,7 @@ import type { CheckpointVerifier } from '../chain/jws.ts';
 import type { Finding } from '../chain/verify/findings.ts';
 import { verifyLog } from '../chain/verify/verify-log.ts';
 import type { VerifyReport } from '../chain/verify/verify-log.ts';
+import { openRecorded } from './audit-recordings.ts';
 import { EXIT_USAGE, UsageError } from './command.ts';
 
 const EXIT_CODES = { proven: 0, tampered: 1, unproven: 3 } as const satisfies Record<
@@ -23,20 +24,24 @@ export async function verify(args: readonly string[], terminal: Terminal): Promi
       checkpoints: { type: 'string' },
       keys: { type: 'string', multiple: true },
       recordings: { type: 'string' },
+      config: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
-  const { log, checkpoints, keys, recordings, json } = values;
+  const { log, checkpoints, keys, json } = values;
   if (log === undefined) throw new UsageError('--log FILE is missing');
   if (checkpoints !== undefined && keys === undefined) {
     throw new UsageError('--checkpoints needs --keys: without a key they prove nothing');
   }
+  const recorded = await openRecorded(values, terminal);
   let report: VerifyReport;
   try {
-    report = await verifyLog({ log, verify: await readKeys(keys), checkpoints, recordings });
+    report = await verifyLog({ log, verify: await readKeys(keys), checkpoints, recordings: recorded.source });
   } catch (error) {
-    terminal.err(`cannot verify: ${error instanceof Error ? error.message : 'unknown'}\n`);
+    terminal.err(`cannot verify: ${toPrintable(error instanceof Error ? error.message : 'unknown')}\n`);
     return EXIT_USAGE;
+  } finally {
+    recorded.close();
   }
   if (json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   else print(report, terminal);
@@ -88,7 +93,9 @@ function toUnproven({ signedChains, unsignedLines, proven, tailLines }: VerifyRe
 
 /** Names in a log are an attacker's to choose: nothing of them reaches the terminal but what prints. */
 const toText = ({ kind, file, line, sequence, message }: Finding): string =>
-  (
+  toPrintable(
     `${kind}: ${file}${line === undefined ? '' : `:${line}`}` +
-    `${sequence === undefined ? '' : ` (number ${sequence})`}: ${message}`
-  ).replaceAll(/[^\x20-\x7e]/g, '?');
+      `${sequence === undefined ? '' : ` (number ${sequence})`}: ${message}`,
+  );
+
+const toPrintable = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, '?');

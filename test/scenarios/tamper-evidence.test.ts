@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { createVerifier } from '../../src/chain/jws.ts';
+import { createDirectorySource } from '../../src/chain/verify/recorded.ts';
 import { verifyLog } from '../../src/chain/verify/verify-log.ts';
 import type { VerifyReport } from '../../src/chain/verify/verify-log.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
@@ -64,7 +65,7 @@ async function verifyHere(folder: string): Promise<VerifyReport & { readonly sai
     log: join(folder, 'audit.log'),
     verify: await createVerifier([keySet]),
     checkpoints: join(folder, 'checkpoints'),
-    recordings: join(folder, 'recordings'),
+    recordings: createDirectorySource(join(folder, 'recordings')),
   });
   const said = report.findings.map(({ kind, file, message }) => `${kind} ${file} ${message}`).join('\n');
   return { ...report, said };

@@ -37,6 +37,8 @@ export interface S3Server {
   refuse(rule: ((request: IncomingMessage) => number | undefined) | undefined): void;
   /** The next PUT is carried out, and its answer lost on the way. */
   loseAnswer(): void;
+  /** The connection of the next GET breaks when so many bytes of its answer have been sent. */
+  cutAnswer(bytes: number): void;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export async function startS3Server(): Promise<S3Server> {
   const writing = new Set<string>();
   let rule: ((request: IncomingMessage) => number | undefined) | undefined;
   let isLost = false;
+  let cutAt: number | undefined;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '', url = '' } = request;
@@ -67,6 +70,10 @@ export async function startS3Server(): Promise<S3Server> {
     if (refused !== undefined) {
       refuseWith(response, refused);
       return;
+    }
+    if (method === 'GET' && cutAt !== undefined && !url.includes('list-type=2')) {
+      cutAfter(response, cutAt);
+      cutAt = undefined;
     }
     if (method !== 'PUT' || request.headers['if-none-match'] !== '*') {
       (url.includes('list-type=2') ? answerListing : answer)(request, response);
@@ -113,10 +120,25 @@ export async function startS3Server(): Promise<S3Server> {
     stop,
     refuse: (next) => (rule = next),
     loseAnswer: () => (isLost = true),
+    cutAnswer: (bytes) => (cutAt = bytes),
     async close() {
       await stop();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+function cutAfter(response: ServerResponse, bytes: number): void {
+  const write = response.write.bind(response) as (chunk: Buffer) => boolean;
+  let left = bytes;
+  response.write = (chunk: Buffer) => {
+    if (chunk.length < left) {
+      left -= chunk.length;
+      return write(chunk);
+    }
+    write(chunk.subarray(0, left));
+    setImmediate(() => response.socket?.destroy());
+    return false;
   };
 }
 

@@ -2,12 +2,11 @@
 // name each other and the digest of every segment. Finds what is missing, was changed, or was never told of.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { NO_PREVIOUS, toDigest } from '../link.ts';
-import { readLines } from '../read-lines.ts';
+import { LineTooLong, splitLines } from '../read-lines.ts';
 import type { Findings, Place } from './findings.ts';
+import { Unreadable } from './recorded.ts';
+import type { RecordedSource } from './recorded.ts';
 
 export interface RecordingTotals {
   /** As their audit events say. */
@@ -19,13 +18,10 @@ export interface RecordingTotals {
 }
 
 const MANIFEST = 'manifest.jsonl';
-/** What says that a recording was deleted: a line of JSON with its `id`, or a file of its name in a folder of them. */
-const TOMBSTONES = 'pruned.jsonl';
-const TOMBSTONE_FOLDER = 'pruned';
-/** An audit id, which a recording's folder is named after. */
-const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Where an event has its id. Values cannot hold these quotes. */
 const AUDIT_ID = /^\{"kind":"Event","apiVersion":"audit\.k8s\.io\/v1","level":"\w+","auditID":"([^"]{36})"/;
+/** A name that cannot lead elsewhere. */
+const SEGMENT = /^\w[\w.-]*$/;
 const HEAD_BYTES = 160;
 const MARK = Buffer.from('"kubelet-gateway.io/recording":"');
 const OUTCOME = /"kubelet-gateway\.io\/recording":"([^" ]+) (\w+)"/;
@@ -41,36 +37,29 @@ interface Manifest {
 }
 
 export class RecordingsVerifier {
-  readonly #folder: string;
+  readonly #source: RecordedSource;
   readonly #findings: Findings;
   /** Folders that no event has told of yet. */
-  readonly #untold: Set<string>;
+  readonly #untold = new Set<string>();
   /** Told of, without an end yet. */
   readonly #open = new Set<string>();
-  readonly #pruned: ReadonlySet<string>;
   #proven = 0;
   #prunedCount = 0;
   #since: string | undefined;
 
-  private constructor(
-    folder: string,
-    findings: Findings,
-    names: readonly string[],
-    pruned: ReadonlySet<string>,
-  ) {
-    this.#folder = folder;
+  private constructor(source: RecordedSource, findings: Findings) {
+    this.#source = source;
     this.#findings = findings;
-    this.#untold = new Set(names);
-    this.#pruned = pruned;
   }
 
-  /** Rejects when the folder cannot be read. Memory grows with the number of recordings, not with their size. */
-  static async open(folder: string, findings: Findings): Promise<RecordingsVerifier> {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const names = entries
-      .filter((entry) => entry.isDirectory() && ID.test(entry.name))
-      .map(({ name }) => name);
-    return new RecordingsVerifier(folder, findings, names, await readTombstones(folder));
+  /** Rejects when the source cannot be listed. Memory grows with the number of recordings, not with their size. */
+  static async open(source: RecordedSource, findings: Findings): Promise<RecordingsVerifier> {
+    const verifier = new RecordingsVerifier(source, findings);
+    for await (const { name, isRecording } of source.names()) {
+      if (isRecording) verifier.#untold.add(name);
+      else findings.notice({ file: source.nameOf(name) }, 'is no recording, and was not looked at');
+    }
+    return verifier;
   }
 
   /** A line of the log. */
@@ -112,7 +101,7 @@ export class RecordingsVerifier {
     segments: number,
   ): Promise<void> {
     if (!this.#open.delete(id)) {
-      if (this.#pruned.has(id)) this.#prunedCount += 1;
+      if (await this.#source.hasTombstone(id)) this.#prunedCount += 1;
       else if (state !== 'failed') this.#findings.tampered(place, `its recording ${id} is missing`);
       return;
     }
@@ -127,86 +116,84 @@ export class RecordingsVerifier {
   }
 
   #at = (id: string, line?: number): Place => ({
-    file: join(this.#folder, id, MANIFEST),
+    file: this.#source.nameOf(id, MANIFEST),
     ...(line === undefined ? {} : { line }),
   });
 
   /** Follows a manifest and reads its segments. Undefined: there is none. What is wrong with it is told. */
   async #read(id: string): Promise<Manifest | undefined> {
-    let previous = NO_PREVIOUS;
+    return this.#tellUnreadable(this.#at(id), async () => {
+      const chunks = await this.#source.open(id, MANIFEST);
+      if (chunks !== undefined) return this.#follow(id, chunks);
+      this.#findings.tampered(this.#at(id), 'is missing');
+      return undefined;
+    });
+  }
+
+  async #follow(id: string, chunks: AsyncIterable<Uint8Array>): Promise<Manifest> {
+    let digest = NO_PREVIOUS;
     let segments = 0;
     let startedAt: string | undefined;
     let hasEnd = false;
-    try {
-      for await (const { bytes, number, isWhole } of readLines(join(this.#folder, id, MANIFEST))) {
-        if (!isWhole) break;
-        const entry = toEntry(bytes);
-        if (entry?.['previous'] !== previous) {
-          this.#findings.tampered(
-            this.#at(id, number),
-            'does not follow from the line before, of which one was changed',
-          );
-        }
-        previous = toDigest(bytes);
-        if (entry?.['kind'] === 'Begin') startedAt = toText(entry['startedAt']);
-        if (entry?.['kind'] === 'End') hasEnd = true;
-        if (entry?.['kind'] !== 'Segment') continue;
-        segments += 1;
-        await this.#checkSegment(id, number, entry);
+    for await (const { bytes, number, isWhole } of splitLines(chunks)) {
+      if (!isWhole) break;
+      const entry = toEntry(bytes);
+      if (entry?.['previous'] !== digest) {
+        const message = 'does not follow from the line before, of which one was changed';
+        this.#findings.tampered(this.#at(id, number), message);
       }
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      this.#findings.tampered(this.#at(id), 'is missing');
-      return undefined;
+      digest = toDigest(bytes);
+      if (entry?.['kind'] === 'Begin') startedAt = toText(entry['startedAt']);
+      if (entry?.['kind'] === 'End') hasEnd = true;
+      if (entry?.['kind'] !== 'Segment') continue;
+      segments += 1;
+      await this.#checkSegment(id, number, entry);
     }
-    return { digest: previous, segments, startedAt, hasEnd };
+    return { digest, segments, startedAt, hasEnd };
   }
 
   async #checkSegment(id: string, line: number, entry: Readonly<Record<string, unknown>>): Promise<void> {
     const file = toText(entry['file']) ?? '';
-    const place = { file: join(this.#folder, id, file), line };
-    if (!/^[\w.-]+$/.test(file)) {
+    if (!SEGMENT.test(file)) {
       this.#findings.tampered(this.#at(id, line), 'names a segment as none is named');
       return;
     }
-    try {
-      const { size } = await stat(place.file);
-      if (size !== entry['bytes'])
-        this.#findings.tampered(place, `has ${size} bytes, not ${String(entry['bytes'])}`);
-      else if ((await digestOf(place.file)) !== entry['sha256']) {
+    const place = { file: this.#source.nameOf(id, file), line };
+    await this.#tellUnreadable(place, async () => {
+      const chunks = await this.#source.open(id, file);
+      if (chunks === undefined) {
+        this.#findings.tampered(place, 'is missing');
+        return;
+      }
+      const { bytes, sha256 } = await digestOf(chunks);
+      if (bytes !== entry['bytes']) {
+        this.#findings.tampered(place, `has ${bytes} bytes, not ${String(entry['bytes'])}`);
+      } else if (sha256 !== entry['sha256']) {
         this.#findings.tampered(place, 'has another digest than its manifest says');
       }
+    });
+  }
+
+  /** What is in the place of a file is told, and the next is looked at. */
+  async #tellUnreadable<Value>(place: Place, work: () => Promise<Value>): Promise<Value | undefined> {
+    try {
+      return await work();
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      this.#findings.tampered(place, 'is missing');
+      if (!(error instanceof Unreadable) && !(error instanceof LineTooLong)) throw error;
+      this.#findings.tampered(place, error.message);
+      return undefined;
     }
   }
 }
 
-async function digestOf(path: string): Promise<string> {
+async function digestOf(chunks: AsyncIterable<Uint8Array>) {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
-}
-
-async function readTombstones(folder: string): Promise<ReadonlySet<string>> {
-  const ids = new Set<string>();
-  try {
-    for (const name of await readdir(join(folder, TOMBSTONE_FOLDER))) {
-      if (name.endsWith('.json')) ids.add(name.slice(0, -'.json'.length));
-    }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    bytes += chunk.length;
   }
-  try {
-    for await (const { bytes } of readLines(join(folder, TOMBSTONES))) {
-      const id = toText(toEntry(bytes)?.['id']);
-      if (id !== undefined) ids.add(id);
-    }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  return ids;
+  return { bytes, sha256: hash.digest('hex') };
 }
 
 function toEntry(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
@@ -219,6 +206,3 @@ function toEntry(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
 }
 
 const toText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR');

@@ -8,6 +8,7 @@ import type { Finding } from './findings.ts';
 import { listLogFiles } from './log-files.ts';
 import { LogVerifier } from './log-verifier.ts';
 import type { LogTotals } from './log-verifier.ts';
+import type { RecordedSource } from './recorded.ts';
 import { RecordingsVerifier } from './recordings.ts';
 import type { RecordingTotals } from './recordings.ts';
 import { SecondSink } from './second-sink.ts';
@@ -19,8 +20,8 @@ export interface VerifyOptions {
   readonly verify?: CheckpointVerifier | undefined;
   /** A second sink, or a signer's journal. Needs `verify`. */
   readonly checkpoints?: string | undefined;
-  /** Folder of the recordings. */
-  readonly recordings?: string | undefined;
+  /** Where the recordings lie. */
+  readonly recordings?: RecordedSource | undefined;
 }
 
 export interface VerifyReport extends LogTotals {
@@ -37,7 +38,7 @@ export interface VerifyReport extends LogTotals {
   readonly recordings?: RecordingTotals;
 }
 
-/** Rejects when a file cannot be read, or there is no log. */
+/** Rejects when a file or the place of the recordings cannot be read, or there is no log. */
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const { log, verify, checkpoints } = options;
   const findings = new Findings();
