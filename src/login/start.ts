@@ -9,6 +9,7 @@ import { ATTEMPT_COOKIE, setCookie } from '../browser-session/cookies.ts';
 import { HOME_PATH, isOwnPath } from '../browser-session/own-path.ts';
 import { SignInFailure } from '../oidc/problem.ts';
 import { readDemand } from './demand.ts';
+import type { Html } from './html.ts';
 import { html } from './html.ts';
 import { isOwnVisit } from './ports.ts';
 import { problemPage } from './problems.ts';
@@ -53,7 +54,8 @@ export async function login(ports: LoginPorts, request: PageRequest): Promise<Pa
       setCookies: [attempt],
     });
   }
-  return choose(ports, returnTo, wasSent && !request.query.has('choose'));
+  const cameBack = wasSent && !request.query.has('choose');
+  return choose(ports, returnTo, cameBack ? (demand === undefined ? 'noSession' : 'notEnough') : 'asked');
 }
 
 /** Whose session has only run out is asked for silently; a single provider needs no choice. */
@@ -143,19 +145,34 @@ const goOn = (returnTo: string, known: Partial<PageReply>): PageReply =>
     known,
   );
 
-const choose = ({ providers }: LoginPorts, returnTo: string, wasSent: boolean): PageReply =>
+/** asked: the first page. The others: after one try that brought no session, or not the login that a rule demands. */
+type Occasion = 'asked' | 'noSession' | 'notEnough';
+
+function toAdvice(occasion: Occasion): Html {
+  switch (occasion) {
+    case 'asked':
+      return html`<p>Choose who knows you. You will come back here.</p>`;
+    case 'noSession':
+      return html`<p class="warning">
+        You were sent to sign in a moment ago and came back without a session. If that happens again, check
+        that this browser accepts cookies of this site.
+      </p>`;
+    case 'notEnough':
+      return html`<p class="warning">
+        What you opened needs a newer or stronger login. You were sent to sign in for it a moment ago, and the
+        provider's answer does not show one. Wait a minute and open it again; if this page comes back, ask who
+        runs the gateway: the provider has to put <code>auth_time</code>, <code>acr</code> or
+        <code>amr</code> into its ID tokens.
+      </p>`;
+  }
+}
+
+const choose = ({ providers }: LoginPorts, returnTo: string, occasion: Occasion): PageReply =>
   page(
     'Sign in',
     html`<div class="card">
       <h1>Sign in</h1>
-      ${
-        wasSent
-          ? html`<p class="warning">
-              You were sent to sign in a moment ago and came back without a session. If that happens again,
-              check that this browser accepts cookies of this site.
-            </p>`
-          : html`<p>Choose who knows you. You will come back here.</p>`
-      }
+      ${toAdvice(occasion)}
       <ul class="actions">
         ${[...providers.values()].map(
           ({ settings: { name, displayName } }) =>
@@ -167,4 +184,5 @@ const choose = ({ providers }: LoginPorts, returnTo: string, wasSent: boolean): 
         )}
       </ul>
     </div>`,
+    occasion === 'notEnough' ? { notes: { 'login-problem': occasion } } : {},
   );

@@ -13,6 +13,7 @@ const RULES = `stepUp:
   rules:
     - { actions: [metrics], maxAge: 1s }
     - { actions: [exec], namespaces: [default], acrValues: ["urn:example:mfa"] }
+    - { actions: [stats], acrValues: ["urn:example:none"] }
 `;
 
 let scenario: Scenario;
@@ -36,6 +37,22 @@ it('a browser is sent through a fresh login, and then to where it was going', as
   const { answer } = await signIn(scenario, 'alice', { browser, path: METRICS });
   assert.equal(answer.url.pathname, METRICS);
   assert.equal(answer.status, 200);
+});
+
+it('a provider that gives no such login is asked once, and then a page says so', async () => {
+  const path = '/nodes/node-1/stats/summary';
+  const { browser, answer } = await signIn(scenario, 'alice', { path });
+  // By way of a page that goes on by itself, or at once.
+  const last =
+    answer.url.pathname === '/-/login' ? answer : await browser.open(`${originOf(scenario)}${path}`);
+  const to =
+    last.status === 303 ? String(last.headers['location']) : `${last.url.pathname}${last.url.search}`;
+  await browser.open(`${originOf(scenario)}${to}`);
+  const page = await browser.open(`${originOf(scenario)}${to}`);
+  assert.equal(page.status, 200);
+  assert.match(page.body, /needs a newer or stronger login/);
+  const events = await scenario.auditEvents();
+  assert.ok(events.some(({ annotations = {} }) => Object.values(annotations).includes('notEnough')));
 });
 
 it('a program is told, by a challenge and in words, and the audit log has the rule', async () => {
