@@ -40,6 +40,9 @@ export interface RecordingsDeps {
   readonly metrics: Pick<Metrics, 'recordingUploaded' | 'recordingsWaiting' | 'recordingDeleted'>;
 }
 
+/** How long a store may be away before a finished recording is taken for one that was given up. */
+const UPLOAD_LAG_MS = 24 * 3_600_000;
+
 interface Place {
   readonly s3: RecordingSettings['s3'];
   readonly archive: RecordingArchive;
@@ -58,7 +61,8 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
   let isStarted = false;
   return {
     use(settings) {
-      const { directory, retention } = settings;
+      const { directory } = settings;
+      const retention = settings.retention && { ...settings.retention, unfinishedMs: toUnfinished(settings) };
       const place = places.get(directory) ?? createPlace(deps, settings);
       places.set(directory, place);
       if (JSON.stringify(place.s3) !== JSON.stringify(settings.s3)) {
@@ -106,6 +110,10 @@ function createPlace({ clock, log, metrics }: RecordingsDeps, settings: Recordin
   const archive = createSpooledArchive(spool, createObjectArchive({ clock, objects }, prefix));
   return { ...place, archive, spooled };
 }
+
+/** A session ends after its limit at the latest, and what waits in the spool of a gateway for a store that is down, somewhat later. */
+const toUnfinished = ({ longestSessionMs = Infinity }: RecordingSettings): number =>
+  longestSessionMs + UPLOAD_LAG_MS;
 
 /** Never stores in the clear what is to be encrypted: without its library, nothing can be begun. */
 function toStore(

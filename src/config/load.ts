@@ -162,7 +162,14 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     },
     sessions: toSessions(sessions),
     audit,
-    ...(recording === undefined ? {} : { recording }),
+    ...(recording === undefined
+      ? {}
+      : {
+          recording: {
+            ...recording,
+            longestSessionMs: toLongest(toSessions(sessions), forwarding.runTimeout),
+          },
+        }),
     sessionPolicy: sections.sessionPolicy?.rules ?? [],
     stepUp: (sections.stepUp?.rules ?? []).map(({ maxAge, ...rule }) => ({
       ...rule,
@@ -174,6 +181,10 @@ async function readSections(sections: Sections, reading: Reading): Promise<Gatew
     log,
   };
 }
+
+/** No session that is recorded outlasts this, in milliseconds. */
+const toLongest = ({ default: other, exec, attach, portForward }: SessionSettings, runMs: number): number =>
+  Math.max(runMs, ...[other, exec, attach, portForward].map(({ absoluteMs }) => absoluteMs));
 
 function toSessions(sessions: GatewayFile['sessions']): SessionSettings {
   const { idle: idleMs, absolute: absoluteMs } = sessions.default;

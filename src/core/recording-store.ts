@@ -31,4 +31,6 @@ export interface RecordingRetention {
   readonly maxAgeMs?: number;
   /** Of all recordings together. */
   readonly maxTotalBytes?: number;
+  /** For so long after its beginning a recording without an end may still be another gateway's that writes it. */
+  readonly unfinishedMs?: number;
 }

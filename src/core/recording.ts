@@ -33,6 +33,8 @@ export interface RecordingSettings {
   readonly s3?: S3Settings;
   /** Absent: nothing is ever deleted. */
   readonly retention?: RecordingRetention;
+  /** No session that is recorded lasts longer. Absent: nobody knows. */
+  readonly longestSessionMs?: number;
   readonly rules: readonly RecordingRule[];
 }
 

@@ -1,5 +1,5 @@
-// Deletes recordings beyond an age or a total size, the oldest first and never a running one. Each deletion is logged,
-// counted, and leaves a tombstone.
+// Deletes recordings beyond an age or a total size, the oldest first and never a running one: neither of this gateway nor,
+// where several write to one place, of another. Each deletion is logged, counted, and leaves a tombstone.
 
 import type { Clock, Log } from '../core/ports.ts';
 import type { RecordingArchive, RecordingSummary } from '../core/recording-archive.ts';
@@ -71,12 +71,12 @@ async function prune(
 /** Which, the oldest first. */
 export function toDelete(
   recordings: readonly RecordingSummary[],
-  { maxAgeMs = Infinity, maxTotalBytes = Infinity }: RecordingRetention,
+  { maxAgeMs = Infinity, maxTotalBytes = Infinity, unfinishedMs = 0 }: RecordingRetention,
   now: number,
 ): readonly { readonly summary: RecordingSummary; readonly reason: RetentionReason }[] {
   let total = recordings.reduce((sum, { bytes }) => sum + bytes, 0);
   return recordings
-    .filter(({ state }) => state !== 'running')
+    .filter((summary) => summary.state !== 'running' && !mayBeWritten(summary, now - unfinishedMs))
     .toSorted((a, b) => endOf(a) - endOf(b) || 0)
     .flatMap((summary) => {
       const isOld = now - endOf(summary) > maxAgeMs;
@@ -85,6 +85,10 @@ export function toDelete(
       return [{ summary, reason: isOld ? ('age' as const) : ('size' as const) }];
     });
 }
+
+/** Without an end, and not begun so long ago that every session of that time is over. */
+const mayBeWritten = ({ endedAt, startedAt }: RecordingSummary, since: number): boolean =>
+  endedAt === undefined && Date.parse(startedAt) > since;
 
 /** A recording that does not say when it was is not deleted for its age, and last for its size. */
 const endOf = ({ endedAt, startedAt }: RecordingSummary): number => {

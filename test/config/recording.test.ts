@@ -49,6 +49,8 @@ describe('the recording section', () => {
         { users: ['robot'], mode: 'off', stdin: 'off' },
         { namespaces: ['shop'], actions: ['exec'], nodes: ['node-1'], mode: 'required', stdin: 'on' },
       ],
+      // That of sessions.default.
+      longestSessionMs: 12 * 3_600_000,
     });
   });
 

@@ -309,7 +309,7 @@ describe('retention', () => {
     string,
     readonly RecordingSummary[],
     Parameters<typeof toDelete>[1],
-    readonly (readonly [RecordingSummary, string])[],
+    readonly (readonly [RecordingSummary, string])[] | 'all',
   ])[] = [
     [
       'by age',
@@ -333,6 +333,24 @@ describe('retention', () => {
     ['by age from the end', [long, old], { maxAgeMs: 3 * DAY }, [[old, 'age']]],
     ['never a running one, whatever its size', [running], { maxTotalBytes: 1, maxAgeMs: 1 }, []],
     ['a running one counts', [running, young], { maxTotalBytes: 500 }, [[young, 'size']]],
+    [
+      'none without an end that another gateway may still write',
+      [toSummary('2026-11-09T18:00:00Z', 1000), young],
+      { maxTotalBytes: 1, maxAgeMs: 1, unfinishedMs: DAY / 2 },
+      [[young, 'age']],
+    ],
+    [
+      'one without an end that was given up long ago',
+      [young],
+      { maxAgeMs: 1, unfinishedMs: DAY / 2 },
+      [[young, 'age']],
+    ],
+    [
+      'one that has ended, however young',
+      [toSummary('2026-11-09T18:00:00Z', 100, { endedAt: '2026-11-09T19:00:00Z' })],
+      { maxTotalBytes: 1, unfinishedMs: DAY },
+      'all',
+    ],
     ['without a time: never for its age', [unknown], { maxAgeMs: 1 }, []],
     ['without a time: last for its size', [unknown, old], { maxTotalBytes: 100 }, [[old, 'size']]],
   ];
@@ -341,7 +359,9 @@ describe('retention', () => {
       const found = toDelete(all, settings, NOW).map(({ summary, reason }) => [summary.id, reason]);
       assert.deepEqual(
         found,
-        expected.map(([summary, reason]) => [summary.id, reason]),
+        expected === 'all'
+          ? all.map(({ id }) => [id, 'size'])
+          : expected.map(([summary, reason]) => [summary.id, reason]),
       );
     });
   }
@@ -390,5 +410,31 @@ describe('retention', () => {
     );
     await retention.stop();
     assert.equal(own.pending, 0);
+  });
+
+  it('leaves what another gateway still writes to the same store', async () => {
+    const own = createFakeClock();
+    const id = newId();
+    const begin = toBegin('elsewhere', new Date(own.now() - DAY / 2).toISOString()) + SEGMENT;
+    await objects.putNew(`shared/${id}/00000001.cast`, Buffer.from('head'));
+    await objects.putNew(`shared/${id}/manifest/00000001.json`, Buffer.from(begin));
+    const archive = createObjectArchive({ clock: own, objects }, 'shared/');
+    const look = async (): Promise<readonly string[]> => {
+      const reasons: string[] = [];
+      const retention = createRetention(
+        { clock: own, log: createKeptLog(), archive, onDeleted: (reason) => reasons.push(reason) },
+        { maxTotalBytes: 1, maxAgeMs: 1, unfinishedMs: DAY },
+      );
+      retention.start();
+      await eventually('the end of the look', () => (own.pending === 1 ? true : undefined));
+      await retention.stop();
+      return reasons;
+    };
+    assert.deepEqual(await look(), []);
+    assert.equal((await archive.summary(id))?.state, 'interrupted');
+    // The other gateway comes to the end of it.
+    await objects.putNew(`shared/${id}/manifest.jsonl`, Buffer.from(begin + END));
+    assert.deepEqual(await look(), ['size']);
+    assert.equal(await archive.summary(id), undefined);
   });
 });
