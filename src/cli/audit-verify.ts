@@ -84,11 +84,11 @@ function print(report: VerifyReport, terminal: Terminal): void {
   terminal.out(`${words[outcome]}\n`);
 }
 
-function toUnproven({ signedChains, unsignedLines, proven, tailLines }: VerifyReport): string {
+function toUnproven({ signedChains, unsignedLines, unchained, proven, tailLines }: VerifyReport): string {
   if (signedChains === 0) return 'NOTHING PROVEN: no checkpoint is signed by a key that was given';
-  const lines = unsignedLines + (proven === undefined ? tailLines : 0);
+  const lines = unchained + unsignedLines + (proven === undefined ? tailLines : 0);
   const subject = lines === 1 ? 'line is' : 'lines are';
-  return `NOT ALL PROVEN: ${lines} ${subject} of chains, or ends of chains, that no checkpoint is about`;
+  return `NOT ALL PROVEN: ${lines} ${subject} of no chain, or of one or an end of one that no checkpoint is about`;
 }
 
 /** Names in a log are an attacker's to choose: nothing of them reaches the terminal but what prints. */

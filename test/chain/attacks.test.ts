@@ -463,14 +463,27 @@ describe('whatever is done to one byte', () => {
 });
 
 describe('a log of before the chain', () => {
-  it('is moved away, and told of', async () => {
+  it('is moved away, and told of; its lines are proven by nothing', async () => {
     const at = await createCase();
     await write(at.path, ['{"kind":"Event"}', '{"kind":"Event"}']);
     await writeLog(at, 3);
     const report = await check(at, true);
-    assert.equal(report.outcome, 'proven', said(report));
+    assert.equal(report.outcome, 'unproven', said(report));
     assert.equal(report.unchained, 2);
-    assert.match(said(report), /2 lines are from before the chain/);
+    assert.match(said(report), /2 lines are of no chain/);
+    await at.remove();
+  });
+
+  it('is what a file looks like that somebody put beside a log: it does not pass', async () => {
+    const at = await createCase();
+    await writeLog(at, 3);
+    const before = await check(at, true);
+    assert.equal(before.outcome, 'proven', said(before));
+    const planted = at.path.replace(/\.log$/, '-2026-01-01T00-00-00.000.log');
+    await writeFile(planted, '{"kind":"Event","user":{"username":"framed"},"annotations":{"a":"b"}}\n');
+    const report = await check(at, true);
+    assert.equal(report.outcome, 'unproven', said(report));
+    assert.equal(report.files.length, 2);
     await at.remove();
   });
 });

@@ -28,7 +28,7 @@ export interface VerifyReport extends LogTotals {
   readonly files: readonly string[];
   /**
    * `proven`: every chain before the last to its end, and the last up to its last checkpoint. `unproven`: nothing is wrong,
-   * and the last chain, or lines of one before it, are not signed by a key that was given.
+   * and the last chain, lines of one before it, or lines of none, are not signed by a key that was given.
    */
   readonly outcome: 'proven' | 'tampered' | 'unproven';
   readonly findings: readonly Finding[];
@@ -62,7 +62,10 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const totals = await verifier.end();
   const recorded = await recordings?.end();
   if (totals.unchained > 0) {
-    findings.notice({ file: log }, `${totals.unchained} lines are from before the chain, and not protected`);
+    findings.notice(
+      { file: log },
+      `${totals.unchained} lines are of no chain: they are from before there was one, or anybody's`,
+    );
   }
   return {
     ...totals,
@@ -75,8 +78,8 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   };
 }
 
-const isProven = ({ proven, unsignedLines }: LogTotals): boolean =>
-  proven !== undefined && unsignedLines === 0;
+const isProven = ({ proven, unsignedLines, unchained }: LogTotals): boolean =>
+  proven !== undefined && unsignedLines === 0 && unchained === 0;
 
 function toTailSeconds({ proven, lastStamp }: LogTotals): { tailSeconds?: number } {
   const end = Date.parse(lastStamp ?? '');
