@@ -116,7 +116,7 @@ export default {
       to: { path: 'node_modules/(express|helmet)/' },
     },
     onlyIn('jose', '^src/(identify/jwt/|chain/jws.ts$|browser-session/seal.ts$)'),
-    onlyIn('lru-cache', '^src/(identify|authorize|credential)/'),
+    onlyIn('lru-cache', '^src/(identify|authorize|credential|fleet)/'),
     onlyIn('undici', '^src/(forward|outbound)/'),
     onlyIn('yaml', '^src/(config|kube|authorize|observe|identify)/|^src/cli/login/kubeconfig.ts$'),
     onlyIn('openid-client', '^src/(oidc/provider.ts$|sign-in/provider.ts$)'),

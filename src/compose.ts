@@ -172,17 +172,24 @@ function toLine(
       signal,
     );
   const authorize = createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer });
-  const fleet = composeFleet(foundation, { inventory, authorizer, authorize, podSubresources, pods, text });
+  const { podClient } = parts.inventory;
+  const locate = createLocate({ admit: composeAdmission(foundation, configuration), inventory, pods });
+  const fleet = composeFleet(foundation, {
+    ...{ inventory, authorizer, authorize, podSubresources, pods, text },
+    ...(podClient === undefined ? {} : { podClient }),
+  });
   return {
     observe: observer,
     identify: withLogin(login, createIdentify({ ...parts.bearers, session: login?.session })),
     resolve: login === undefined ? resolve : (identified) => login.check(resolve(identified)),
     authorize,
     find: fleet.find,
-    locate: createLocate({ admit: composeAdmission(foundation, configuration), inventory, pods }),
+    locate: (authorized) => fleet.doubting(authorized, () => locate(authorized)),
     credential,
-    forward: (credentialed, observation) =>
-      rechecked(foundation, credentialed, () => forward.forward(credentialed, observation)),
+    forward: async (credentialed, observation) =>
+      fleet.doubting(credentialed, () =>
+        rechecked(foundation, credentialed, () => forward.forward(credentialed, observation)),
+      ),
     answer: createAnswer(scrapeTargets, fleet.answer, clock),
     serve: composeServe(foundation, configuration, {
       sar: flush,

@@ -1,16 +1,21 @@
 // The fleet behind one server URL: finding pods, and answers about all nodes.
 
-import type { Action } from '../core/action.ts';
+import type { Action, PodRef } from '../core/action.ts';
 import type { Authorizer } from '../core/decision.ts';
-import type { Located } from '../core/exchange.ts';
+import type { Authorized, Located, Permitted } from '../core/exchange.ts';
 import type { Inventory } from '../core/node.ts';
+import type { PodClient } from '../kube/pod-client.ts';
+import type { PodPlaces } from '../fleet/pod-places.ts';
 import type { Foundation } from './foundation.ts';
 import type { Line } from '../gateway/handle.ts';
+import { Fault } from '../core/fault.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
 import { createMachines } from '../fleet/machines.ts';
 import { createPodIndex } from '../fleet/pod-index.ts';
+import { createPodPlaces } from '../fleet/pod-places.ts';
 import { withLimit } from '../fleet/readable.ts';
 import { createUsage } from '../fleet/usage.ts';
+import { field } from '../kubectl/untrusted.ts';
 import { toRequirement } from '../resolve/attributes.ts';
 
 export interface FleetParts {
@@ -18,15 +23,17 @@ export interface FleetParts {
   readonly authorizer: Authorizer;
   readonly authorize: Line['authorize'];
   readonly podSubresources: boolean;
+  /** Absent: where pods are, the kubelets say. */
+  readonly podClient?: PodClient;
   /** The PodList of a node, read with a credential of the gateway's own. */
   readonly pods: (located: Located, signal: AbortSignal) => Promise<unknown>;
   /** What a node answers to a reading action, read in the same way. */
   readonly text: (located: Located, action: Action, signal: AbortSignal) => Promise<string>;
 }
 
-export function composeFleet({ clock, log }: Foundation, parts: FleetParts) {
-  const { inventory, authorizer, podSubresources, pods } = parts;
-  const find = createPodIndex({
+export function composeFleet({ clock, log, metrics }: Foundation, parts: FleetParts) {
+  const { inventory, authorizer, podSubresources, pods, podClient } = parts;
+  const index = createPodIndex({
     clock,
     inventory,
     // The list outlives the request that began it: others wait for it too.
@@ -36,6 +43,17 @@ export function composeFleet({ clock, log }: Foundation, parts: FleetParts) {
       ),
     foreign: (node, count) => log.warn({ node, count }, 'the node claims pods whose spec names another node'),
   });
+  const places =
+    podClient &&
+    createPodPlaces({
+      clock,
+      log,
+      inventory,
+      ask: (...question) => podClient.read(...question),
+      fallback: index,
+      told: (source) => metrics.podLookup(source),
+    });
+  const find = places === undefined ? index : (permitted: Permitted) => places.find(permitted);
   const answer = createFleetAnswer({
     clock,
     inventory,
@@ -47,7 +65,44 @@ export function composeFleet({ clock, log }: Foundation, parts: FleetParts) {
     machines: createMachines({ clock, inventory, read: parts.text }),
   });
   return {
-    find: async (permitted: Parameters<typeof find>[0]) => permitted.on(await find(permitted)),
+    find: async (permitted: Permitted) => permitted.on(await find(permitted)),
     answer,
+    doubting: createDoubting(places),
   };
+}
+
+/** A node that does not have the pod after all is a reason to look sooner where it is. */
+const createDoubting =
+  (places: PodPlaces | undefined) =>
+  <Result>(exchange: Authorized, work: () => Result | Promise<Result>): Result | Promise<Result> => {
+    const pod = places === undefined ? undefined : toPod(exchange.action);
+    if (places === undefined || pod === undefined) return work();
+    const doubt = (code: unknown): void => {
+      if (code === NOT_FOUND) places.doubt(pod, exchange.node);
+    };
+    return watched(work, doubt);
+  };
+
+const NOT_FOUND = 404;
+
+async function watched<Result>(
+  work: () => Result | Promise<Result>,
+  doubt: (code: unknown) => void,
+): Promise<Result> {
+  try {
+    const result = await work();
+    // An ending; what `locate` has found has no code.
+    doubt(field(result, 'code'));
+    return result;
+  } catch (error) {
+    if (error instanceof Fault) doubt(error.code);
+    throw error;
+  }
+}
+
+function toPod(action: Action): Pick<PodRef, 'namespace' | 'name'> | undefined {
+  if ('pod' in action) return action.pod;
+  if (action.kind !== 'pods') return undefined;
+  const { namespace, name } = action.view ?? {};
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }

@@ -12,12 +12,19 @@ import { createNodeCache } from '../inventory/node-cache.ts';
 import { createStaticInventory } from '../inventory/static.ts';
 import { createNodeStore } from '../inventory/store.ts';
 import { toConnectionKey } from '../kube/agent.ts';
+import type { PodClient } from '../kube/pod-client.ts';
+import { createPodClient } from '../kube/pod-client.ts';
 import { follow } from '../kube/watch/follow.ts';
 
 export interface ComposedInventory {
   readonly inventory: Inventory;
+  /** The API server that the nodes come from, asked about pods. Absent: there is none. */
+  readonly podClient?: PodClient;
   readonly release: () => void;
 }
+
+/** Exchanges that began before a reload may still be authorized, and then look a pod up. */
+const LAST_ANSWERS_MS = 30_000;
 
 type Followed<Kind extends NodeSource['kind']> = Extract<NodeSource, { kind: Kind }>;
 
@@ -28,11 +35,19 @@ export function composeInventory(foundation: Foundation, { source }: NodesSettin
     foundation.metrics.inventory.current(true);
     return { inventory, release: () => undefined };
   }
-  const taken =
-    source.kind === 'file'
-      ? foundation.inventories.take(`file ${source.path}`, () => followFile(foundation, source))
-      : foundation.inventories.take(toKey(source), () => followCluster(foundation, source));
-  return { inventory: taken.value, release: () => taken.release() };
+  if (source.kind === 'file') {
+    const key = `file ${source.path}`;
+    const taken = foundation.inventories.take(key, () => followFile(foundation, source));
+    return { inventory: taken.value, release: () => taken.release() };
+  }
+  const podClient = createPodClient(source.connection);
+  const taken = foundation.inventories.take(toKey(source), () => followCluster(foundation, source));
+  const release = (): void => {
+    taken.release();
+    // Questions that are on their way may still be answered.
+    foundation.clock.after(LAST_ANSWERS_MS, () => podClient.close());
+  };
+  return { inventory: taken.value, podClient, release };
 }
 
 /** Everything that makes a difference to what is followed; a secret of the connection shows as a digest. */

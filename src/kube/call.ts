@@ -19,6 +19,9 @@ export interface Call {
   readonly maxAnswerBytes: number;
 }
 
+/** How a call failed whose answer was cut off. */
+export class AnswerTooLong extends Error {}
+
 /** Never rejects. */
 export const call = (
   { agent, url, method, authorization, body, maxAnswerBytes }: Call,
@@ -40,7 +43,7 @@ export const call = (
       incoming.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         if (bytes > maxAnswerBytes) {
-          incoming.destroy(new Error(`the answer is longer than ${maxAnswerBytes} bytes`));
+          incoming.destroy(new AnswerTooLong(`the answer is longer than ${maxAnswerBytes} bytes`));
         } else chunks.push(chunk);
       });
       incoming.on('error', fail);

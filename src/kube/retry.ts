@@ -30,5 +30,5 @@ export function toRetryDelayMs(
 }
 
 /** ECONNRESET is also what a kept-alive connection says that the server has just closed. */
-const isReset = (error: Error): boolean =>
+export const isReset = (error: Error): boolean =>
   'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');

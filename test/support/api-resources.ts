@@ -13,11 +13,13 @@ export interface KubeObject {
   readonly [key: string]: unknown;
 }
 
-export type ResourceName = 'nodes' | 'clusterroles' | 'clusterrolebindings' | 'roles' | 'rolebindings';
+export type ResourceName =
+  'nodes' | 'pods' | 'clusterroles' | 'clusterrolebindings' | 'roles' | 'rolebindings';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const GROUPS: Readonly<Record<ResourceName, string>> = {
   nodes: '/api/v1',
+  pods: '/api/v1',
   clusterroles: RBAC,
   clusterrolebindings: RBAC,
   roles: RBAC,

@@ -19,6 +19,7 @@ export interface Cluster {
 
 const GROUPS: Readonly<Record<ResourceName, string>> = {
   nodes: '/api/v1',
+  pods: '/api/v1',
   clusterroles: '/apis/rbac.authorization.k8s.io/v1',
   clusterrolebindings: '/apis/rbac.authorization.k8s.io/v1',
   roles: '/apis/rbac.authorization.k8s.io/v1',
@@ -27,6 +28,7 @@ const GROUPS: Readonly<Record<ResourceName, string>> = {
 
 const KINDS: Readonly<Record<ResourceName, string>> = {
   nodes: 'Node',
+  pods: 'Pod',
   clusterroles: 'ClusterRole',
   clusterrolebindings: 'ClusterRoleBinding',
   roles: 'Role',

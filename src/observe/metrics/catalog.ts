@@ -152,6 +152,15 @@ export const CATALOG = {
     help: '1 while the nodes are kept up to date, 0 while the last known ones count: the API server is away, or the node file is not good.',
     labels: {},
   },
+  podLookups: {
+    type: 'counter',
+    name: 'kubelet_gateway_pod_lookups_total',
+    help: 'Requests without a node in the path that had to be told on which node a pod is, where an API server is followed.',
+    labels: {
+      result:
+        '`cache`; `apiServer`; `stale`: what an API server that is away last said; `kubelets`: their own lists, because it is away or refuses',
+    },
+  },
   upstreamCredentialRejected: {
     type: 'counter',
     name: 'kubelet_gateway_upstream_credential_rejected_total',

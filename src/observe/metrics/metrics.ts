@@ -46,6 +46,8 @@ export interface Metrics extends RecordingMetrics {
     nodes(count: number, leftOut: number): void;
     current(isCurrent: boolean): void;
   };
+  /** Where it was learnt on which node a pod is. */
+  podLookup(result: 'cache' | 'apiServer' | 'stale' | 'kubelets'): void;
   /** `code`: what the node answered, 401 or 403. */
   upstreamCredentialRejected(code: number): void;
   auditEvents(sink: Sink, count: number): void;
@@ -82,6 +84,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       },
       current: (isCurrent) => registry.set('nodesCurrent', {}, isCurrent ? 1 : 0),
     },
+    podLookup: (result) => registry.add('podLookups', { result }, 1),
     upstreamCredentialRejected: (code) => registry.add('upstreamCredentialRejected', { code }, 1),
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
     auditErrors: (sink, count) => registry.add('auditErrors', { sink }, count),

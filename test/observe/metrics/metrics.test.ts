@@ -276,6 +276,14 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 0,
     },
   ],
+  podLookups: [
+    {
+      what: 'a pod whose place an API server told',
+      run: (metrics) => metrics.podLookup('apiServer'),
+      series: 'pod_lookups_total{result="apiServer"}',
+      value: 1,
+    },
+  ],
   upstreamCredentialRejected: [
     {
       what: 'a 401 of a node',
