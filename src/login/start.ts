@@ -8,7 +8,7 @@ import type { PageReply } from './reply.ts';
 import { ATTEMPT_COOKIE, setCookie } from '../browser-session/cookies.ts';
 import { HOME_PATH, isOwnPath } from '../browser-session/own-path.ts';
 import { SignInFailure } from '../oidc/problem.ts';
-import { readDemand } from './demand.ts';
+import { readDemand, toLoginQuery } from './demand.ts';
 import type { Html } from './html.ts';
 import { html } from './html.ts';
 import { isOwnVisit } from './ports.ts';
@@ -55,7 +55,7 @@ export async function login(ports: LoginPorts, request: PageRequest): Promise<Pa
     });
   }
   const cameBack = wasSent && !request.query.has('choose');
-  return choose(ports, returnTo, cameBack ? (demand === undefined ? 'noSession' : 'notEnough') : 'asked');
+  return choose(ports, { returnTo, demand, cameBack });
 }
 
 /** Whose session has only run out is asked for silently; a single provider needs no choice. */
@@ -82,7 +82,8 @@ export async function loginAt(ports: LoginPorts, request: PageRequest): Promise<
   if (returnTo === undefined) return badReturn();
   const provider = ports.providers.get(request.provider);
   if (provider === undefined) return problemPage('noProvider', 'there is no provider of this name');
-  return begin(ports, request, provider, { returnTo, isSilent: false, demand: undefined, setCookies: [] });
+  const demand = readDemand(request.query);
+  return begin(ports, request, provider, { returnTo, isSilent: false, demand, setCookies: [] });
 }
 
 async function begin(
@@ -167,8 +168,20 @@ function toAdvice(occasion: Occasion): Html {
   }
 }
 
-const choose = ({ providers }: LoginPorts, returnTo: string, occasion: Occasion): PageReply =>
-  page(
+interface Asked {
+  readonly returnTo: string;
+  readonly demand: LoginDemand | undefined;
+  /** From a try that did not bring what was wanted. */
+  readonly cameBack: boolean;
+}
+
+function choose({ providers }: LoginPorts, { returnTo, demand, cameBack }: Asked): PageReply {
+  const occasion: Occasion = !cameBack ? 'asked' : demand === undefined ? 'noSession' : 'notEnough';
+  const query = new URLSearchParams({
+    return: returnTo,
+    ...(demand === undefined ? {} : toLoginQuery(demand)),
+  });
+  return page(
     'Sign in',
     html`<div class="card">
       <h1>Sign in</h1>
@@ -177,12 +190,11 @@ const choose = ({ providers }: LoginPorts, returnTo: string, occasion: Occasion)
         ${[...providers.values()].map(
           ({ settings: { name, displayName } }) =>
             html`<li>
-              <a class="button" href="/-/login/${name}?return=${encodeURIComponent(returnTo)}"
-                >${displayName}</a
-              >
+              <a class="button" href="/-/login/${name}?${query.toString()}">${displayName}</a>
             </li>`,
         )}
       </ul>
     </div>`,
     occasion === 'notEnough' ? { notes: { 'login-problem': occasion } } : {},
   );
+}

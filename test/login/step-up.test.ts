@@ -51,6 +51,11 @@ it('a provider that gives no such login is asked once, and then a page says so',
   const page = await browser.open(`${originOf(scenario)}${to}`);
   assert.equal(page.status, 200);
   assert.match(page.body, /needs a newer or stronger login/);
+  const [, button = ''] = /href="(\/-\/login\/[^"]*)"/.exec(page.body) ?? [];
+  assert.match(button, /[?&;]acr_values=urn%3Aexample%3Anone/, 'whoever asks again asks for the same');
+  const again = await browser.open(`${originOf(scenario)}${button.replaceAll('&amp;', '&')}`);
+  assert.equal(again.status, 303);
+  assert.match(String(again.headers['location']), /[?&]acr_values=urn%3Aexample%3Anone/);
   const events = await scenario.auditEvents();
   assert.ok(events.some(({ annotations = {} }) => Object.values(annotations).includes('notEnough')));
 });

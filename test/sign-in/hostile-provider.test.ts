@@ -98,6 +98,14 @@ describe('the login of the command line at a provider that means harm', () => {
     assert.equal(asked, 3);
   });
 
+  it('asks less often when it is told to (RFC 8628 §3.5: five seconds more)', async () => {
+    answers = [{ error: 'slow_down' }, { error: 'access_denied' }];
+    const startedAt = performance.now();
+    await assert.rejects(wait(), isCalm(/refused or cancelled at the provider/));
+    assert.equal(asked, 2);
+    assert.ok(performance.now() - startedAt >= 5_000);
+  });
+
   it('is told when the person says no', async () => {
     answers = [{ error: 'access_denied' }];
     await assert.rejects(wait(), isCalm(/refused or cancelled at the provider/));
