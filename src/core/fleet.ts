@@ -5,11 +5,13 @@ import type { FieldRequirement, LabelRequirement, PodsView } from './action.ts';
 import type { Namespace, NodeName, PodName } from './names.ts';
 import type { View } from './operation.ts';
 
+/** `within`: that node alone, where the server URL names one. */
 export type FleetQuery =
   /** Without a name: all of them. */
   | {
       readonly kind: 'nodes';
       readonly name?: NodeName;
+      readonly within?: NodeName;
       readonly labelSelector: readonly LabelRequirement[];
       readonly view: View;
     }
@@ -18,11 +20,13 @@ export type FleetQuery =
   | {
       readonly kind: 'nodeMetrics';
       readonly name?: NodeName;
+      readonly within?: NodeName;
       readonly labelSelector: readonly LabelRequirement[];
     }
   /** `kubectl top pod`: PodMetrics. With a name there is a namespace. */
   | {
       readonly kind: 'podMetrics';
+      readonly within?: NodeName;
       readonly namespace?: Namespace;
       readonly name?: PodName;
       readonly labelSelector: readonly LabelRequirement[];

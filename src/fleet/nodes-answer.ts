@@ -12,7 +12,7 @@ import type { Readable } from './readable.ts';
 import { Fault } from '../core/fault.ts';
 import { matchesLabels } from '../kubectl/label-selector.ts';
 import { toNodesDocument } from '../kubectl/nodes-view.ts';
-import { getNode, toJson, toNodes, toResolved } from './ports.ts';
+import { getNode, refuseAbsent, toJson, toNodes, toResolved } from './ports.ts';
 import { askAll, readable } from './readable.ts';
 
 const HEALTH: Action = { kind: 'healthz', verbose: false, exclude: [] };
@@ -21,14 +21,16 @@ const HEALTH: Action = { kind: 'healthz', verbose: false, exclude: [] };
 export async function answerNodes(
   ports: FleetPorts,
   asked: Identified,
-  { name, view, labelSelector }: Extract<FleetQuery, { kind: 'nodes' }>,
+  query: Extract<FleetQuery, { kind: 'nodes' }>,
 ): Promise<FleetAnswer> {
-  const nodes = toNodes(ports, name).filter(({ labels = {} }) =>
+  const { name, view, labelSelector } = query;
+  const nodes = toNodes(ports, query).filter(({ labels = {} }) =>
     matchesLabels(labelSelector, new Map(Object.entries(labels))),
   );
   const shown = await readable(ports.authorize, nodes, (entry) =>
     toResolved(asked, entry, HEALTH, toNodeRequirement(entry?.name ?? '')),
   );
+  refuseAbsent(ports, query);
   const told = await tellOf(ports, asked, shown);
   const entries = shown.map(({ entry }): NodeEntry => {
     const found = told.get(entry.name);

@@ -31,12 +31,31 @@ export interface FleetPorts {
   readonly machines: ReadMachine;
 }
 
-/** Without a name: all. Throws ServiceUnavailable while none is known. */
-export function toNodes({ inventory }: Pick<FleetPorts, 'inventory'>, name?: NodeName): readonly NodeEntry[] {
+/**
+ * Without a name: all. `within` is the node that the server URL names, the only one then. Throws ServiceUnavailable
+ * while none is known.
+ */
+export function toNodes(
+  { inventory }: Pick<FleetPorts, 'inventory'>,
+  { name, within }: { readonly name?: NodeName; readonly within?: NodeName } = {},
+): readonly NodeEntry[] {
   const known = inventory();
   const problem = known.problem?.();
   if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
-  return [...known.list()].filter((node) => name === undefined || node.name === name);
+  return [...known.list()].filter(
+    (node) => (name === undefined || node.name === name) && (within === undefined || node.name === within),
+  );
+}
+
+/** For whoever was let in: the node that the server URL names is not there. Throws NotFound. */
+export function refuseAbsent(
+  { inventory }: Pick<FleetPorts, 'inventory'>,
+  { within }: { readonly within?: NodeName },
+): void {
+  if (within === undefined || inventory().get(within) !== undefined) return;
+  throw new Fault('NotFound', `nodes ${JSON.stringify(within)} not found`, {
+    details: { kind: 'nodes', name: within },
+  });
 }
 
 /** The question whether the caller may do this on a node; without an entry, on all of them. */

@@ -5,6 +5,7 @@ import type { Action, PodsView } from '../core/action.ts';
 import type { Attributes, Requirement } from '../core/attributes.ts';
 import type { Identified } from '../core/exchange.ts';
 import type { FleetQuery } from '../core/fleet.ts';
+import type { NodeName } from '../core/names.ts';
 import type { NodeEntry } from '../core/node.ts';
 import type { Usage } from '../kubectl/usage/view.ts';
 import type { FleetAnswer, FleetPorts } from './ports.ts';
@@ -14,7 +15,7 @@ import { matchesLabels } from '../kubectl/label-selector.ts';
 import { at, isRecord, text } from '../kubectl/untrusted.ts';
 import { toMetricsList, toNodeMetrics, toPodMetrics, toPods } from '../kubectl/usage/view.ts';
 import { readOwnPods } from './own-pods.ts';
-import { getNode, toJson, toNodes, toResolved } from './ports.ts';
+import { getNode, refuseAbsent, toJson, toNodes, toResolved } from './ports.ts';
 import { askAll, readable } from './readable.ts';
 
 type NodeQuery = Extract<FleetQuery, { kind: 'nodeMetrics' }>;
@@ -31,12 +32,13 @@ export async function answerNodeUsage(
   asked: Identified,
   query: NodeQuery,
 ): Promise<FleetAnswer> {
-  const nodes = toNodes(ports, query.name).filter(({ labels = {} }) =>
+  const nodes = toNodes(ports, query).filter(({ labels = {} }) =>
     matchesLabels(query.labelSelector, new Map(Object.entries(labels))),
   );
   const permitted = await readable(ports.authorize, nodes, (entry) =>
     toResolved(asked, entry, ACTION, toNodeRequirement(entry, query)),
   );
+  refuseAbsent(ports, query);
   const { answers, headers } = await askAll(ports, permitted, asked, async ({ authorized, entry }) => {
     const usages = await ports.usage({ ...authorized, entry });
     const usage = usages.find(({ of }) => of === undefined);
@@ -56,9 +58,10 @@ export async function answerPodUsage(
   asked: Identified,
   query: PodQuery,
 ): Promise<FleetAnswer> {
-  const permitted = await readable(ports.authorize, toNodes(ports), (entry) =>
+  const permitted = await readable(ports.authorize, toNodes(ports, toScope(query)), (entry) =>
     toResolved(asked, entry, ACTION, toPodRequirement(entry, query)),
   );
+  refuseAbsent(ports, query);
   const labels = await toLabels(ports, asked, query, permitted);
   const isAsked = ({ of }: Usage): boolean =>
     (query.namespace === undefined || of?.namespace === query.namespace) &&
@@ -98,6 +101,10 @@ export async function answerPodUsage(
     },
   );
 }
+
+/** The name in it is a pod's. */
+const toScope = ({ within }: PodQuery): { readonly within?: NodeName } =>
+  within === undefined ? {} : { within };
 
 type Labels = ReadonlyMap<string, Readonly<Record<string, string>>>;
 

@@ -5,7 +5,8 @@
 import type { Form } from './accept.ts';
 import { negotiate, PLAIN } from './accept.ts';
 
-export type DiscoveryPath = '/version' | '/api' | '/apis' | '/api/v1';
+export type DiscoveryPath =
+  '/version' | '/api' | '/apis' | '/api/v1' | '/apis/metrics.k8s.io' | '/apis/metrics.k8s.io/v1beta1';
 
 export interface Document {
   readonly contentType: string;
@@ -22,7 +23,7 @@ const SUBRESOURCES = [
   { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
 ] as const;
 
-const POD_VERBS = ['get', 'list'] as const;
+const READ = ['get', 'list'] as const;
 
 /** `accept`: the lines of the Accept header. Throws NotAcceptable. `gitVersion` is what `/version` says. */
 export function toDiscovery(path: DiscoveryPath, accept: readonly string[], gitVersion: string): Document {
@@ -35,10 +36,14 @@ export function toDiscovery(path: DiscoveryPath, accept: readonly string[], gitV
         : plain({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] }, accept);
     case '/apis':
       return negotiate(accept, [PLAIN, AGGREGATED]) === AGGREGATED
-        ? aggregated([])
-        : plain({ kind: 'APIGroupList', apiVersion: 'v1', groups: [] }, accept);
+        ? aggregated([METRICS_GROUP])
+        : plain({ kind: 'APIGroupList', apiVersion: 'v1', groups: [METRICS] }, accept);
     case '/api/v1':
       return plain(RESOURCE_LIST, accept);
+    case '/apis/metrics.k8s.io':
+      return plain({ kind: 'APIGroup', apiVersion: 'v1', ...METRICS }, accept);
+    case '/apis/metrics.k8s.io/v1beta1':
+      return plain(METRICS_LIST, accept);
   }
 }
 
@@ -59,6 +64,43 @@ const aggregated = (items: readonly object[]): Document => ({
 
 const coreKind = (kind: string): object => ({ group: '', version: 'v1', kind });
 
+const METRICS_VERSION = { groupVersion: 'metrics.k8s.io/v1beta1', version: 'v1beta1' } as const;
+
+const METRICS = {
+  name: 'metrics.k8s.io',
+  versions: [METRICS_VERSION],
+  preferredVersion: METRICS_VERSION,
+} as const;
+
+const MEASURED = [
+  { name: 'nodes', singularName: '', namespaced: false, kind: 'NodeMetrics', verbs: READ },
+  { name: 'pods', singularName: '', namespaced: true, kind: 'PodMetrics', verbs: READ },
+] as const;
+
+const METRICS_GROUP = {
+  metadata: { name: METRICS.name },
+  versions: [
+    {
+      version: METRICS_VERSION.version,
+      freshness: 'Current',
+      resources: MEASURED.map(({ name, namespaced, kind, verbs }) => ({
+        resource: name,
+        responseKind: { group: METRICS.name, version: METRICS_VERSION.version, kind },
+        scope: namespaced ? 'Namespaced' : 'Cluster',
+        singularResource: '',
+        verbs,
+      })),
+    },
+  ],
+} as const;
+
+const METRICS_LIST = {
+  kind: 'APIResourceList',
+  apiVersion: 'v1',
+  groupVersion: METRICS_VERSION.groupVersion,
+  resources: MEASURED,
+} as const;
+
 /** The core group has no name. */
 const CORE_GROUP = {
   metadata: {},
@@ -68,11 +110,19 @@ const CORE_GROUP = {
       freshness: 'Current',
       resources: [
         {
+          resource: 'nodes',
+          responseKind: coreKind('Node'),
+          scope: 'Cluster',
+          singularResource: 'node',
+          verbs: READ,
+          shortNames: ['no'],
+        },
+        {
           resource: 'pods',
           responseKind: coreKind('Pod'),
           scope: 'Namespaced',
           singularResource: 'pod',
-          verbs: POD_VERBS,
+          verbs: READ,
           shortNames: ['po'],
           categories: ['all'],
           subresources: SUBRESOURCES.map(({ name, kind, verbs }) => ({
@@ -92,11 +142,19 @@ const RESOURCE_LIST = {
   groupVersion: 'v1',
   resources: [
     {
+      name: 'nodes',
+      singularName: 'node',
+      namespaced: false,
+      kind: 'Node',
+      verbs: READ,
+      shortNames: ['no'],
+    },
+    {
       name: 'pods',
       singularName: 'pod',
       namespaced: true,
       kind: 'Pod',
-      verbs: POD_VERBS,
+      verbs: READ,
       shortNames: ['po'],
       categories: ['all'],
     },

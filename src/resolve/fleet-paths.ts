@@ -3,17 +3,13 @@
 // answers itself, with what the caller may read.
 
 import type { FleetQuery } from '../core/fleet.ts';
-import type { NodeName } from '../core/names.ts';
-import { Fault } from '../core/fault.ts';
-import { negotiate, PLAIN } from '../kubectl/accept.ts';
 import type { FleetDiscoveryPath } from '../kubectl/fleet-discovery.ts';
 import { toFleetDiscovery } from '../kubectl/fleet-discovery.ts';
-import { parseLabelSelector } from '../kubectl/label-selector.ts';
-import { IGNORED, LIST_IGNORED, POD_ROUTES, TABLE, toListView } from './kubectl-paths.ts';
+import { POD_ROUTES, toListView } from './kubectl-paths.ts';
+import { IGNORED, LIST_IGNORED } from './list-parameters.ts';
 import { METRICS_ROUTES } from './metrics-paths.ts';
-import { parseNodeName } from './path-names.ts';
+import { NODES_ROUTE } from './nodes-paths.ts';
 import type { AnswerRoute, Route, RouteInput } from './route.ts';
-import { readTruthy } from './values.ts';
 
 const discovery = (path: FleetDiscoveryPath): AnswerRoute => ({
   kind: 'answer',
@@ -52,37 +48,10 @@ export const FLEET_ROUTES: readonly Route[] = [
     kind: 'pods',
     view: toListView(input),
   })),
-  fleet(['/api/v1/nodes', '/api/v1/nodes/{node}'], (input) => ({
-    kind: 'nodes',
-    ...readNode(input),
-    labelSelector: parseLabelSelector(input.parameters.one('labelSelector') ?? ''),
-    view: readNodesView(input),
-  })),
+  NODES_ROUTE,
   fleet(['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'], () => ({ kind: 'accessReview' }), [
     'POST',
   ]),
   fleet(['/apis/authorization.k8s.io/v1/selfsubjectrulesreviews'], () => ({ kind: 'rulesReview' }), ['POST']),
   fleet(['/apis/authentication.k8s.io/v1/selfsubjectreviews'], () => ({ kind: 'selfReview' }), ['POST']),
 ];
-
-const readNode = ({ names }: RouteInput): { readonly name?: NodeName } =>
-  names.has('node') ? { name: parseNodeName(names.get('node')) } : {};
-
-function readNodesView(input: RouteInput): 'Table' | 'Object' {
-  refuseSelectors(input);
-  input.parameters.one('includeObject');
-  return negotiate(input.accept, [PLAIN, TABLE]) === TABLE ? 'Table' : 'Object';
-}
-
-/** Selectors and watches of what a list does not offer are refused, and never silently left out. */
-function refuseSelectors({ parameters }: RouteInput): void {
-  if (readTruthy(parameters, 'watch')) {
-    throw new Fault('MethodNotAllowed', 'watch is not offered: ask for the list again', {
-      headers: { allow: 'GET' },
-    });
-  }
-  for (const name of ['fieldSelector', 'continue']) {
-    if ((parameters.one(name) ?? '') !== '')
-      throw new Fault('BadRequest', `${name} is not offered for this list`);
-  }
-}

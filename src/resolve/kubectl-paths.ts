@@ -1,5 +1,6 @@
 // The API-server-shaped paths under a node's own server URL, as kubectl asks for them (pkg/registry/core/pod/rest,
-// apiserver pkg/endpoints): discovery, pods, and the four subresources of a pod that a kubelet can serve.
+// apiserver pkg/endpoints): discovery, pods, the four subresources of a pod that a kubelet can serve, the node itself
+// and what it uses.
 
 import type { PodsView } from '../core/action.ts';
 import { Fault } from '../core/fault.ts';
@@ -9,29 +10,16 @@ import type { DiscoveryPath } from '../kubectl/discovery.ts';
 import { toDiscovery } from '../kubectl/discovery.ts';
 import { parseFieldSelector } from '../kubectl/field-selector.ts';
 import { parseLabelSelector } from '../kubectl/label-selector.ts';
+import { TABLE } from './forms.ts';
+import { IGNORED, LIST_IGNORED } from './list-parameters.ts';
+import { METRICS_ROUTES } from './metrics-paths.ts';
+import { NODES_ROUTE } from './nodes-paths.ts';
 import { readCommand, readKubectlStreams, readLogOptions } from './options.ts';
 import type { Parameters } from './parameters.ts';
 import { badParameter } from './parameters.ts';
 import { parseContainer, readNamespace, readPodName, readPodRef } from './path-names.ts';
 import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
 import { readPorts, readTruthy } from './values.ts';
-
-/** `timeout` comes from client-go with discovery, `pretty` from people. */
-export const IGNORED = ['timeout', 'pretty'] as const;
-
-/**
- * What a list may say about how fresh and how long it should be. The whole list of the moment is always answered,
- * which all of them allow (a server may ignore `limit`).
- */
-export const LIST_IGNORED = [
-  ...IGNORED,
-  'limit',
-  'resourceVersion',
-  'resourceVersionMatch',
-  'allowWatchBookmarks',
-  'sendInitialEvents',
-  'timeoutSeconds',
-] as const;
 
 const POD = '/api/v1/namespaces/{namespace}/pods/{pod}';
 
@@ -65,6 +53,10 @@ const NODE_ONLY_ROUTES: readonly Route[] = [
   discovery('/api'),
   discovery('/apis'),
   discovery('/api/v1'),
+  discovery('/apis/metrics.k8s.io'),
+  discovery('/apis/metrics.k8s.io/v1beta1'),
+  ...METRICS_ROUTES,
+  NODES_ROUTE,
   reading('pods', ['/api/v1/pods', '/api/v1/namespaces/{namespace}/pods'], LIST_IGNORED, (input) => ({
     kind: 'pods',
     view: toListView(input),
@@ -135,8 +127,6 @@ const toPodView = ({ names, parameters, accept }: RouteInput): PodsView => ({
   fieldSelector: [],
   ...readForm(parameters, accept),
 });
-
-export const TABLE = { as: 'Table', group: 'meta.k8s.io', version: 'v1' } as const;
 
 function readForm(parameters: Parameters, accept: readonly string[]): Pick<PodsView, 'as' | 'includeObject'> {
   const as = negotiate(accept, [PLAIN, TABLE]) === TABLE ? 'Table' : 'Object';

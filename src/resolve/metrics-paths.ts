@@ -1,11 +1,12 @@
-// The paths of metrics.k8s.io/v1beta1, which `kubectl top` asks for: CPU and memory of all nodes, and of their pods.
+// The paths of metrics.k8s.io/v1beta1, which `kubectl top` asks for: CPU and memory of all nodes, or of the one that
+// the server URL names, and of their pods.
 
 import type { FleetQuery } from '../core/fleet.ts';
 import { Fault } from '../core/fault.ts';
 import { negotiate, PLAIN } from '../kubectl/accept.ts';
 import { parseFieldSelector } from '../kubectl/field-selector.ts';
 import { parseLabelSelector } from '../kubectl/label-selector.ts';
-import { LIST_IGNORED } from './kubectl-paths.ts';
+import { LIST_IGNORED } from './list-parameters.ts';
 import { parseNodeName, readNamespace, readPodName } from './path-names.ts';
 import type { AnswerRoute, RouteInput } from './route.ts';
 import { readTruthy } from './values.ts';
@@ -29,15 +30,17 @@ const route = (paths: AnswerRoute['paths'], query: (input: RouteInput) => FleetQ
 });
 
 export const METRICS_ROUTES: readonly AnswerRoute[] = [
-  route([`${BASE}/nodes`, `${BASE}/nodes/{node}`], ({ names, parameters }) => ({
+  route([`${BASE}/nodes`, `${BASE}/nodes/{node}`], ({ names, parameters, within }) => ({
     kind: 'nodeMetrics',
+    ...(within === undefined ? {} : { within }),
     ...(names.has('node') ? { name: parseNodeName(names.get('node')) } : {}),
     labelSelector: parseLabelSelector(parameters.one('labelSelector') ?? ''),
   })),
   route(
     [`${BASE}/pods`, `${BASE}/namespaces/{namespace}/pods`, `${BASE}/namespaces/{namespace}/pods/{pod}`],
-    ({ names, parameters }) => ({
+    ({ names, parameters, within }) => ({
       kind: 'podMetrics',
+      ...(within === undefined ? {} : { within }),
       ...(names.has('namespace') ? { namespace: readNamespace(names) } : {}),
       ...(names.has('pod') ? { name: readPodName(names) } : {}),
       labelSelector: parseLabelSelector(parameters.one('labelSelector') ?? ''),

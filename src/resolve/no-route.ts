@@ -26,13 +26,10 @@ function atRoot([first = '']: readonly string[]): string {
   return 'the gateway has no such path';
 }
 
-function atNode([first = '', second = '', third = '']: readonly string[]): string {
+function atNode([first = '', second = '']: readonly string[]): string {
   if (first === 'openapi') return 'OpenAPI documents are not offered';
   if (first === 'debug' && second === 'flags') return 'changing the flags of a kubelet is not offered';
-  if (first === 'api' && second === 'v1' && third === 'nodes') {
-    return 'node objects are not offered: under the server URL of a node there are pods only';
-  }
   if (API_WORDS.has(first))
-    return 'the server could not find the requested resource: pods only are offered here';
+    return 'the server could not find the requested resource: pods, the node itself and their metrics are offered here';
   return 'the gateway has no such path for a node';
 }

@@ -118,7 +118,7 @@ const toInput = (
   names,
   parameters,
   accept: headers.all('accept'),
-  prefix: scope.kind === 'root' ? '' : scope.prefix,
+  ...(scope.kind === 'root' ? { prefix: '' } : { prefix: scope.prefix, within: scope.node }),
   gitVersion,
 });
 

@@ -4,6 +4,7 @@
 import type { Action, ActionKind } from '../core/action.ts';
 import type { OptionalEndpoint } from '../core/configuration.ts';
 import type { Answer, OwnResolved } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
 import type { Parameters } from './parameters.ts';
 import type { PathNames } from './path-names.ts';
 
@@ -13,6 +14,8 @@ export interface RouteInput {
   readonly parameters: Parameters;
   /** The lines of the Accept header. */
   readonly accept: readonly string[];
+  /** That the server URL names; absent at the root. */
+  readonly within?: NodeName;
   /** The path before the matched one: `/nodes/NAME`. */
   readonly prefix: string;
   /** What `/version` says. */

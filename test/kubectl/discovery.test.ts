@@ -10,6 +10,9 @@ const KUBECTL =
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json';
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
+const VERSION = { groupVersion: 'metrics.k8s.io/v1beta1', version: 'v1beta1' };
+const METRICS = { name: 'metrics.k8s.io', versions: [VERSION], preferredVersion: VERSION };
+
 const read = (path: DiscoveryPath, ...accept: string[]): [contentType: string, document: unknown] => {
   const { contentType, body } = toDiscovery(path, accept, 'v1.36.2');
   const document: unknown = JSON.parse(body);
@@ -31,6 +34,7 @@ describe('discovery', () => {
               version: 'v1',
               freshness: 'Current',
               resources: [
+                { resource: 'nodes', scope: 'Cluster', verbs: ['get', 'list'] },
                 {
                   resource: 'pods',
                   scope: 'Namespaced',
@@ -48,10 +52,24 @@ describe('discovery', () => {
         },
       ],
     });
-    assert.deepEqual(read('/apis', KUBECTL), [
-      AGGREGATED,
-      { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items: [] },
-    ]);
+    const [type, groups] = read('/apis', KUBECTL);
+    assert.equal(type, AGGREGATED);
+    assert.partialDeepStrictEqual(groups, {
+      items: [
+        {
+          metadata: { name: 'metrics.k8s.io' },
+          versions: [
+            {
+              version: 'v1beta1',
+              resources: [
+                { resource: 'nodes', responseKind: { group: 'metrics.k8s.io', kind: 'NodeMetrics' } },
+                { resource: 'pods', scope: 'Namespaced' },
+              ],
+            },
+          ],
+        },
+      ],
+    });
   });
 
   for (const accept of ['application/json', '*/*', 'application/json, */*', undefined]) {
@@ -63,7 +81,7 @@ describe('discovery', () => {
       ]);
       assert.deepEqual(read('/apis', ...lines), [
         'application/json',
-        { kind: 'APIGroupList', apiVersion: 'v1', groups: [] },
+        { kind: 'APIGroupList', apiVersion: 'v1', groups: [METRICS] },
       ]);
     });
   }
@@ -75,11 +93,23 @@ describe('discovery', () => {
       kind: 'APIResourceList',
       groupVersion: 'v1',
       resources: [
+        { name: 'nodes' },
         { name: 'pods' },
         { name: 'pods/attach' },
         { name: 'pods/exec' },
         { name: 'pods/log' },
         { name: 'pods/portforward' },
+      ],
+    });
+  });
+
+  it('lists what is measured', () => {
+    assert.partialDeepStrictEqual(read('/apis/metrics.k8s.io')[1], { kind: 'APIGroup', ...METRICS });
+    assert.partialDeepStrictEqual(read('/apis/metrics.k8s.io/v1beta1')[1], {
+      groupVersion: 'metrics.k8s.io/v1beta1',
+      resources: [
+        { name: 'nodes', namespaced: false, kind: 'NodeMetrics' },
+        { name: 'pods', namespaced: true, kind: 'PodMetrics' },
       ],
     });
   });

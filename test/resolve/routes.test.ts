@@ -158,7 +158,6 @@ const LEFT_OUT: Readonly<Record<string, number>> = {
   'GET /nonexistent': 404,
   'POST /nonexistent': 404,
   'GET /openapi/v2': 404,
-  'GET /api/v1/nodes': 404,
   // The redirect of a kubelet leads to a 404.
   'GET /debug/pprof': 404,
   // Changes a kubelet's log level, and is never offered.
