@@ -1,6 +1,7 @@
 // Recordings read back and deleted, in a directory and in an S3 store; what retention deletes, and what it never does.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -258,6 +259,28 @@ describe('the archive of a directory', () => {
     const [file] = await archive.files(id);
     assert.ok(file);
     await assert.rejects(drain(archive.read(id, file)), /ELOOP/);
+  });
+
+  it('lists the others, and says which manifest cannot be read: a link, a folder, a pipe', async () => {
+    const folder = join(directory, 'odd');
+    const odd = { link: newId(), folder: newId(), pipe: newId(), file: newId() };
+    const good = newId();
+    for (const id of [odd.link, odd.folder, odd.pipe, good])
+      await mkdir(join(folder, id), { recursive: true });
+    await writeFile(join(folder, good, 'manifest.jsonl'), toBegin('good') + SEGMENT);
+    await writeFile(join(directory, 'elsewhere'), toBegin('elsewhere') + SEGMENT);
+    await symlink(join(directory, 'elsewhere'), join(folder, odd.link, 'manifest.jsonl'));
+    await mkdir(join(folder, odd.folder, 'manifest.jsonl'));
+    execFileSync('mkfifo', [join(folder, odd.pipe, 'manifest.jsonl')]);
+    await writeFile(join(folder, odd.file), 'no folder');
+    const found = await createDirectoryArchive({ clock }, folder).list({});
+    const problems = new Map(found.map(({ id, user, problem }) => [id, problem ?? user]));
+    assert.deepEqual(Object.fromEntries(problems), {
+      [good]: 'good',
+      [odd.pipe]: '',
+      [odd.link]: 'its manifest cannot be read (ELOOP)',
+      [odd.folder]: 'its manifest cannot be read (EISDIR)',
+    });
   });
 
   it('finishes a deletion in the middle of which the gateway died', async () => {

@@ -2,7 +2,7 @@
 // that it should not have.
 
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -297,6 +297,25 @@ describe('the spool', () => {
     assert.ok((await readdir(join(spool.directory, id))).includes('00000001.cast'));
     // And whoever writes it is told.
     await assert.rejects(writeSegment(recording, 2, 'more\n'), /the store has something else/);
+  });
+
+  it('is uploaded whatever else lies in the spool under the name of a recording', async (t) => {
+    const first = await openSpool(t);
+    await server.stop();
+    t.after(() => server.start());
+    const id = newId();
+    await writeSegment(await begin(first.store, id), 1, 'kept\n');
+    await first.stop();
+    await writeFile(join(first.directory, '00000000-0000-4000-8000-000000000000'), 'a file');
+    await symlink('/nowhere', join(first.directory, 'ffffffff-ffff-4fff-8fff-ffffffffffff'));
+    await server.start();
+    const second = await openSpool(t, 10_000_000, first);
+    await second.store.resume();
+    await eventually('the upload', async () =>
+      (await readdir(second.directory)).includes(id) ? undefined : true,
+    );
+    assert.equal(await textOf(second, id), 'kept\n');
+    assert.equal((await readdir(second.directory)).length, 2);
   });
 
   it('does not take a recording for stored that is neither here nor there', async (t) => {

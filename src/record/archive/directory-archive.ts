@@ -8,7 +8,7 @@ import { Fault } from '../../core/fault.ts';
 import { isSessionId } from '../../core/operation.ts';
 import type { SessionId } from '../../core/operation.ts';
 import type { Clock } from '../../core/ports.ts';
-import type { RecordingArchive, StoredFile } from '../../core/recording-archive.ts';
+import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
 import { MANIFEST_NAME } from '../manifest.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { inParallel } from './in-parallel.ts';
@@ -24,13 +24,15 @@ export interface DirectoryArchiveDeps {
 /** Of a folder that is being deleted: it is no recording any more. */
 const DELETED = '.deleted';
 const READ_CHUNK = 64 * 1024;
+/** A link is an error, and a pipe is empty instead of being waited for. */
+const NO_LINKS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function createDirectoryArchive(
   { clock, running = new Set() }: DirectoryArchiveDeps,
   directory: string,
 ): RecordingArchive {
   const readManifest = (id: SessionId, signal?: AbortSignal): Promise<string | undefined> =>
-    orMissing(readFile(join(directory, toId(id), MANIFEST_NAME), { encoding: 'utf8', ...toOptions(signal) }));
+    readText(join(directory, toId(id), MANIFEST_NAME), signal);
   const summarize = async (id: SessionId, signal?: AbortSignal) => {
     const manifest = await readManifest(id, signal);
     return manifest === undefined ? undefined : toSummary(id, manifest, running.has(id));
@@ -39,7 +41,12 @@ export function createDirectoryArchive(
     summary: summarize,
     async list(filter, signal) {
       const names = (await orMissing(readdir(directory))) ?? [];
-      const found = await inParallel(names.filter(isSessionId), (id) => summarize(id, signal));
+      const found = await inParallel(names.filter(isSessionId), (id) =>
+        summarize(id, signal).catch((error: unknown) => {
+          signal?.throwIfAborted();
+          return toUnreadable(id, error);
+        }),
+      );
       return found
         .filter((summary) => summary !== undefined)
         .filter((summary) => isWanted(summary, filter))
@@ -79,6 +86,16 @@ export function createDirectoryArchive(
   };
 }
 
+/** Undefined: there is none. */
+const readText = (path: string, signal?: AbortSignal): Promise<string | undefined> =>
+  orMissing(readFile(path, { encoding: 'utf8', flag: NO_LINKS, ...toOptions(signal) }));
+
+/** One that cannot be read is listed as such: it neither hides the others nor itself. */
+const toUnreadable = (id: SessionId, error: unknown): RecordingSummary => ({
+  ...toSummary(id, '', false),
+  problem: `its manifest cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`,
+});
+
 /** Removes what was left when the process died in the middle of a deletion. */
 export async function removeDeleted(directory: string): Promise<void> {
   for (const name of (await orMissing(readdir(directory))) ?? []) {
@@ -104,7 +121,7 @@ function toSegment(name: string): string {
 }
 
 async function* readSegment(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const handle = await open(path, NO_LINKS);
   try {
     for (;;) {
       signal?.throwIfAborted();

@@ -100,17 +100,27 @@ class Spooled implements SpooledStore {
     });
     const left = names.filter((name) => isSessionId(name) && !running.has(name) && !this.#uploads.has(name));
     for (const id of left) {
-      // Made, and nothing in it: the gateway died before a session was let in.
-      if ((await readdir(join(directory, id))).length === 0) {
-        await rmdir(join(directory, id));
-        continue;
+      try {
+        await this.#takeUp(id, join(directory, id));
+      } catch (error) {
+        // A file with such a name, or a folder that may not be read: the others are brought to the store nevertheless.
+        log.error({ error, recording: id }, 'what is in the spool under this id is not uploaded');
       }
-      const upload = this.#add(id);
-      upload.ended = true;
-      upload.hold(await sizeOf(join(directory, id)));
-      this.#enqueue(upload);
     }
     if (left.length > 0) log.info({ recordings: left.length }, 'recordings of an earlier run are uploaded');
+  }
+
+  async #takeUp(id: string, folder: string): Promise<void> {
+    // Made, and nothing in it: the gateway died before a session was let in.
+    if ((await readdir(folder)).length === 0) {
+      await rmdir(folder);
+      return;
+    }
+    const bytes = await sizeOf(folder);
+    const upload = this.#add(id);
+    upload.ended = true;
+    upload.hold(bytes);
+    this.#enqueue(upload);
   }
 
   async stop(limitMs: number): Promise<void> {
