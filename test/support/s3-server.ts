@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from './eventually.ts';
 import { createAuthority } from './pki.ts';
 
 /** Those that s3rver knows. */
@@ -108,6 +109,8 @@ export async function startS3Server(): Promise<S3Server> {
     if (closing === undefined) return;
     const closed = once(closing, 'close');
     closing.close();
+    // A store has an object whole or not at all. What this one is writing when its connection breaks, it keeps torn.
+    await eventually('the end of what is being written', () => (writing.size === 0 ? true : undefined));
     closing.closeAllConnections();
     await closed;
   };
