@@ -1,5 +1,5 @@
 // The discovery documents under a node's own server URL: what kubectl asks before it does anything. They name only
-// what is offered there: pods with log, exec, attach and portforward. Shapes: aggregated discovery
+// what is offered there: pods with log, exec, attach and portforward, nodes and metrics. Shapes: aggregated discovery
 // (k8s.io/api apidiscovery/v2) and its plain fallback (apimachinery pkg/apis/meta/v1), apimachinery pkg/version.
 
 import type { Form } from './accept.ts';
