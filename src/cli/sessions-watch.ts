@@ -6,6 +6,7 @@ import type { Terminal } from './command.ts';
 import { EXIT_FAILURE, EXIT_OK } from './command.ts';
 import type { AdminClient } from './admin-client.ts';
 import { AdminError } from './admin-client.ts';
+import { toConnectionText } from './connection-text.ts';
 import { field, text } from '../kubectl/untrusted.ts';
 import { createEscapeFilter } from '../terminal/escape-filter.ts';
 import { toInertText } from '../terminal/inert.ts';
@@ -50,6 +51,7 @@ class Screen {
   readonly #filter = createEscapeFilter();
   #isTouched = false;
   #hasHeader = false;
+  #isTerminal = true;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -64,7 +66,12 @@ class Screen {
     }
     if (!this.#hasHeader) {
       this.#hasHeader = true;
+      this.#isTerminal = field(value, 'kind') !== 'PortForward';
       this.#terminal.err(`following ${toInertText(text(field(value, 'title')))}\n`);
+      return;
+    }
+    if (!this.#isTerminal) {
+      this.#terminal.out(toConnectionText(value));
       return;
     }
     if (!Array.isArray(value)) return;

@@ -35,13 +35,29 @@ export interface Follower {
   onEnd(): void;
 }
 
+/** A connection of a port-forward that is open. Bytes are payload. */
+export interface OpenConnection {
+  readonly connection: number;
+  readonly port: number;
+  readonly bytesToNode: number;
+  readonly bytesFromNode: number;
+}
+
+/** What a session is when somebody begins to look on. */
+export interface Following {
+  /** Of the terminal, as far as it is known. */
+  readonly columns: number;
+  readonly rows: number;
+  /** The last bytes that it has shown, of how many. Undefined: it has shown nothing. */
+  readonly before: { readonly tail: Buffer; readonly total: number } | undefined;
+  readonly connections: readonly OpenConnection[];
+  readonly stop: () => void;
+}
+
 export interface LiveSession {
   info(): SessionInfo;
-  /**
-   * Looks on from now. Returns the size of the terminal, as far as it is known, and the function that stops. Throws a
-   * Fault (Conflict) where there is nothing to see, and TooManyRequests.
-   */
-  follow(follower: Follower): { readonly columns: number; readonly rows: number; readonly stop: () => void };
+  /** Looks on from now. Throws a Fault (Conflict) for what cannot be read, and TooManyRequests. */
+  follow(follower: Follower): Following;
   /** Ends it, in words for the client. `by` is the user who wants it. */
   terminate(by: string, reason: string | undefined): void;
 }

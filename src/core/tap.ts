@@ -9,7 +9,18 @@ import type { RecordingOutcome } from './recording.ts';
 export type OutputEvent =
   | { readonly kind: 'data'; readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }
   | { readonly kind: 'resize'; readonly columns: number; readonly rows: number }
-  | { readonly kind: 'status'; readonly text: string; readonly exitCode: number | undefined };
+  | { readonly kind: 'status'; readonly text: string; readonly exitCode: number | undefined }
+  /** Of a port-forward: its connections and how much passes, never what. `connection` is unique within the session. */
+  | { readonly kind: 'opened'; readonly connection: number; readonly port: number }
+  | {
+      readonly kind: 'passed';
+      readonly connection: number;
+      readonly direction: 'toNode' | 'fromNode';
+      readonly bytes: number;
+    }
+  /** What the node says of a connection that failed. */
+  | { readonly kind: 'message'; readonly connection: number; readonly text: string }
+  | { readonly kind: 'closed'; readonly connection: number };
 
 export interface Tap {
   /**

@@ -21,6 +21,7 @@ export function createLiveReader(
   switch (action.kind) {
     case 'exec':
     case 'attach':
+    case 'portForward':
       try {
         return createDecoder(
           { action, transport: transport.kind, protocol, strict: false, passesOver: 'stdin' },

@@ -9,8 +9,13 @@ export function toOutputEvent(event: SessionEvent): OutputEvent | undefined {
       return event.stream === 'stdin' ? undefined : { kind: 'data', stream: event.stream, data: event.data };
     case 'resize':
     case 'status':
+    case 'opened':
+    case 'passed':
+    case 'message':
+    case 'closed':
       return event;
-    default:
+    case 'stdinClosed':
+    case 'file':
       return undefined;
   }
 }

@@ -1,10 +1,12 @@
-// One session as lines of asciicast v3, for one who follows it. Promises: the session never waits for the follower; at
-// most MAX_WAITING characters wait for one who is slow, and what did not fit is left out, and said to be.
+// One session as lines of asciicast v3, for one who follows it; a port-forward as the lines of its recording. Promises:
+// the session never waits for the follower; at most MAX_WAITING characters wait for one who is slow, and what did not
+// fit is left out, and said to be.
 
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../core/ports.ts';
-import type { Follower, LiveSession } from '../core/session.ts';
+import type { Follower, Following, LiveSession, SessionInfo } from '../core/session.ts';
 import type { OutputEvent } from '../core/tap.ts';
+import { ConnectionLines } from './connection-lines.ts';
 
 /** Characters of lines. */
 const MAX_WAITING = 1024 * 1024;
@@ -13,6 +15,8 @@ export class FollowStream implements Follower {
   readonly #clock: Clock;
   readonly #session: LiveSession;
   readonly #text = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+  /** Of a port-forward alone. */
+  #connections: ConnectionLines | undefined;
   #waiting: string[] = [];
   #length = 0;
   #skipped = 0;
@@ -27,12 +31,12 @@ export class FollowStream implements Follower {
 
   /** Begins at the first step of the iteration, which throws what `LiveSession.follow` throws. */
   async *lines(signal: AbortSignal): AsyncGenerator<string> {
-    const { columns, rows, stop } = this.#session.follow(this);
+    const following = this.#session.follow(this);
     const onAbort = (): void => this.onEnd();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       this.#lastMs = this.#clock.now();
-      yield this.#toHeader(columns, rows);
+      yield this.#begin(following);
       for (;;) {
         const lines = this.#take();
         if (lines !== '') yield lines;
@@ -41,7 +45,8 @@ export class FollowStream implements Follower {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
-      stop();
+      this.#connections?.end();
+      following.stop();
     }
   }
 
@@ -62,6 +67,12 @@ export class FollowStream implements Follower {
       case 'status':
         if (event.exitCode !== undefined) this.#add('x', String(event.exitCode));
         return;
+      case 'opened':
+      case 'passed':
+      case 'message':
+      case 'closed':
+        this.#connections?.see(event);
+        return;
     }
   }
 
@@ -77,13 +88,20 @@ export class FollowStream implements Follower {
     if (this.#skipped === 0) return lines;
     const note = `kubelet-gateway: ${this.#skipped} bytes left out here: you read too slowly`;
     this.#skipped = 0;
-    return lines + this.#toLine('m', note);
+    return lines + (this.#connections?.toLine('note', { text: note }) ?? this.#toLine('m', note));
   }
 
   #add(code: string, data: string): void {
     // Resizes are few, but a client can send as many as it likes.
-    if (this.#length >= MAX_WAITING) return;
-    const line = this.#toLine(code, data);
+    if (this.#length < MAX_WAITING) this.#push(this.#toLine(code, data));
+  }
+
+  #addConnection(line: string): void {
+    if (this.#length < MAX_WAITING) this.#push(line);
+    else this.#skipped += line.length;
+  }
+
+  #push(line: string): void {
     this.#waiting.push(line);
     this.#length += line.length;
     this.#wake();
@@ -96,26 +114,43 @@ export class FollowStream implements Follower {
     return `[${elapsedMs / 1000},"${code}",${JSON.stringify(data)}]\n`;
   }
 
-  #toHeader(columns: number, rows: number): string {
-    const { id, user, action, namespace, pod, container, node, command, recorded } = this.#session.info();
-    const place = `${namespace}/${pod}${container === undefined ? '' : `/${container}`}`;
-    return `${JSON.stringify({
-      version: 3,
-      term: { cols: columns, rows },
-      timestamp: Math.floor(this.#lastMs / 1000),
-      title: `${user}: ${action} ${place} on ${node}`,
-      kubeletGateway: {
-        auditId: id,
-        user,
-        node,
-        namespace,
-        pod,
-        container,
-        action,
-        command,
-        recorded,
-        followed: true,
-      },
-    })}\n`;
+  /** The first lines: what the session is, and what it has shown so far. */
+  #begin({ columns, rows, before, connections }: Following): string {
+    const info = this.#session.info();
+    if (info.action === 'portForward') {
+      this.#connections = new ConnectionLines(this.#clock, (line) => this.#addConnection(line));
+      this.#connections.begin(connections);
+      const startedAt = new Date(this.#lastMs).toISOString();
+      const header = { kind: 'PortForward', version: 1, startedAt, ...toSubject(info) };
+      return `${JSON.stringify(header)}\n`;
+    }
+    const header = { version: 3, term: { cols: columns, rows }, timestamp: Math.floor(this.#lastMs / 1000) };
+    if (before !== undefined) {
+      const { tail, total } = before;
+      if (tail.length < total)
+        this.#add('m', `kubelet-gateway: of ${total} bytes shown before, the last ${tail.length} follow`);
+      this.onEvent({ kind: 'data', stream: 'stdout', data: tail });
+    }
+    return `${JSON.stringify({ ...header, ...toSubject(info) })}\n`;
   }
+}
+
+function toSubject(info: SessionInfo): Readonly<Record<string, unknown>> {
+  const { id, user, action, namespace, pod, container, node, command, recorded } = info;
+  const place = `${namespace}/${pod}${container === undefined ? '' : `/${container}`}`;
+  return {
+    title: `${user}: ${action} ${place} on ${node}`,
+    kubeletGateway: {
+      auditId: id,
+      user,
+      node,
+      namespace,
+      pod,
+      container,
+      action,
+      command,
+      recorded,
+      followed: true,
+    },
+  };
 }

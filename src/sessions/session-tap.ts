@@ -7,9 +7,11 @@ import type { EndReason } from '../core/lifetime.ts';
 import type { SessionId } from '../core/operation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { RecordingOutcome } from '../core/recording.ts';
-import type { Follower, LiveSession, SessionInfo } from '../core/session.ts';
+import type { Follower, Following, LiveSession, SessionInfo } from '../core/session.ts';
 import type { OutputEvent, Tap, TapControl } from '../core/tap.ts';
 import { Fault } from '../core/fault.ts';
+import { LastOutput } from './last-output.ts';
+import { OpenConnections } from './open-connections.ts';
 
 /** Reads both directions of a session. Throws a Fault for what it cannot read, and is then given no more. */
 export interface SessionReader {
@@ -51,6 +53,9 @@ export class SessionTap implements Tap, LiveSession {
   readonly #inner: Tap | undefined;
   readonly #startedAt: number;
   readonly #followers = new Set<Follower>();
+  /** Of a port-forward alone. */
+  readonly #connections: OpenConnections | undefined;
+  #shown: LastOutput | undefined;
   #reader: SessionReader | undefined;
   #protocol = '';
   #size = DEFAULT_SIZE;
@@ -65,6 +70,7 @@ export class SessionTap implements Tap, LiveSession {
     this.#exchange = exchange;
     this.#inner = inner;
     this.#startedAt = parts.clock.now();
+    if (exchange.action.kind === 'portForward') this.#connections = new OpenConnections();
     inner?.watch?.((event) => this.#show(event));
   }
 
@@ -119,6 +125,8 @@ export class SessionTap implements Tap, LiveSession {
     } finally {
       // Not before its recording is stored: until then that is one that is being written.
       this.#parts.onOver();
+      for (const { connection } of this.#connections?.list() ?? [])
+        this.#show({ kind: 'closed', connection });
       const followers = [...this.#followers];
       this.#followers.clear();
       for (const follower of followers) follower.onEnd();
@@ -151,10 +159,7 @@ export class SessionTap implements Tap, LiveSession {
     };
   }
 
-  follow(follower: Follower): ReturnType<LiveSession['follow']> {
-    if (this.#exchange.action.kind === 'portForward') {
-      throw new Fault('Conflict', 'a port-forward has no screen that could be followed');
-    }
+  follow(follower: Follower): Following {
     if (this.#reader === undefined && this.#inner?.watch === undefined) {
       throw new Fault('Conflict', 'what passes in this session cannot be read, so it cannot be followed');
     }
@@ -162,7 +167,12 @@ export class SessionTap implements Tap, LiveSession {
       throw new Fault('TooManyRequests', `a session is followed by ${MAX_FOLLOWERS} at most`);
     }
     this.#followers.add(follower);
-    return { ...this.#size, stop: () => void this.#followers.delete(follower) };
+    return {
+      ...this.#size,
+      before: this.#shown?.take(),
+      connections: this.#connections?.list() ?? [],
+      stop: () => void this.#followers.delete(follower),
+    };
   }
 
   terminate(by: string, reason: string | undefined): void {
@@ -191,6 +201,8 @@ export class SessionTap implements Tap, LiveSession {
 
   #show(event: OutputEvent): void {
     if (event.kind === 'resize') this.#size = { columns: event.columns, rows: event.rows };
+    else if (event.kind === 'data') (this.#shown ??= new LastOutput()).add(event.data);
+    else this.#connections?.see(event);
     for (const follower of this.#followers) follower.onEvent(event);
   }
 }

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -175,6 +176,11 @@ const PROTOCOLS = [
   { name: 'SPDY', env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' } },
 ] as const;
 
+const FORWARDS = [
+  { name: 'the WebSocket tunnel', env: {} },
+  { name: 'SPDY', env: { KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' } },
+] as const;
+
 for (const recorded of [true, false]) {
   describe(`live sessions, ${recorded ? 'recorded' : 'not recorded'}`, () => {
     before(() => start(recorded));
@@ -191,6 +197,8 @@ for (const recorded of [true, false]) {
         assert.deepEqual(spec['command'], ['sh']);
         assert.equal(status['recorded'], recorded);
 
+        worker.type('echo 3${X}3 before anybody looked on\n');
+        await eventually('its output', () => (worker.seen().includes('33 before') ? true : undefined));
         const watching = spawn(process.execPath, [MAIN, 'sessions', 'watch', id, ...(await cliArgs('bob'))]);
         let watched = '';
         watching.stdout.on('data', (chunk: Buffer) => (watched += chunk.toString()));
@@ -202,7 +210,7 @@ for (const recorded of [true, false]) {
         watching.stdin.write('echo injected\n');
         worker.type('printf "a\\033]52;c;ZXZpbA==\\007b\\n"; echo 7${X}7\n');
         await eventually('what the session says', () => (watched.includes('77') ? true : undefined));
-        assert.match(watched, /^ab$/m);
+        assert.match(watched, /^33 before anybody looked on\n[^]*^ab$/m);
         assert.doesNotMatch(worker.seen(), /injected/);
 
         const killed = await cli('bob', 'kill', id, '--reason', 'maintenance at noon');
@@ -223,6 +231,44 @@ for (const recorded of [true, false]) {
           assert.equal(event.objectRef?.resource, 'sessions');
           assert.equal(event.responseStatus?.code, 200);
         }
+      });
+    }
+
+    for (const { name, env } of FORWARDS) {
+      it(`are followed over ${name} by their connections, where they are port-forwards`, async () => {
+        const worker = work(env, 'port-forward', 'pod/web', ':8080');
+        const port = await eventually('the port', () => /127\.0\.0\.1:(\d+) ->/.exec(worker.seen())?.[1]);
+        const early = connect(Number(port), '127.0.0.1');
+        await once(early, 'connect');
+        early.write('GET / HTTP/1.1\r\nHost: web\r\n\r\n');
+        await once(early, 'data');
+        const id = (await theSession()).metadata.name;
+        const watching = spawn(process.execPath, [MAIN, 'sessions', 'watch', id, ...(await cliArgs('bob'))]);
+        let watched = '';
+        watching.stdout.on('data', (chunk: Buffer) => (watched += chunk.toString()));
+        const watchEnd = once(watching, 'close');
+        await eventually('the open connection', () => (/open already/.test(watched) ? true : undefined));
+        const late = connect(Number(port), '127.0.0.1');
+        await once(late, 'connect');
+        late.end('GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n');
+        late.resume();
+        const [, which] = await eventually(
+          'its beginning',
+          () => /connection (\d+): opened\n/.exec(watched) ?? undefined,
+        );
+        await eventually('its end', () =>
+          watched.includes(`connection ${which}: closed`) ? true : undefined,
+        );
+        assert.match(watched, /port 8080, connection \d+: open already, 29 bytes to the pod, [1-9]\d* back/);
+        assert.match(
+          watched,
+          /port 8080, connection \d+: closed after [\d.]+ s, 48 bytes to the pod, [1-9]\d* back/,
+        );
+        early.destroy();
+        worker.child.kill('SIGINT');
+        await worker.finished;
+        assert.deepEqual(await watchEnd, [0, null]);
+        await noSession();
       });
     }
 

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Follower, LiveSession, SessionInfo } from '../../src/core/session.ts';
+import type { Follower, Following, LiveSession, SessionInfo } from '../../src/core/session.ts';
 import { isSessionId } from '../../src/core/operation.ts';
 import { FollowStream } from '../../src/serve/follow-stream.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
 const ID = '5d5b9a3e-0c4e-4f77-9a11-0d5c6f0f7a01';
 
-function setUp() {
+function setUp(more: Partial<Following> = {}, action = 'exec') {
   assert.ok(isSessionId(ID));
   const info: SessionInfo = {
     id: ID,
@@ -18,7 +18,7 @@ function setUp() {
     node: 'node-1',
     namespace: 'shop',
     pod: 'web-0',
-    action: 'exec',
+    action,
     command: ['sh'],
     transport: 'spdy',
     protocol: 'v4.channel.k8s.io',
@@ -34,7 +34,14 @@ function setUp() {
     info: () => info,
     follow: (follower) => {
       followers.add(follower);
-      return { columns: 100, rows: 30, stop: () => void followers.delete(follower) };
+      return {
+        columns: 100,
+        rows: 30,
+        before: undefined,
+        connections: [],
+        stop: () => void followers.delete(follower),
+        ...more,
+      };
     },
     terminate: () => undefined,
   };
@@ -67,6 +74,67 @@ describe('following a session', () => {
     assert.equal(
       await next(),
       '[1.5,"o","hello\\r\\n"]\n[0,"o","\\u001b[31m"]\n[0,"r","80x24"]\n[0,"x","3"]\n',
+    );
+  });
+
+  it('shows first what was shown before, and says what of it is left out', async () => {
+    const whole = setUp({ before: { tail: Buffer.from('$ ls\r\n'), total: 6 } });
+    await whole.next();
+    assert.equal(await whole.next(), '[0,"o","$ ls\\r\\n"]\n');
+    const cut = setUp({ before: { tail: Buffer.from('last\n終').subarray(0, 6), total: 9000 } });
+    await cut.next();
+    cut.say(Buffer.from('終').subarray(1));
+    assert.equal(
+      await cut.next(),
+      '[0,"m","kubelet-gateway: of 9000 bytes shown before, the last 6 follow"]\n[0,"o","last\\n"]\n[0,"o","終"]\n',
+    );
+  });
+
+  it('is of the connections of a port-forward: those that are there, new ones, and their bytes now and then', async () => {
+    const { clock, followers, next } = setUp(
+      { connections: [{ connection: 1, port: 80, bytesToNode: 5, bytesFromNode: 6 }] },
+      'portForward',
+    );
+    const [one] = followers;
+    const header = JSON.parse(await next()) as Record<string, unknown>;
+    assert.equal(header['kind'], 'PortForward');
+    assert.equal(followers.size, 1);
+    assert.equal(
+      await next(),
+      '{"atMs":0,"event":"open","connection":1,"port":80,"bytesToNode":5,"bytesFromNode":6}\n',
+    );
+    assert.equal(one, undefined, 'nobody looks on before the first line is asked for');
+    const [it] = followers;
+    it?.onEvent({ kind: 'opened', connection: 3, port: 8080 });
+    for (let at = 0; at < 1000; at += 1) {
+      it?.onEvent({ kind: 'passed', connection: 3, direction: 'toNode', bytes: 2 });
+      it?.onEvent({ kind: 'passed', connection: 1, direction: 'fromNode', bytes: 1 });
+    }
+    it?.onEvent({ kind: 'passed', connection: 99, direction: 'fromNode', bytes: 1 });
+    clock.advance(1000);
+    it?.onEvent({ kind: 'message', connection: 3, text: 'refused' });
+    it?.onEvent({ kind: 'closed', connection: 1 });
+    it?.onEvent({ kind: 'closed', connection: 99 });
+    assert.deepEqual((await next()).trimEnd().split('\n'), [
+      '{"atMs":0,"event":"opened","connection":3,"port":8080}',
+      '{"atMs":1000,"event":"passed","connection":1,"port":80,"bytesToNode":5,"bytesFromNode":1006}',
+      '{"atMs":1000,"event":"passed","connection":3,"port":8080,"bytesToNode":2000,"bytesFromNode":0}',
+      '{"atMs":1000,"event":"message","connection":3,"text":"refused"}',
+      '{"atMs":1000,"event":"closed","connection":1,"port":80,"bytesToNode":5,"bytesFromNode":1006,"durationMs":1000}',
+    ]);
+  });
+
+  it('bounds what waits of a port-forward, and says what is left out', async () => {
+    const { followers, next } = setUp({}, 'portForward');
+    await next();
+    for (const follower of followers) {
+      for (let at = 0; at < 100_000; at += 1) follower.onEvent({ kind: 'opened', connection: at, port: 1 });
+    }
+    const lines = await next();
+    assert.ok(lines.length < 1.2 * 1024 * 1024);
+    assert.match(
+      lines.trimEnd().split('\n').at(-1) ?? '',
+      /"event":"note","text":"kubelet-gateway: \d+ bytes left out/,
     );
   });
 

@@ -150,12 +150,41 @@ describe('a running session', () => {
     );
   });
 
-  it('is not followed where there is nothing to see', async () => {
-    const { find } = await begin({ kind: 'portForward', pod, ports: [80] });
-    assert.throws(
-      () => find().follow(follower()),
-      (error) => error instanceof Fault && error.code === 409,
+  it('tells who comes later what it has shown last, and how much that was', async () => {
+    const { tap, find } = await begin();
+    assert.equal(find().follow(follower()).before, undefined);
+    tap.fromNode(output('$ ls\r\n'));
+    tap.fromNode(output('a b c\r\n$ '));
+    const one = find().follow(follower());
+    assert.deepEqual(one.before, { tail: Buffer.from('$ ls\r\na b c\r\n$ '), total: 15 });
+    tap.fromNode(output('x'.repeat(100)));
+    assert.equal(one.before.tail.length, 15, 'it is a copy');
+  });
+
+  it('of which nothing is typed into it', async () => {
+    const { tap, find } = await begin();
+    tap.fromClient(
+      encodeWebSocketFrame({
+        opcode: OPCODE.binary,
+        payload: Buffer.from('\u0000secret'),
+        mask: Buffer.from('abcd'),
+      }),
     );
+    assert.equal(find().follow(follower()).before, undefined);
+  });
+
+  it('has connections in place of a screen where it is a port-forward, and closes them at its end', async () => {
+    const { tap, find } = await begin({ kind: 'portForward', pod, ports: [80] });
+    tap.fromNode(
+      encodeWebSocketFrame({ opcode: OPCODE.binary, payload: Buffer.from([0, 80, 0, 104, 101, 121]) }),
+    );
+    const one = follower();
+    const { connections, before } = find().follow(one);
+    assert.deepEqual(connections, [{ connection: 0, port: 80, bytesToNode: 0, bytesFromNode: 3 }]);
+    assert.equal(before, undefined);
+    tap.fromNode(encodeWebSocketFrame({ opcode: OPCODE.binary, payload: Buffer.from([0, 104]) }));
+    await tap.end('nodeClosed');
+    assert.deepEqual(one.events, ['passed', 'closed', 'end']);
   });
 
   it('goes on when what passes cannot be read, and is not shown any more', async () => {
