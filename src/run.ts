@@ -26,6 +26,7 @@ import { createPools } from './forward/pools.ts';
 import { handle } from './gateway/handle.ts';
 import type { Line } from './gateway/handle.ts';
 import { createLiveSignIns } from './login-store/live-sign-ins.ts';
+import { createSessionLeases } from './login-store/session-leases.ts';
 import { createLiveExchanges } from './listen/live.ts';
 import { createListener } from './listen/server.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -72,6 +73,7 @@ export async function createGateway(
     renewal: createRenewal({ clock, log }),
     loginStores: createKept(),
     signIns: createLiveSignIns(),
+    leases: createSessionLeases({ clock }),
     sessions: composeSessions(clock),
     recordings: createRecordings({ clock, log, metrics }),
     pools: createPools(

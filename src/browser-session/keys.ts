@@ -5,7 +5,7 @@ import { createHash, hkdfSync } from 'node:crypto';
 import type { Secret } from '../core/secret.ts';
 
 /** `login`: a sign-in under way. `session`: who is signed in. `tokens`: the same in a shared store. */
-export type Purpose = 'login' | 'session' | 'tokens';
+export type Purpose = 'login' | 'session' | 'tokens' | 'news';
 
 export interface SealingKey {
   /** Names the key and says nothing about it. */

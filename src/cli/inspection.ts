@@ -14,6 +14,7 @@ import { composeSessions } from '../compose/sessions.ts';
 import { systemClock } from '../core/ports.ts';
 import { pretendingRenewal } from '../credential/renewal.ts';
 import { createLiveSignIns } from '../login-store/live-sign-ins.ts';
+import { createSessionLeases } from '../login-store/session-leases.ts';
 import { createPools } from '../forward/pools.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import { createObserver } from '../observe/observe.ts';
@@ -49,6 +50,7 @@ export function createInspection(configuration: GatewayConfiguration): Inspectio
     renewal: pretendingRenewal,
     loginStores: createKept(),
     signIns: createLiveSignIns(),
+    leases: createSessionLeases({ clock }),
     sessions: composeSessions(clock),
     version: VERSION,
   };

@@ -9,6 +9,7 @@ import type { GatewayLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { FollowedInventory } from '../inventory/kubernetes.ts';
 import type { LiveSignIns } from '../login-store/live-sign-ins.ts';
+import type { SessionLeases } from '../login-store/session-leases.ts';
 import type { Kept } from './kept.ts';
 import type { LoginStore } from './login-store.ts';
 import type { Recordings } from './recordings.ts';
@@ -33,6 +34,8 @@ export interface Foundation {
   readonly loginStores: Kept<LoginStore>;
   /** What runs for whom, so that a logout ends it. */
   readonly signIns: LiveSignIns;
+  /** What runs in sessions of browsers, so that it goes on for as long as they do. */
+  readonly leases: SessionLeases;
   /** Where recordings are written and read, by directory. */
   readonly recordings: Recordings;
   readonly version: string;

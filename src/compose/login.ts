@@ -11,8 +11,10 @@ import type { LoginPorts } from '../login/ports.ts';
 import type { SessionStore } from '../login-store/store.ts';
 import type { Foundation } from './foundation.ts';
 import { composeLoginStore, toStoreKey } from './login-store.ts';
+import { createSessionNews } from './session-news.ts';
 import { createSessionSealer } from '../browser-session/session-cookie.ts';
 import { isOwnPath } from '../browser-session/own-path.ts';
+import type { Purpose } from '../browser-session/keys.ts';
 import { createSealer } from '../browser-session/seal.ts';
 import type { LoginDemand } from '../core/fault.ts';
 import { Fault } from '../core/fault.ts';
@@ -52,20 +54,21 @@ export function composeLogin(
   if (settings === undefined) return undefined;
   const { clock, log, observer } = foundation;
   const sessions = createSessionSealer(settings.cookieKeys, settings);
-  const [sealer, tokenSealer] = [
-    createSealer(settings.cookieKeys, 'login'),
-    createSealer(settings.cookieKeys, 'tokens'),
-  ];
+  const toSealer = (purpose: Purpose) => createSealer(settings.cookieKeys, purpose);
+  const sealer = toSealer('login');
   const { providers, close } = composeProviders({ clock, log }, settings.providers, authentication.jwt);
   const held = foundation.loginStores.take(toStoreKey(settings), () =>
     composeLoginStore(foundation, settings),
   );
   const { store } = held.value;
-  const refreshTokens = createRefreshTokens({ clock, log, store, sealer: tokenSealer, providers }, settings);
+  const kept = { clock, log, store, sealer: toSealer('tokens'), providers };
+  const refreshTokens = createRefreshTokens(kept, settings);
   const authenticate = (idToken: string) => tokens.authenticate(refuseTooLong(idToken));
   const { renew } = refreshTokens;
+  const { leases } = foundation;
+  const news = createSessionNews({ clock, leases, store, sealer: toSealer('news') }, settings);
   const openSession = createOpenSession(
-    { clock, log, store, sealer: sessions, authenticate, renew },
+    { clock, log, store, sealer: sessions, authenticate, renew, onUsed: news.onUsed },
     settings,
   );
   const serve = createLoginPages({
@@ -74,7 +77,10 @@ export function composeLogin(
     readLogout: (issuer, clientID, token) => tokens.readLogout(issuer, clientID, token),
   });
   return {
-    session: { open: openSession, origins: new Set(settings.origins), setCookies: addCookies },
+    session: {
+      ...{ open: openSession, follow: news.follow },
+      ...{ origins: new Set(settings.origins), setCookies: addCookies },
+    },
     servePage: (received) => {
       if (!isPage(received)) return false;
       serve(received);
@@ -83,6 +89,7 @@ export function composeLogin(
     ...createLineRules(foundation, settings, store),
     start: () => held.value.start(),
     release: () => {
+      news.stop();
       held.release();
       close();
     },

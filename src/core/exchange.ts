@@ -40,6 +40,8 @@ export type Reply =
       readonly request: IncomingMessage;
       readonly socket: Duplex;
       readonly head: Buffer;
+      /** `Set-Cookie` lines that go with whatever is answered, the 101 included (RFC 6455 §4.1). Added to by `identify`. */
+      readonly setCookies: string[];
     };
 
 export interface Received {

@@ -9,6 +9,9 @@ export interface User {
   readonly extra: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Key of extra under which Kubernetes puts the identity of the credential itself (apiserver pkg/authentication/user). */
+export const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
+
 /** The group that every authenticated user is in. */
 export const SYSTEM_AUTHENTICATED = 'system:authenticated';
 
@@ -39,6 +42,14 @@ export interface SignIn {
   readonly session?: string;
 }
 
+/** Until when what runs on a credential may go on, by what is known at this moment. In milliseconds since the epoch. */
+export interface Validity {
+  /** The end of the credential, after which there is a grace. */
+  readonly expiresAt: number;
+  /** The end of what the credential is of, after which there is none. */
+  readonly endsAt: number;
+}
+
 /** How a user proved who they are. */
 export interface Authentication {
   readonly user: User;
@@ -49,6 +60,8 @@ export interface Authentication {
   readonly signIn?: SignIn;
   /** When the presented credential stops being valid, in milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Present where it may be renewed while something runs on it. Counts instead of `expiresAt` for what runs. */
+  readonly validity?: () => Validity;
   /**
    * The claims of a JWT, where a credential mapping looks at claims; nobody else may. A function, so that neither a log
    * nor an event prints them.

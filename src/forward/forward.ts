@@ -72,7 +72,7 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
   ): Promise<Ending> => {
     const { action, reply, authentication } = exchange;
     const upstream = pools.get(exchange.entry, exchange.credential, isLasting(action) ? 'lasting' : 'short');
-    const limits = toLimits(options, action, authentication.expiresAt);
+    const limits = toLimits(options, action, authentication);
     if (reply.kind === 'upgrade') {
       return forwardUpgrade({ ...upgrade, tap: tapped }, upstream, limits, exchange, reply, observation);
     }

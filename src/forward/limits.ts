@@ -4,6 +4,7 @@
 
 import type { Action, ActionKind } from '../core/action.ts';
 import type { ForwardingSettings, SessionLimits, SessionSettings } from '../core/configuration.ts';
+import type { Authentication, Validity } from '../core/user.ts';
 import type { Limits } from './watch.ts';
 
 export interface LimitOptions extends Pick<
@@ -13,17 +14,26 @@ export interface LimitOptions extends Pick<
   readonly sessions: SessionSettings;
 }
 
-/** `credentialExpiresAt` in milliseconds since the epoch. */
-export function toLimits(options: LimitOptions, action: Action, credentialExpiresAt: number): Limits {
+export function toLimits(
+  options: LimitOptions,
+  action: Action,
+  { expiresAt, validity }: Pick<Authentication, 'expiresAt' | 'validity'>,
+): Limits {
+  const graceMs = options.sessions.credentialExpiryGraceMs;
   const total = toTotal(options, action.kind);
   const session = toSession(options.sessions, action.kind);
   return {
     answerMs: total ?? (isFollowing(action) ? Infinity : options.answerTimeoutMs),
     idleMs: total ?? (isBrief(action) ? Math.min(options.answerTimeoutMs, session.idleMs) : session.idleMs),
     absoluteMs: total ?? session.absoluteMs,
-    expiresAt: credentialExpiresAt + options.sessions.credentialExpiryGraceMs,
+    ...(validity === undefined
+      ? { expiresAt: expiresAt + graceMs }
+      : { expiresAt: toEnd(validity(), graceMs), prolonged: () => toEnd(validity(), graceMs) }),
   };
 }
+
+const toEnd = ({ expiresAt, endsAt }: Validity, graceMs: number): number =>
+  Math.min(expiresAt + graceMs, endsAt);
 
 /** A kubelet sends the head of a followed log with its first byte, which may be hours away. */
 const isFollowing = (action: Action): boolean =>

@@ -61,7 +61,7 @@ function toProtocolLines(transport: UpgradeTransport): string[] {
 export function toUpgradeAnswer(
   { headers }: AnswerHead,
   transport: UpgradeTransport,
-  auditId: string,
+  { auditId, setCookies }: { readonly auditId: string; readonly setCookies: readonly string[] },
 ): string {
   const upgrade = transport.kind === 'spdy' ? 'SPDY/3.1' : 'websocket';
   const connection = headers.all('connection').flatMap((value) => value.toLowerCase().split(','));
@@ -75,6 +75,7 @@ export function toUpgradeAnswer(
       ? [`X-Stream-Protocol-Version: ${toChosen(headers.all('x-stream-protocol-version'), transport)}`]
       : toWebSocketLines(headers, transport)),
     `Audit-Id: ${auditId}`,
+    ...setCookies.map((line) => `Set-Cookie: ${line}`),
   ];
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

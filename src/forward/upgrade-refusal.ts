@@ -1,7 +1,7 @@
 // A node that does not upgrade: its answer is told to the client, and no stream is left open on either side.
 
 import type { Duplex } from 'node:stream';
-import type { Credentialed } from '../core/exchange.ts';
+import type { Credentialed, Reply } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { AnswerHead, ParsedHead } from './answer-head.ts';
@@ -19,13 +19,15 @@ export interface RefusalDeps {
   readonly refusalTimeoutMs: number;
 }
 
+type UpgradeReply = Extract<Reply, { kind: 'upgrade' }>;
+
 const ACCEPTED = 'x-accepted-stream-protocol-versions';
 
 /** Relays a 4xx or 5xx on the kubelet's surface; throws it as a Fault for kubectl, and whatever else as BadGateway. */
 export async function refuseUpgrade(
   deps: RefusalDeps,
   exchange: Credentialed,
-  client: Duplex,
+  { socket, setCookies }: Pick<UpgradeReply, 'socket' | 'setCookies'>,
   node: Duplex,
   answer: ParsedHead,
   observation: Observation,
@@ -48,7 +50,8 @@ export async function refuseUpgrade(
   }
   const text = Buffer.from(toErrorText(body));
   observation.started(code);
-  await sendRefusal(deps, client, toRefusalHead(exchange, answer.head, text.length), text);
+  const head = toRefusalHead(exchange, answer.head, text.length, setCookies);
+  await sendRefusal(deps, socket, head, text);
   return { code, reason: 'completed', bytesReceived: text.length };
 }
 
@@ -80,12 +83,18 @@ const protocolRefused = (accepted: readonly string[]): Fault =>
       : { headers: { [ACCEPTED]: accepted.join(', ') } },
   );
 
-function toRefusalHead({ action, auditId }: Credentialed, head: AnswerHead, length: number): string {
+function toRefusalHead(
+  { action, auditId }: Credentialed,
+  head: AnswerHead,
+  length: number,
+  setCookies: readonly string[],
+): string {
   const said = { [ACCEPTED]: [...head.headers.all(ACCEPTED)], allow: head.headers.first('allow') };
   const retryAfter = head.headers.first('retry-after');
   const lines = toAnswerHeaders(action, head.code, { ...said, 'retry-after': retryAfter }, auditId);
   let text = `HTTP/1.1 ${head.code} ${STATUS_CODES[head.code] ?? 'Refused'}\r\n`;
   for (let i = 0; i < lines.length; i += 2) text += `${lines[i] ?? ''}: ${lines[i + 1] ?? ''}\r\n`;
+  for (const line of setCookies) text += `Set-Cookie: ${line}\r\n`;
   return `${text}Content-Length: ${length}\r\nConnection: close\r\n\r\n`;
 }
 

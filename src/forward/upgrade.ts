@@ -48,9 +48,10 @@ export async function forwardUpgrade(
     node.write(request, 'latin1');
     const answer = await readHead(node, waiting.signal);
     if (answer.head.code !== 101) {
-      return await refuseUpgrade(deps, exchange, reply.socket, node, answer, observation);
+      return await refuseUpgrade(deps, exchange, reply, node, answer, observation);
     }
-    const head = Buffer.from(toUpgradeAnswer(answer.head, transport, exchange.auditId), 'latin1');
+    const own = { auditId: exchange.auditId, setCookies: reply.setCookies };
+    const head = Buffer.from(toUpgradeAnswer(answer.head, transport, own), 'latin1');
     deps.tap?.accepted(toChosenProtocol(answer.head, transport));
     waiting.release();
     return await join(deps, limits, exchange, reply, node, { head, fromNode: answer.rest }, observation);

@@ -13,6 +13,8 @@ export interface Limits {
   readonly absoluteMs: number;
   /** When the credential that opened it has expired and its grace has passed, in milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Asked when that moment has come: whether it is a later one by now. */
+  readonly prolonged?: () => number;
 }
 
 export class Watch {
@@ -21,6 +23,7 @@ export class Watch {
   readonly #onLimit: (reason: EndReason) => void;
   readonly #startedAt: number;
   #activeAt: number;
+  #expiresAt: number;
   #answered = false;
   #cancel: () => void;
 
@@ -30,6 +33,7 @@ export class Watch {
     this.#limits = limits;
     this.#onLimit = onLimit;
     this.#startedAt = this.#activeAt = clock.now();
+    this.#expiresAt = limits.expiresAt;
     this.#cancel = this.#arm(this.#startedAt);
   }
 
@@ -49,25 +53,27 @@ export class Watch {
   }
 
   #ends(): readonly (readonly [number, EndReason])[] {
-    const { answerMs, idleMs, absoluteMs, expiresAt } = this.#limits;
+    const { answerMs, idleMs, absoluteMs } = this.#limits;
     return [
       [this.#answered ? Infinity : this.#startedAt + answerMs, 'requestTimeout'],
       [this.#startedAt + absoluteMs, 'sessionTimeout'],
       [this.#activeAt + idleMs, 'idleTimeout'],
-      [expiresAt, 'credentialExpired'],
+      [this.#expiresAt, 'credentialExpired'],
     ];
   }
 
   #arm(now: number): () => void {
     // Without a list: this runs for every request, the list only for one that has reached a limit.
-    const { answerMs, idleMs, absoluteMs, expiresAt } = this.#limits;
+    const { answerMs, idleMs, absoluteMs } = this.#limits;
     const answerBy = this.#answered ? Infinity : this.#startedAt + answerMs;
-    const next = Math.min(answerBy, this.#startedAt + absoluteMs, this.#activeAt + idleMs, expiresAt);
+    const next = Math.min(answerBy, this.#startedAt + absoluteMs, this.#activeAt + idleMs, this.#expiresAt);
     return this.#clock.after(Math.max(1, next - now), () => this.#look());
   }
 
   #look(): void {
     const now = this.#clock.now();
+    const { prolonged } = this.#limits;
+    if (prolonged !== undefined && this.#expiresAt <= now) this.#expiresAt = prolonged();
     for (const [at, reason] of this.#ends())
       if (at <= now) {
         this.#onLimit(reason);

@@ -16,13 +16,14 @@
 //     gateway's own pages asks        403 (session-rules.ts)
 
 import type { Identified, Received } from '../core/exchange.ts';
+import type { Lifetime } from '../core/lifetime.ts';
 import type { Authentication } from '../core/user.ts';
 import { ANONYMOUS } from '../core/user.ts';
 import { refuseAssertedIdentity } from './asserted-identity.ts';
 import { readBearer } from './bearer.ts';
 import { refuseForeignPage } from './foreign-page.ts';
 import { badRequest, unauthorized } from './refusals.ts';
-import type { OpenSession } from './session.ts';
+import type { OpenSession, OpenedSession } from './session.ts';
 import { refuseForeignUse } from './session-rules.ts';
 import { SESSION_COOKIE } from '../browser-session/cookies.ts';
 import type { CertificateAuthenticator } from './x509.ts';
@@ -48,6 +49,8 @@ export interface SessionUse {
   readonly open: OpenSession;
   /** The gateway's own, as browsers write them. */
   readonly origins: ReadonlySet<string>;
+  /** The session's user for an exchange, which is told while it runs for how long the session goes on. */
+  readonly follow: (opened: OpenedSession, lifetime: Lifetime) => Authentication;
   /** Sends `Set-Cookie` lines with the answer, whatever it will be. */
   readonly setCookies: (received: Received, lines: readonly string[]) => void;
 }
@@ -100,7 +103,7 @@ const hasSession = ({ headers }: Received): boolean =>
 
 /** A session that is over is no credential: what else there is counts, or that there is nothing. */
 async function bySession(
-  { open, origins, setCookies }: SessionUse,
+  { open, origins, follow, setCookies }: SessionUse,
   received: Received,
   byCertificate: Authentication | undefined,
   without: () => Identified,
@@ -114,7 +117,9 @@ async function bySession(
   }
   refuseForeignUse(received, origins);
   setCookies(received, outcome.setCookies);
-  if (byCertificate === undefined) return { ...received, authentication: outcome.authentication };
+  if (byCertificate === undefined) {
+    return { ...received, authentication: follow(outcome, received.lifetime) };
+  }
   if (byCertificate.user.name !== outcome.authentication.user.name) {
     throw badRequest('the client certificate and the session of the browser name different users');
   }

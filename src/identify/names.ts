@@ -2,9 +2,6 @@
 
 import { SYSTEM_AUTHENTICATED } from '../core/user.ts';
 
-/** Where Kubernetes puts the identity of the credential itself (apiserver pkg/authentication/user). */
-export const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
-
 // Control and format characters (which include the invisible ones and those that turn text around), line and
 // paragraph separators, lone surrogates: nothing that a log, a terminal or an RBAC rule could show as something else.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;

@@ -24,13 +24,15 @@ export type SessionOutcome =
       readonly session?: Session;
       readonly setCookies: readonly string[];
     }
-  /** `setCookies` are lines that bring the cookie up to date; usually none. */
-  | {
-      readonly kind: 'open';
-      readonly session: Session;
-      readonly authentication: Authentication;
-      readonly setCookies: readonly string[];
-    };
+  | OpenedSession;
+
+/** `setCookies` are lines that bring the cookie up to date; usually none. */
+export interface OpenedSession {
+  readonly kind: 'open';
+  readonly session: Session;
+  readonly authentication: Authentication;
+  readonly setCookies: readonly string[];
+}
 
 /** expired: the ID token is, and could not be renewed. */
 export type SessionEnd = 'unreadable' | 'future' | 'idle' | 'absolute' | 'signedOut' | 'expired' | 'refused';
@@ -50,6 +52,12 @@ export interface SessionPorts {
    * when the provider will not, ServiceUnavailable when it cannot be asked.
    */
   readonly renew: (session: Session) => undefined | (() => Promise<Renewed>);
+  /** Told of every use that counts. `isNews`: the cookie is brought up to date with it. */
+  readonly onUsed?: (use: {
+    readonly session: Session;
+    readonly authentication: Authentication;
+    readonly isNews: boolean;
+  }) => void;
 }
 
 /** How long before its end an ID token is renewed. */
@@ -104,6 +112,7 @@ export function createOpenSession(ports: SessionPorts, limits: SessionLimits): O
     if (store.isRevoked(toSignIn(session))) return over(cookies, 'signedOut');
     const now = clock.now();
     const isFresh = session === before && now - before.seenAt < seenMs;
+    ports.onUsed?.({ session, authentication, isNews: !isFresh });
     const setCookies = isFresh ? [] : await sealer.set({ ...session, seenAt: now }, cookies, now);
     return { kind: 'open', session, authentication, setCookies };
   };

@@ -10,7 +10,8 @@ import { createChainVerifier } from '../pki/chain.ts';
 import type { Validity, Way } from '../pki/chain.ts';
 import type { RevocationLists } from '../pki/revocation.ts';
 import { parseRevocationLists } from '../pki/revocation.ts';
-import { CREDENTIAL_ID, nameProblem, withAuthenticated } from './names.ts';
+import { CREDENTIAL_ID } from '../core/user.ts';
+import { nameProblem, withAuthenticated } from './names.ts';
 import { unauthorized } from './refusals.ts';
 
 /** Throws a Fault (Unauthorized) unless the certificate names a user now. */

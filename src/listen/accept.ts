@@ -83,7 +83,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     },
 
     upgrade: (connection, request, socket, head) => {
-      const received = toReceived(ports, connection, { kind: 'upgrade', request, socket, head });
+      const received = toReceived(ports, connection, toUpgradeReply(request, socket, head));
       const amid = connection.unanswered.length > 0;
       connection.begin(received);
       connection.stop();
@@ -103,7 +103,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     },
 
     connect: (connection, request, socket, head) => {
-      const received = toReceived(ports, connection, { kind: 'upgrade', request, socket, head });
+      const received = toReceived(ports, connection, toUpgradeReply(request, socket, head));
       connection.begin(received);
       const fault = new Fault('MethodNotAllowed', 'the method CONNECT is not offered', {
         headers: CONNECT_REFUSED,
@@ -120,6 +120,14 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     },
   };
 }
+
+const toUpgradeReply = (request: IncomingMessage, socket: Duplex, head: Buffer): Reply => ({
+  kind: 'upgrade',
+  request,
+  socket,
+  head,
+  setCookies: [],
+});
 
 function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): Received {
   const { request } = reply;

@@ -17,6 +17,11 @@ export interface OwnAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** With lines that Node's HTTP server does not add. */
+interface RawAnswer extends OwnAnswer {
+  readonly setCookies?: readonly string[];
+}
+
 /** How long a client may take to read an answer of the gateway's own, or to close after it, in milliseconds. */
 const LINGER_MS = 10_000;
 
@@ -29,7 +34,8 @@ export function sendAnswer(received: Received, answer: OwnAnswer, clock: Clock =
     reply.socket.once('finish', () => {
       lifetime.end('completed');
     });
-    sent = sendRaw(reply.socket, received.auditId, received.method === 'HEAD', answer, clock);
+    const { socket, setCookies } = reply;
+    sent = sendRaw(socket, received.auditId, received.method === 'HEAD', { ...answer, setCookies }, clock);
   }
   return { code: sent ? (answer.status ?? 200) : 0 };
 }
@@ -47,8 +53,9 @@ export const sendRedirect = (received: Received, location: string, clock: Clock 
     clock,
   );
 
-/** `Set-Cookie` lines that go with whatever is answered. An upgraded connection has no use for them. */
+/** `Set-Cookie` lines that go with whatever is answered. */
 export function addCookies({ reply }: Received, lines: readonly string[]): void {
+  if (reply.kind === 'upgrade') reply.setCookies.push(...lines);
   if (reply.kind !== 'http' || reply.response.headersSent) return;
   for (const line of lines) reply.response.appendHeader('set-cookie', line);
 }
@@ -105,7 +112,7 @@ export function sendRaw(
   socket: Duplex,
   auditId: string,
   headOnly: boolean,
-  answer: OwnAnswer,
+  answer: RawAnswer,
   clock: Clock,
 ): boolean {
   if (!socket.writable) {
@@ -118,7 +125,10 @@ export function sendRaw(
     ...toHeaders(auditId, answer),
     connection: 'close',
   };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${withoutControls(value)}\r\n`);
+  const cookies = (answer.setCookies ?? []).map((line) => ['set-cookie', line] as const);
+  const lines = [...Object.entries(headers), ...cookies].map(
+    ([name, value]) => `${name}: ${withoutControls(value)}\r\n`,
+  );
   const head = `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`;
   const cancel = clock.after(LINGER_MS, () => socket.destroy());
   socket.once('close', cancel);

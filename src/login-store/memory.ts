@@ -31,6 +31,8 @@ export function createMemoryStore(
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    tell: () => Promise.resolve(),
+    onTold: () => () => undefined,
     once: (key, ttlMs) => {
       const now = clock.now();
       const until = used.get(key);

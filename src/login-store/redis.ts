@@ -3,6 +3,7 @@
 //
 //   revoke ──► sorted set (by when to forget) ──► PUBLISH ──► every replica's list, and the ends of what runs
 //   beat   ──► PUBLISH ──► heard again by its sender: the channel works
+//   tell   ──► PUBLISH on a channel of its own; whoever does not hear it goes without
 //
 // After every connection the set is read as a whole, and what this replica knows is written to it: a server that has
 // lost its memory learns it anew.
@@ -11,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import type { RedisSettings } from '../core/login.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { StoreOptions } from './memory.ts';
-import type { Revocation } from './revocations.ts';
+import type { Revocation, RevocationList } from './revocations.ts';
 import type { SessionStore, SharedTokens } from './store.ts';
 import { Fault } from '../core/fault.ts';
 import { DROPPED } from './memory.ts';
@@ -37,13 +38,14 @@ export function createRedisStore(
   const { clock, log } = ports;
   const client = createRedisClient(settings);
   const list = createRevocationList({ clock, onDropped: () => log.error({}, DROPPED) });
-  const listeners = new Set<(revocation: Revocation) => void>();
+  const revoked = createHearing<Revocation>();
+  const told = createHearing<string>();
   const ask = createAsk(ports, client);
   const key = (name: string): string => `${settings.keyPrefix}${name}`;
 
   const learn = (revocation: Revocation, forgetAt: number): void => {
     if (!list.add(revocation, forgetAt)) return;
-    for (const listener of [...listeners]) listener(revocation);
+    revoked.say(revocation);
   };
   const channel = new RevocationChannel(ports, client, {
     channel: key('revoked'),
@@ -51,29 +53,15 @@ export function createRedisStore(
       const revocation = parseRevocation(text);
       if (revocation !== undefined) learn(revocation, clock.now() + rememberMs);
     },
-    onConnected: async () => {
-      const now = clock.now();
-      const own = [...list.entries()].filter(({ forgetAt }) => forgetAt > now);
-      if (own.length > 0) await client.zAdd(key('revocations'), own.map(toMember));
-      const members = await client.zRangeWithScores(key('revocations'), now, '+inf', {
-        BY: 'SCORE',
-        LIMIT: { offset: 0, count: MAX_REVOCATIONS },
-      });
-      for (const { value, score } of members) {
-        const revocation = parseRevocation(value);
-        if (revocation !== undefined) learn(revocation, score);
-      }
-    },
+    aside: { channel: key('told'), onMessage: told.say },
+    onConnected: () => exchangeKnown(client, key('revocations'), list, learn, clock.now()),
   });
 
   return {
     start: () => channel.start(),
     isRevoked: (signIn) => list.isRevoked(signIn),
     problem: () => channel.problem(),
-    onRevoked: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onRevoked: revoked.listen,
     revoke: async (revocation) => {
       const forgetAt = clock.now() + rememberMs;
       // Here first: it holds here whether or not the others can be told.
@@ -84,12 +72,50 @@ export function createRedisStore(
         await client.zRemRangeByScore(key('revocations'), '-inf', clock.now());
       });
     },
+    tell: async (text) => {
+      await ask(() => client.publish(key('told'), text)).catch(() => undefined);
+    },
+    onTold: told.listen,
     once: async (name, ttlMs) =>
       (await ask(() =>
         client.set(key(`once:${name}`), '1', { condition: 'NX', expiration: { type: 'PX', value: ttlMs } }),
       )) !== null,
     tokens: createTokens(ports, client, ask, key),
     stop: () => channel.stop(),
+  };
+}
+
+/** Writes what this replica knows to the set, and learns all that is there. */
+async function exchangeKnown(
+  client: Client,
+  set: string,
+  list: RevocationList,
+  learn: (revocation: Revocation, forgetAt: number) => void,
+  now: number,
+): Promise<void> {
+  const own = [...list.entries()].filter(({ forgetAt }) => forgetAt > now);
+  if (own.length > 0) await client.zAdd(set, own.map(toMember));
+  const members = await client.zRangeWithScores(set, now, '+inf', {
+    BY: 'SCORE',
+    LIMIT: { offset: 0, count: MAX_REVOCATIONS },
+  });
+  for (const { value, score } of members) {
+    const revocation = parseRevocation(value);
+    if (revocation !== undefined) learn(revocation, score);
+  }
+}
+
+/** Those who are told, at the moment at which they are. */
+function createHearing<Told>() {
+  const listeners = new Set<(told: Told) => void>();
+  return {
+    say: (told: Told): void => {
+      for (const listener of [...listeners]) listener(told);
+    },
+    listen: (listener: (told: Told) => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }
 

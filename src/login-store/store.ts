@@ -16,6 +16,10 @@ export interface SessionStore {
   problem(): string | undefined;
   /** Told of every revocation, whoever made it. Returns a function that withdraws it. */
   onRevoked(listener: (revocation: Revocation) => void): () => void;
+  /** Tells the other replicas what they can do without; where they cannot be reached they are not told. Never rejects. */
+  tell(text: string): Promise<void>;
+  /** What other replicas, or this one, have told: anybody's text. Returns a function that withdraws the listener. */
+  onTold(listener: (text: string) => void): () => void;
   /** True for the first who asks, false for all others until `ttlMs` have passed. Rejects with a Fault. */
   once(key: string, ttlMs: number): Promise<boolean>;
   /** Tokens of sessions, for all replicas. Absent: there is no place for them. */

@@ -67,6 +67,21 @@ describe('a watch', () => {
     assert.deepEqual(reached, ['credentialExpired']);
   });
 
+  it('asks, when a credential has expired, whether it was prolonged', () => {
+    let until = 0;
+    const { clock, reached } = watching((now) => {
+      until = now + 300;
+      return { expiresAt: until, prolonged: () => until };
+    });
+    clock.advance(200);
+    until += 500;
+    clock.advance(599);
+    assert.deepEqual(reached, []);
+    assert.equal(clock.pending, 1);
+    clock.advance(1);
+    assert.deepEqual(reached, ['credentialExpired']);
+  });
+
   it('is silent and without a timer when it was stopped', () => {
     const { clock, reached, watch } = watching(() => ({ idleMs: 100 }));
     watch.stop();
@@ -138,7 +153,15 @@ describe('the limits of an action', () => {
   ];
   for (const [action, limits] of rows) {
     it(JSON.stringify(action), () => {
-      assert.deepEqual(toLimits(options, action, 1000), { ...limits, expiresAt });
+      assert.deepEqual(toLimits(options, action, { expiresAt: 1000 }), { ...limits, expiresAt });
     });
   }
+
+  it('of a credential that may be renewed are asked for anew: a grace after its end, none after that of its session', () => {
+    let validity = { expiresAt: 1000, endsAt: 1003 };
+    const limits = toLimits(options, { kind: 'configz' }, { expiresAt: 1, validity: () => validity });
+    assert.equal(limits.expiresAt, 1003);
+    validity = { expiresAt: 2000, endsAt: 3000 };
+    assert.equal(limits.prolonged?.(), 2005);
+  });
 });

@@ -41,6 +41,7 @@ function setUp() {
     const signIn = { issuer, subject: name, at: clock.now() };
     return { user: createUser(name), method: 'jwt', issuer, signIn, expiresAt: Number(until) };
   };
+  const used: { id: string; tokenExpiresAt: number; isNews: boolean }[] = [];
   const open = createOpenSession(
     {
       clock,
@@ -55,6 +56,7 @@ function setUp() {
               state.renewals++;
               return state.renew();
             },
+      onUsed: ({ session: { id, tokenExpiresAt }, isNews }) => used.push({ id, tokenExpiresAt, isNews }),
     },
     LIMITS,
   );
@@ -78,7 +80,7 @@ function setUp() {
       'refreshToken' in changed && changed.refreshToken === undefined ? rest : { ...rest, refreshToken };
     return toHeaders(await sealer.set(whole, new Map(), clock.now()));
   };
-  return { clock, log, store, state, open, session, headersOf, toHeaders };
+  return { clock, log, store, state, used, open, session, headersOf, toHeaders };
 }
 
 describe('a session', () => {
@@ -144,6 +146,31 @@ describe('a session', () => {
     const { state, open, headersOf } = setUp();
     state.problem = 'silent';
     await assert.rejects(open(await headersOf()), { reason: 'ServiceUnavailable' });
+  });
+
+  it('is told of whenever it was used, as news when its cookie changes, and never when it does not count', async () => {
+    const { clock, store, state, used, session, open, headersOf } = setUp();
+    const { id, tokenExpiresAt } = session;
+    const headers = await headersOf();
+    await open(headers);
+    clock.advance(9 * MINUTE);
+    await open(headers);
+    clock.advance(31_000);
+    await open(headers);
+    const later = clock.now() + 10 * MINUTE;
+    assert.deepEqual(used, [
+      { id, tokenExpiresAt, isNews: false },
+      { id, tokenExpiresAt, isNews: true },
+      { id, tokenExpiresAt: later, isNews: true },
+    ]);
+    used.length = 0;
+    await open(await headersOf({ idToken: `mallory ${later}`, tokenExpiresAt: later }));
+    await open(await headersOf({ startedAt: clock.now() - LIMITS.absoluteMs }));
+    state.renew = () => Promise.reject(new Fault('Unauthorized', 'no'));
+    await open(await headersOf({ id: 'other' }));
+    await store.revoke({ kind: 'session', session: id });
+    await open(headers);
+    assert.deepEqual(used, []);
   });
 
   it('must name whom it was made for', async () => {

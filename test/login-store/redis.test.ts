@@ -70,6 +70,22 @@ describe('a store in Redis', { skip: executable === undefined }, () => {
     assert.equal((await open()).isRevoked(signIn('a')), true);
   });
 
+  it('tells the other gateway what it can do without, and goes on when nobody can be told', async () => {
+    const told: string[] = [];
+    const withdraw = other.onTold((text) => told.push(text));
+    const heard = new Promise((resolve) => other.onTold(resolve));
+    await one.tell('news');
+    assert.equal(await heard, 'news');
+    withdraw();
+    const second = new Promise((resolve) => other.onTold(resolve));
+    await one.tell('more');
+    assert.equal(await second, 'more');
+    assert.deepEqual(told, ['news']);
+    assert.equal(other.isRevoked(signIn('news')), false);
+    one.stop();
+    await one.tell('nobody hears this');
+  });
+
   it('takes a name once, whoever asks', async () => {
     const answers = await Promise.all([one, other, one, other].map((store) => store.once('state', 60_000)));
     assert.deepEqual(answers.filter(Boolean), [true]);

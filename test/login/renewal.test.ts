@@ -10,7 +10,9 @@ import type { Scenario } from '../support/scenario.ts';
 import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
 import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
-import { createBrowser, hasSession, originOf, readSession, signIn } from './people.ts';
+import { RawClient, WEBSOCKET } from '../support/raw-client.ts';
+import type { WebClient } from '../support/web-client.ts';
+import { cookieLine, createBrowser, hasSession, originOf, readSession, signIn } from './people.ts';
 
 const METRICS = '/nodes/node-1/metrics';
 
@@ -50,6 +52,83 @@ describe('an ID token that is over in a moment', () => {
     // A request that comes late with the old cookie does not look like theft to the provider.
     assert.equal((await browser.open(`${origin}${METRICS}`)).status, 200);
     assert.equal((await old.open(`${origin}${METRICS}`)).status, 200);
+  });
+});
+
+describe('a stream in a session whose tokens are over in a moment', () => {
+  let scenario: Scenario;
+  let origin: string;
+  before(async () => {
+    scenario = await startScenario({
+      idTokenSeconds: 4,
+      configure: (yaml) => `${yaml}sessions: { credentialExpiryGrace: 0s }\n`,
+    });
+    origin = originOf(scenario);
+  });
+  after(() => closeAll(scenario));
+
+  const EXEC = '/nodes/node-1/exec/default/shell/shell?command=cat&input=1&output=1';
+  const openStream = async (browser: WebClient) => {
+    const client = await RawClient.open(scenario);
+    const host = `Host: localhost:${scenario.environment.port}`;
+    const lines = [host, cookieLine(browser), ...WEBSOCKET, `Origin: ${origin}`];
+    client.send([`GET ${EXEC} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
+    return { client, answer: await client.readHead() };
+  };
+  const endOf = (auditId: string | undefined) =>
+    eventually('the event of the stream', async () => {
+      const events = await scenario.auditEvents();
+      const one = events.find(({ auditID, stage }) => auditID === auditId && stage === 'ResponseComplete');
+      return one?.annotations?.['kubelet-gateway.io/end-reason'];
+    });
+
+  it('ends with its token when nothing is heard of the session', async () => {
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    const { client, answer } = await openStream(browser);
+    assert.equal(answer.code, 101);
+    await client.closed;
+    assert.equal(await endOf(answer.headers.get('audit-id')), 'credentialExpired');
+  });
+
+  it('goes on while the session is renewed, and ends at once when the person signs out', async () => {
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    const { client, answer } = await openStream(browser);
+    assert.equal(answer.code, 101);
+    const overAt = Date.now() + 4_000;
+    await eventually('a time after the end of its token', async () => {
+      assert.equal((await browser.open(`${origin}${METRICS}`)).status, 200);
+      return Date.now() > overAt + 1_000 ? true : undefined;
+    });
+    assert.equal(client.socket.destroyed, false);
+    const sent = client.received.length;
+    // Channel 0 of v4.channel.k8s.io, masked with zeros: stdin.
+    client.send(Buffer.concat([Buffer.from([0x82, 0x83, 0, 0, 0, 0, 0]), Buffer.from('a\n')]));
+    await client.until((bytes) => bytes.includes('a\n', sent));
+    await browser.open(`${origin}/-/logout`, { form: {}, site: 'same-origin' });
+    await client.closed;
+    assert.equal(await endOf(answer.headers.get('audit-id')), 'signedOut');
+  });
+
+  it('is where a session may be renewed too: the 101 brings the cookie, which the next request needs', async () => {
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    const before = await readSession(scenario, browser);
+    const { client, answer } = await openStream(browser);
+    const [first = ''] = (answer.headers.get('set-cookie') ?? '').split(';');
+    const at = first.indexOf('=');
+    assert.equal(first.slice(0, at), SESSION_COOKIE);
+    browser.cookies('localhost').set(SESSION_COOKIE, first.slice(at + 1));
+    const after = await readSession(scenario, browser);
+    assert.notEqual(after.refreshToken, before.refreshToken);
+    assert.equal(after.id, before.id);
+    client.destroy();
+    const refused = await RawClient.open(scenario);
+    const nowhere = EXEC.replace('/shell/shell', '/nothing/shell');
+    const lines = [`Host: localhost:${scenario.environment.port}`, cookieLine(browser), ...WEBSOCKET];
+    refused.send([`GET ${nowhere} HTTP/1.1`, ...lines, `Origin: ${origin}`, '', ''].join('\r\n'));
+    const answered = await refused.readHead();
+    assert.equal(answered.code, 404);
+    assert.match(answered.headers.get('set-cookie') ?? '', /^__Host-kubelet-gateway=1\./);
+    refused.destroy();
   });
 });
 

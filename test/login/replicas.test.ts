@@ -7,7 +7,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
-import type { GatewayProcess } from '../../demo/gateway-process.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { freePort } from '../../demo/environment.ts';
@@ -23,72 +22,103 @@ const METRICS = '/nodes/node-1/metrics';
 const EXEC = '/nodes/node-1/exec/default/shell/shell?command=sleep&command=60&output=1';
 const SAME = 'Sec-Fetch-Site: same-origin';
 
-describe('two gateways and a Redis server', { skip: executable === undefined }, () => {
-  let redis: RedisServer;
-  let scenario: Scenario;
-  let second: GatewayProcess;
-  let secondPort: number;
-  before(async () => {
-    redis = await startRedis(executable ?? '');
-    scenario = await startScenario({
-      idTokenSeconds: 33,
+interface Pair {
+  readonly scenario: Scenario;
+  readonly redis: RedisServer;
+  readonly secondPort: number;
+  /** A request at the one or the other, in the name of the first: as a load balancer would hand it on. */
+  readonly ask: (port: number, target: string, ...lines: readonly string[]) => ReturnType<typeof askAt>;
+  readonly codeOf: (port: number, target: string, ...lines: readonly string[]) => Promise<number>;
+  close(): Promise<void>;
+}
+
+/** `more`: YAML at the end of both configurations. */
+async function startPair(idTokenSeconds: number, more = ''): Promise<Pair> {
+  const redis = await startRedis(executable ?? '');
+  const opened: (() => Promise<unknown>)[] = [() => redis.close()];
+  const close = async (): Promise<void> => {
+    for (let next = opened.pop(); next !== undefined; next = opened.pop()) await next();
+  };
+  try {
+    const scenario = await startScenario({
+      idTokenSeconds,
       files: { 'redis.password': redis.password, 'redis-ca.crt': redis.certificateAuthority },
-      configure: (yaml) =>
-        yaml.replace(
-          '\nlogin:\n',
-          `\nlogin:
+      configure: (yaml) => `${yaml.replace('\nlogin:\n', `\nlogin:${toRedis(redis)}`)}${more}`,
+    });
+    opened.push(() => scenario.close());
+    const { second, secondPort } = await startSecond(scenario);
+    opened.push(() => {
+      second.signal('SIGTERM');
+      return second.ended;
+    });
+    const ask: Pair['ask'] = (...parts) => askAt(scenario, ...parts);
+    const codeOf: Pair['codeOf'] = async (...parts) => {
+      const { socket, code } = await ask(...parts);
+      socket.destroy();
+      return code;
+    };
+    return { scenario, redis, secondPort, ask, codeOf, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const toRedis = ({ port }: RedisServer): string => `
   replicas: several
   redis:
     address: 127.0.0.1
-    port: ${redis.port}
+    port: ${port}
     passwordFile: redis.password
     tls: { certificateAuthorityFile: redis-ca.crt, serverName: redis.test }
-`,
-        ),
-    });
-    const { directory, port, adminPort } = scenario.environment;
-    secondPort = await freePort();
-    const otherAdmin = await freePort();
-    const yaml = (await readFile(join(directory, 'gateway.yaml'), 'utf8'))
-      .replace(`port: ${port}\n`, `port: ${secondPort}\n`)
-      .replace(`port: ${adminPort}`, `port: ${otherAdmin}`)
-      .replaceAll('audit.log', 'audit-2.log');
-    await writeFile(join(directory, 'gateway-2.yaml'), yaml);
-    second = await startGatewayProcess({
-      configurationFile: join(directory, 'gateway-2.yaml'),
-      adminPort: otherAdmin,
-      logFile: join(directory, 'gateway-2.log'),
-    });
-  });
-  after(async () => {
-    (second as GatewayProcess | undefined)?.signal('SIGTERM');
-    await (second as GatewayProcess | undefined)?.ended;
-    await (scenario as Scenario | undefined)?.close();
-    await (redis as RedisServer | undefined)?.close();
-  });
+`;
 
-  /** A request at the one or the other, in the name of the first: as a load balancer would hand it on. */
-  async function ask(port: number, target: string, ...lines: readonly string[]) {
-    const { certificateAuthority: ca, port: known } = scenario.environment;
-    const socket = connect({ host: '127.0.0.1', port, ca });
-    socket.on('error', () => undefined);
-    socket.write([`GET ${target} HTTP/1.1`, `Host: localhost:${known}`, ...lines, '', ''].join('\r\n'));
-    const head = await new Promise<string>((resolve) => {
-      let text = '';
-      socket.on('data', (chunk: Buffer) => {
-        text += chunk.toString('latin1');
-        if (text.includes('\r\n\r\n')) resolve(text);
-      });
-      socket.once('close', () => resolve(text));
+async function startSecond({ environment }: Scenario) {
+  const { directory, port, adminPort } = environment;
+  const secondPort = await freePort();
+  const otherAdmin = await freePort();
+  const yaml = (await readFile(join(directory, 'gateway.yaml'), 'utf8'))
+    .replace(`port: ${port}\n`, `port: ${secondPort}\n`)
+    .replace(`port: ${adminPort}`, `port: ${otherAdmin}`)
+    .replaceAll('audit.log', 'audit-2.log');
+  await writeFile(join(directory, 'gateway-2.yaml'), yaml);
+  const second = await startGatewayProcess({
+    configurationFile: join(directory, 'gateway-2.yaml'),
+    adminPort: otherAdmin,
+    logFile: join(directory, 'gateway-2.log'),
+  });
+  return { second, secondPort };
+}
+
+async function askAt({ environment }: Scenario, port: number, target: string, ...lines: readonly string[]) {
+  const { certificateAuthority: ca, port: known } = environment;
+  const socket = connect({ host: '127.0.0.1', port, ca });
+  socket.on('error', () => undefined);
+  socket.write([`GET ${target} HTTP/1.1`, `Host: localhost:${known}`, ...lines, '', ''].join('\r\n'));
+  const head = await new Promise<string>((resolve) => {
+    let text = '';
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (text.includes('\r\n\r\n')) resolve(text);
     });
-    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    return { socket, closed, code: Number(head.split(' ')[1]), head };
-  }
-  async function codeOf(port: number, ...parts: readonly [string, ...string[]]): Promise<number> {
-    const { socket, code } = await ask(port, ...parts);
-    socket.destroy();
-    return code;
-  }
+    socket.once('close', () => resolve(text));
+  });
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  return { socket, closed, code: Number(head.split(' ')[1]), head };
+}
+
+describe('two gateways and a Redis server', { skip: executable === undefined }, () => {
+  let pair: Pair;
+  let redis: RedisServer;
+  let scenario: Scenario;
+  let secondPort: number;
+  let ask: Pair['ask'];
+  let codeOf: Pair['codeOf'];
+  before(async () => {
+    pair = await startPair(33);
+    ({ redis, scenario, secondPort, ask, codeOf } = pair);
+  });
+  after(() => (pair as Pair | undefined)?.close());
 
   it('know each other’s sessions, and end each other’s streams', async () => {
     const { port } = scenario.environment;
@@ -175,5 +205,29 @@ describe('two gateways and a Redis server', { skip: executable === undefined }, 
         (await codeOf(at, METRICS, cookie, SAME)) === 401 ? true : undefined,
       );
     }
+  });
+});
+
+describe('two gateways whose tokens are over in a moment', { skip: executable === undefined }, () => {
+  let pair: Pair;
+  before(async () => {
+    pair = await startPair(4, 'sessions: { credentialExpiryGrace: 0s }\n');
+  });
+  after(() => (pair as Pair | undefined)?.close());
+
+  it('keep each other’s streams going while the session is renewed at either, and no longer', async () => {
+    const { scenario, secondPort, ask } = pair;
+    const { browser } = await signIn(scenario, 'alice', { path: METRICS });
+    const own = `Origin: ${originOf(scenario)}`;
+    const stream = await ask(secondPort, EXEC, cookieLine(browser), ...WEBSOCKET, own);
+    assert.equal(stream.code, 101);
+    const overAt = Date.now() + 4_000;
+    // Only the first gateway is asked.
+    await eventually('a time after the end of its token', async () => {
+      assert.equal((await browser.open(`${originOf(scenario)}${METRICS}`)).status, 200);
+      return Date.now() > overAt + 1_000 ? true : undefined;
+    });
+    assert.equal(stream.socket.destroyed, false);
+    await stream.closed;
   });
 });

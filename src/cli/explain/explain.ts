@@ -86,7 +86,9 @@ function toSession(
   exchange: Credentialed,
 ): Pick<Explanation, 'recording' | 'limits'> {
   const rule = createRules(recording?.rules ?? [])(exchange);
-  const { answerMs, idleMs, absoluteMs } = toLimits({ ...forwarding, sessions }, exchange.action, 0);
+  const { answerMs, idleMs, absoluteMs } = toLimits({ ...forwarding, sessions }, exchange.action, {
+    expiresAt: 0,
+  });
   const finite = (ms: number): number | null => (Number.isFinite(ms) ? ms : null);
   return {
     recording: rule === undefined ? null : { index: recording?.rules.indexOf(rule) ?? -1, rule },

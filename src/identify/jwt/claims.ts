@@ -4,7 +4,8 @@
 
 import type { ClaimMapping, JwtIssuer } from '../../core/authentication-configuration.ts';
 import type { User } from '../../core/user.ts';
-import { CREDENTIAL_ID, nameProblem, withAuthenticated } from '../names.ts';
+import { CREDENTIAL_ID } from '../../core/user.ts';
+import { nameProblem, withAuthenticated } from '../names.ts';
 import type { Claims } from './claim.ts';
 import { own, refuseDistributed, refused } from './claim.ts';
 import { createExpressions } from './expressions.ts';
