@@ -75,7 +75,7 @@ export async function createGateway(
     signIns: createLiveSignIns(),
     leases: createSessionLeases({ clock }),
     sessions: composeSessions(clock),
-    recordings: createRecordings({ clock, log, metrics }),
+    recordings: createRecordings({ clock, log, metrics, ledger: audit.ledger }),
     pools: createPools(
       {
         clock,

@@ -16,7 +16,8 @@ export const auditCommand: Command = {
   synopsis: 'verify|keygen|signer …',
   summary: `Prove that an audit log is whole, make the key that signs it, or run a signer apart from the gateway.
 
-  audit verify --log FILE [--keys FILE]… [--checkpoints FILE] [--recordings DIR | --config FILE] [--json]
+  audit verify {--log FILE [--checkpoints FILE]}… [--keys FILE]… [--recordings DIR | --config FILE] [--json]
+      Several logs: of gateways that record in one place. Each has its own checkpoints, in the same order.
       --config: recordings are where the configuration says, in an S3 store too.
       Exit code 0: proven up to the last checkpoint. 1: something was changed. 2: called wrongly, or unreadable.
       3: nothing is wrong, and not all is proven.

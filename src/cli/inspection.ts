@@ -3,6 +3,7 @@
 
 import type { GatewayConfiguration } from '../core/configuration.ts';
 import type { LogFields } from '../core/ports.ts';
+import type { RecordingLedger } from '../core/recording-mark.ts';
 import type { ComposedLine } from '../compose.ts';
 import type { Foundation } from '../compose/foundation.ts';
 import type { GatewayLog } from '../observe/log.ts';
@@ -46,7 +47,7 @@ export function createInspection(configuration: GatewayConfiguration): Inspectio
     observer: createObserver([]),
     pools,
     inventories: createKept(),
-    recordings: createRecordings({ clock, log, metrics }),
+    recordings: createRecordings({ clock, log, metrics, ledger: noLedger }),
     renewal: pretendingRenewal,
     loginStores: createKept(),
     signIns: createLiveSignIns(),
@@ -56,6 +57,13 @@ export function createInspection(configuration: GatewayConfiguration): Inspectio
   };
   return { foundation, notes, reach, close: () => pools.close() };
 }
+
+/** Nothing is recorded here. */
+const noLedger: RecordingLedger = {
+  chain: undefined,
+  tell: () => Promise.resolve(),
+  tellLater: () => undefined,
+};
 
 /** A log of what an operator should hear of. */
 function createNotes(notes: string[]): GatewayLog {

@@ -3,6 +3,7 @@
 
 import type { RecordingArchive } from '../core/recording-archive.ts';
 import type { RecordingSettings } from '../core/recording.ts';
+import type { RecordingLedger } from '../core/recording-mark.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { RecordingStore } from '../record/store/recording-store.ts';
@@ -12,12 +13,14 @@ import { createS3Store } from '../object-store/s3.ts';
 import { createDirectoryArchive, removeDeleted } from '../record/archive/directory-archive.ts';
 import { createObjectArchive } from '../record/archive/object-archive.ts';
 import { createSpooledArchive } from '../record/archive/spooled-archive.ts';
+import { recoverRecordings } from '../record/recover.ts';
 import { createRetention } from '../record/retention.ts';
 import type { Retention } from '../record/retention.ts';
 import { createDirectoryStore } from '../record/store/directory-store.ts';
 import { createEncryptedStore } from '../record/store/encrypted-store.ts';
 import { createSpooledStore } from '../record/store/spooled-store.ts';
 import type { SpooledStore } from '../record/store/spooled-store.ts';
+import { createToldStore } from '../record/store/told-store.ts';
 
 export interface RecordingPlace {
   /** Encrypts where the settings say so. */
@@ -37,6 +40,8 @@ export interface Recordings {
 export interface RecordingsDeps {
   readonly clock: Clock;
   readonly log: Log;
+  /** Where it is told which recordings there are and become of. */
+  readonly ledger: RecordingLedger;
   readonly metrics: Pick<Metrics, 'recordingUploaded' | 'recordingsWaiting' | 'recordingDeleted'>;
 }
 
@@ -56,7 +61,7 @@ interface Place {
 }
 
 export function createRecordings(deps: RecordingsDeps): Recordings {
-  const { log } = deps;
+  const { clock, log, ledger } = deps;
   const places = new Map<string, Place>();
   let isStarted = false;
   return {
@@ -70,7 +75,8 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
       }
       for (const other of places.values()) retain(other, other === place ? retention : undefined);
       if (isStarted) startPlace(deps, place);
-      return { store: toStore(place, settings), archive: place.archive };
+      const store = createToldStore({ clock, ledger, store: toStore(place, settings) });
+      return { store, archive: place.archive };
     },
     start() {
       isStarted = true;
@@ -87,10 +93,10 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
   };
 }
 
-function createPlace({ clock, log, metrics }: RecordingsDeps, settings: RecordingSettings): Place {
+function createPlace({ clock, log, metrics, ledger }: RecordingsDeps, settings: RecordingSettings): Place {
   const { directory, s3, fsync } = settings;
   const running = new Set<string>();
-  const spool = createDirectoryArchive({ clock, running }, directory);
+  const spool = createDirectoryArchive({ clock, running, ledger }, directory);
   const place = { s3, directory, running, stores: new Map(), settings: undefined, isTidy: false };
   if (s3 === undefined) return { ...place, archive: spool };
   const objects = createS3Store(s3);
@@ -107,7 +113,7 @@ function createPlace({ clock, log, metrics }: RecordingsDeps, settings: Recordin
     },
     { directory, prefix, maxBytes },
   );
-  const archive = createSpooledArchive(spool, createObjectArchive({ clock, objects }, prefix));
+  const archive = createSpooledArchive(spool, createObjectArchive({ clock, objects, ledger }, prefix));
   return { ...place, archive, spooled };
 }
 
@@ -136,11 +142,14 @@ function retain(place: Place, settings: RecordingSettings['retention']): void {
 }
 
 /** Finishes what an earlier process began, and looks for what is too old. */
-function startPlace({ clock, log, metrics }: RecordingsDeps, place: Place): void {
-  const { archive, directory, spooled, settings } = place;
+function startPlace({ clock, log, metrics, ledger }: RecordingsDeps, place: Place): void {
+  const { archive, directory, running, spooled, settings } = place;
   if (!place.isTidy) {
     place.isTidy = true;
     removeDeleted(directory)
+      .then(() =>
+        recoverRecordings({ clock, log, ledger, running }, { directory, isOwn: spooled !== undefined }),
+      )
       .then(() => spooled?.resume())
       .catch((error: unknown) =>
         log.error({ error }, 'what was left in the folder of recordings is not stored'),

@@ -21,6 +21,8 @@ export type ManifestEntry =
       readonly bytes: number;
       readonly sha256: string;
       readonly closedAt: string;
+      /** It was open when the gateway died: its last line, or the last chunk of an age file, need not be whole. */
+      readonly cut?: true;
     }
   | {
       readonly kind: 'End';
@@ -31,7 +33,12 @@ export type ManifestEntry =
 
 /** Makes entries into lines that name each other. */
 export class ManifestChain {
-  #previous = NO_PREVIOUS;
+  #previous: string;
+
+  /** `previous`: the digest of the last line that is there already. */
+  constructor(previous = NO_PREVIOUS) {
+    this.#previous = previous;
+  }
 
   /**
    * Adds an entry. The chain goes on from it when `store` has the line, which has no line end. Resolves to the line's

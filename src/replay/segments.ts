@@ -10,6 +10,8 @@ export interface StoredSegment {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** SHA-256 that the manifest names; undefined: it names none, the segment is the unproven tail. */
   readonly sha256: string | undefined;
+  /** It was open when the gateway died, and was named afterwards: its end may be missing. */
+  readonly isCut?: boolean;
 }
 
 export interface PlainOptions {
@@ -38,13 +40,16 @@ export async function* readLines(
       plain = await decrypt(ReadableStream.from(checked));
     } catch (error) {
       // The open segment of a gateway that died is the beginning of an age file, or nothing.
-      if (segment.sha256 !== undefined) throw error;
+      if (isWhole(segment)) throw error;
       onProblem(`${segment.name} was not finished, and cannot be decrypted`);
       continue;
     }
     yield* toLines(untilCut(plain, segment, onProblem), segment, onProblem);
   }
 }
+
+/** As it was when it was closed. */
+const isWhole = ({ sha256, isCut = false }: StoredSegment): boolean => sha256 !== undefined && !isCut;
 
 async function* check(
   { bytes, sha256, name }: StoredSegment,
@@ -62,14 +67,14 @@ async function* check(
 /** What can be decrypted of a file that was cut, where that is to be expected. */
 async function* untilCut(
   plain: ReadableStream<Uint8Array>,
-  { sha256, name }: StoredSegment,
+  segment: StoredSegment,
   onProblem: (problem: string) => void,
 ): AsyncGenerator<Uint8Array> {
+  const { name } = segment;
   try {
     yield* plain;
   } catch (error) {
-    if (sha256 !== undefined)
-      throw new Error(`${name} cannot be decrypted: it was changed`, { cause: error });
+    if (isWhole(segment)) throw new Error(`${name} cannot be decrypted: it was changed`, { cause: error });
     onProblem(`${name} was not finished, and its end cannot be decrypted`);
   }
 }

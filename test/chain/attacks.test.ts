@@ -16,10 +16,15 @@ import {
 import type { CheckpointVerifier } from '../../src/chain/jws.ts';
 import { NO_PREVIOUS, readLink, toDigest, toLinkedLine } from '../../src/chain/link.ts';
 import { looksLikeCheckpoint, readCheckpointJws, toCheckpointEvent } from '../../src/chain/checkpoint.ts';
-import { verifyLog } from '../../src/chain/verify/verify-log.ts';
-import type { VerifyReport } from '../../src/chain/verify/verify-log.ts';
-import type { LogCase } from '../observe/audit/chain/support.ts';
-import { createCase, keySet, linesOf, openAudit, writeLog } from '../observe/audit/chain/support.ts';
+import type { LogCase, OneReport } from '../observe/audit/chain/support.ts';
+import {
+  createCase,
+  keySet,
+  linesOf,
+  openAudit,
+  writeLog,
+  verifyLog,
+} from '../observe/audit/chain/support.ts';
 
 const work = await mkdtemp(join(tmpdir(), 'attacks-'));
 after(() => rm(work, { recursive: true, force: true }));
@@ -53,13 +58,13 @@ async function copyOf(original: LogCase): Promise<LogCase> {
   };
 }
 
-const check = (at: LogCase, withSecondSink = false): Promise<VerifyReport> =>
+const check = (at: LogCase, withSecondSink = false): Promise<OneReport> =>
   verifyLog({ log: at.path, verify, ...(withSecondSink ? { checkpoints: at.secondSink } : {}) });
 
 const write = (path: string, lines: readonly string[]): Promise<void> =>
   writeFile(path, lines.map((line) => `${line}\n`).join(''));
 
-const said = ({ findings }: VerifyReport): string =>
+const said = ({ findings }: OneReport): string =>
   findings.map(({ kind, line, message }) => `${kind} ${line ?? ''} ${message}`).join('\n');
 
 const checkpointLines = (lines: readonly string[]): number[] =>

@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { createCase, linesOf, writeLog } from '../observe/audit/chain/support.ts';
+import { createCase, keySet, linesOf, writeLog } from '../observe/audit/chain/support.ts';
 import { run } from '../support/scenario.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -82,6 +82,33 @@ describe('audit', () => {
     const report = JSON.parse(json.stdout.toString()) as { outcome: string; findings: unknown[] };
     assert.equal(report.outcome, 'tampered');
     assert.ok(report.findings.length > 0);
+  });
+
+  it('verify takes several logs, each with its own checkpoints', async (t) => {
+    const keys = join(folder, 'both.json');
+    await writeFile(keys, keySet);
+    const both = [await createCase(), await createCase()] as const;
+    for (const at of both) {
+      t.after(() => at.remove());
+      await writeLog(at, 12);
+    }
+    const logs = both.flatMap(({ path, secondSink }) => ['--log', path, '--checkpoints', secondSink]);
+    const good = await audit('verify', ...logs, '--keys', keys);
+    assert.equal(good.code, 0, good.stdout.toString() + good.stderr);
+    for (const { path } of both) {
+      assert.ok(good.stdout.toString().includes(`${path}:\n`));
+      assert.match(good.stdout.toString(), /^proven up to line \d+/m);
+    }
+    const [one, two] = both;
+    const swapped = ['--checkpoints', two.secondSink, '--checkpoints', one.secondSink];
+    const bad = await audit('verify', '--log', one.path, '--log', two.path, ...swapped, '--keys', keys);
+    assert.equal(bad.code, 1);
+    for (const wrong of [
+      ['--log', one.path, '--log', one.path],
+      ['--log', one.path, '--log', two.path, '--checkpoints', one.secondSink],
+    ]) {
+      assert.equal((await audit('verify', ...wrong, '--keys', keys)).code, 2);
+    }
   });
 
   it('is called wrongly, or cannot read, with 2', async () => {

@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { createVerifier } from '../../src/chain/jws.ts';
+import type { RecordingTotals } from '../../src/chain/verify/recordings.ts';
 import { createDirectorySource } from '../../src/chain/verify/recorded.ts';
-import { verifyLog } from '../../src/chain/verify/verify-log.ts';
-import type { VerifyReport } from '../../src/chain/verify/verify-log.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
-import { keySet, signingKey } from '../observe/audit/chain/support.ts';
+import { keySet, signingKey, verifyLog } from '../observe/audit/chain/support.ts';
+import type { OneReport } from '../observe/audit/chain/support.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { closeAll } from '../support/close-all.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
@@ -40,14 +40,14 @@ after(() => rm(work, { recursive: true, force: true }));
 
 interface Report {
   readonly outcome: string;
-  readonly tailLines: number;
+  readonly logs: readonly { readonly tailLines: number }[];
   readonly findings: readonly { readonly kind: string; readonly file: string; readonly message: string }[];
-  readonly recordings: { readonly proven: number; readonly unfinished: number; readonly pruned: number };
+  readonly recordings: RecordingTotals;
 }
 
 async function verify(
   folder: string,
-): Promise<Report & { readonly code: number | null; readonly said: string }> {
+): Promise<Report & { readonly code: number | null; readonly said: string; readonly tailLines: number }> {
   const keys = join(work, 'keys.json');
   await writeFile(keys, keySet);
   const log = ['--log', join(folder, 'audit.log'), '--checkpoints', join(folder, 'checkpoints')];
@@ -56,11 +56,11 @@ async function verify(
   assert.equal(stderr, '');
   const report = JSON.parse(stdout.toString()) as Report;
   const said = report.findings.map(({ kind, file, message }) => `${kind} ${file} ${message}`).join('\n');
-  return { ...report, code, said };
+  return { ...report, code, said, tailLines: report.logs[0]?.tailLines ?? NaN };
 }
 
 /** The same without a process of its own. */
-async function verifyHere(folder: string): Promise<VerifyReport & { readonly said: string }> {
+async function verifyHere(folder: string): Promise<OneReport & { readonly said: string }> {
   const report = await verifyLog({
     log: join(folder, 'audit.log'),
     verify: await createVerifier([keySet]),
@@ -124,7 +124,8 @@ describe('a gateway with a signed chain', () => {
     await closed;
     const killed = await verify(left);
     assert.equal(killed.code, 0, killed.said);
-    assert.deepEqual(killed.recordings, { proven: 2, unfinished: 1, pruned: 0 });
+    assert.deepEqual(killed.recordings, { proven: 2, unfinished: 1, pruned: 0, foreign: 0 });
+    await assertMissed();
     const again = await startGatewayProcess({
       configurationFile: scenario.environment.configurationFile,
       adminPort: scenario.environment.adminPort,
@@ -136,8 +137,20 @@ describe('a gateway with a signed chain', () => {
     const report = await verify(left);
     assert.equal(report.code, 0, report.said);
     assert.equal(report.tailLines, 0);
-    assert.deepEqual(report.recordings, { proven: 3, unfinished: 1, pruned: 0 });
+    // What the dead gateway left was given an end, of which the log tells.
+    assert.deepEqual(report.recordings, { proven: 4, unfinished: 0, pruned: 0, foreign: 0 });
   });
+
+  /** The recording without an end is taken away before the gateway is started again. */
+  async function assertMissed(): Promise<void> {
+    const folder = await mkdtemp(join(work, 'missed-'));
+    await cp(left, folder, { recursive: true });
+    const open = await findOpen(join(folder, 'recordings'));
+    await rm(join(folder, 'recordings', open), { recursive: true });
+    const report = await verifyHere(folder);
+    assert.equal(report.outcome, 'tampered');
+    assert.match(report.said, new RegExp(`its recording ${open} is missing$`, 'm'));
+  }
 
   interface Attack {
     readonly name: string;
@@ -232,7 +245,7 @@ describe('a gateway with a signed chain', () => {
     });
   }
 
-  it('takes a deleted recording for pruned when a tombstone says so', async () => {
+  it('takes no deleted recording for pruned because a tombstone says so', async () => {
     const folder = await mkdtemp(join(work, 'case-'));
     for (const file of ['audit.log', 'checkpoints', 'recordings']) {
       await cp(join(left, file), join(folder, file), { recursive: true });
@@ -242,10 +255,18 @@ describe('a gateway with a signed chain', () => {
     await rm(join(recordings, id), { recursive: true });
     await writeFile(join(recordings, 'pruned.jsonl'), `${JSON.stringify({ id, why: 'retention' })}\n`);
     const report = await verifyHere(folder);
-    assert.equal(report.outcome, 'proven', report.said);
-    assert.equal(report.recordings?.pruned, 1);
+    assert.equal(report.outcome, 'tampered');
+    assert.match(report.said, /is missing; a tombstone, which anybody may have written/);
   });
 });
+
+async function findOpen(recordings: string): Promise<string> {
+  for (const id of await readdir(recordings)) {
+    const manifest = await readFile(join(recordings, id, 'manifest.jsonl'), 'utf8');
+    if (!manifest.includes('"kind":"End"')) return id;
+  }
+  throw new Error('every recording has an end');
+}
 
 async function findWhole(recordings: string): Promise<string> {
   for (const id of await readdir(recordings)) {

@@ -72,26 +72,27 @@ export class LogVerifier {
     this.#second = second;
   }
 
-  /** A line of a file; files and lines in their order. */
-  async take(file: LogFile, { bytes, number, isWhole }: FileLine): Promise<void> {
+  /**
+   * A line of a file; files and lines in their order. Resolves to its chain, empty before there is one; undefined: it is
+   * not a line of the log.
+   */
+  async take(file: LogFile, { bytes, number, isWhole }: FileLine): Promise<string | undefined> {
     const place = { file: file.path, line: number };
     if (!isWhole) {
       this.#endWithin(file, place, bytes.length);
-      return;
+      return undefined;
     }
     this.#lines += 1;
     const link = readLink(bytes);
-    if (link === undefined) {
-      this.#stranger(place);
-      return;
-    }
+    if (link === undefined) return this.#stranger(place);
     this.#lastLine = bytes;
     const at = { ...place, sequence: link.sequence };
     const chain = await this.#follow(at, link, toDigest(bytes));
-    if (chain === undefined) return;
+    if (chain === undefined) return undefined;
     const seen = await this.#second?.take(chain.last);
     if (seen !== undefined) this.#prove(chain, seen);
     await this.#checkpoint(chain, at, bytes, link);
+    return chain.id;
   }
 
   async end(): Promise<LogTotals> {
@@ -120,9 +121,13 @@ export class LogVerifier {
     else this.#findings.tampered(place, message);
   }
 
-  #stranger(place: Place): void {
-    if (this.#chain === undefined) this.#unchained += 1;
-    else this.#findings.tampered(place, 'is not of the chain: it was put in, or its end was changed');
+  #stranger(place: Place): '' | undefined {
+    if (this.#chain !== undefined) {
+      this.#findings.tampered(place, 'is not of the chain: it was put in, or its end was changed');
+      return undefined;
+    }
+    this.#unchained += 1;
+    return '';
   }
 
   /** Undefined: the line is not a part of the chain that goes on. */

@@ -9,7 +9,8 @@ import { field, list, text } from '../../kubectl/untrusted.ts';
 import { isSessionId } from '../../core/operation.ts';
 import { isWanted, toFiles, toSummary } from '../../record/archive/summary.ts';
 import type { RecordingSource } from './source.ts';
-import { toDigests } from './source.ts';
+import { UNNAMED, toNamed } from './source.ts';
+import type { Named } from './source.ts';
 import { split } from './split.ts';
 
 const RECORDINGS = '/apis/kubelet-gateway.io/v1alpha1/recordings';
@@ -39,7 +40,7 @@ export function createAdminSource(client: AdminClient): RecordingSource {
     async *segments(id) {
       const manifest = toManifest(await get(id));
       const files = toFiles(manifest);
-      const digests = toDigests(manifest);
+      const named = toNamed(manifest);
       const parts = split(
         client.stream({ path: `${RECORDINGS}/${id}/cast` }),
         files.map(({ bytes }) => bytes),
@@ -48,7 +49,7 @@ export function createAdminSource(client: AdminClient): RecordingSource {
       for await (const bytes of parts) {
         const file = files[at];
         at += 1;
-        yield file === undefined ? toTail(bytes, files[0]?.name ?? '') : toSegment(file.name, bytes, digests);
+        yield file === undefined ? toTail(bytes, files[0]?.name ?? '') : toSegment(file.name, bytes, named);
       }
     },
     close: () => client.close(),
@@ -58,14 +59,14 @@ export function createAdminSource(client: AdminClient): RecordingSource {
 const toSegment = (
   name: string,
   bytes: AsyncIterable<Uint8Array>,
-  digests: ReadonlyMap<string, string>,
-): StoredSegment => ({ name, bytes, sha256: digests.get(name) });
+  named: ReadonlyMap<string, Named>,
+): StoredSegment => ({ ...(named.get(name) ?? UNNAMED), name, bytes });
 
 /** What comes after the segments that the manifest names is of the one that was open. */
 const toTail = (bytes: AsyncIterable<Uint8Array>, like: string): StoredSegment => ({
   name: `the last segment${like.endsWith('.age') ? '.age' : ''}`,
   bytes,
-  sha256: undefined,
+  ...UNNAMED,
 });
 
 const toManifest = (answer: unknown): string =>

@@ -23,23 +23,29 @@ export const createArchiveSource = (archive: RecordingArchive): RecordingSource 
   list: (filter) => archive.list(filter),
   summary: (id) => archive.summary(id),
   async *segments(id) {
-    const digests = toDigests((await archive.manifest(id)) ?? '');
+    const named = toNamed((await archive.manifest(id)) ?? '');
     for (const file of await archive.files(id)) {
-      yield { name: file.name, bytes: archive.read(id, file), sha256: digests.get(file.name) };
+      yield { ...(named.get(file.name) ?? UNNAMED), name: file.name, bytes: archive.read(id, file) };
     }
   },
   close: () => undefined,
 });
 
+export type Named = Pick<StoredSegment, 'sha256' | 'isCut'>;
+
+/** What is known of a segment that no manifest names. */
+export const UNNAMED: Named = { sha256: undefined };
+
 /** What a manifest says of its segments, by their names. */
-export function toDigests(manifest: string): ReadonlyMap<string, string> {
-  const digests = new Map<string, string>();
+export function toNamed(manifest: string): ReadonlyMap<string, Named> {
+  const named = new Map<string, Named>();
   for (const line of manifest.split('\n')) {
     if (!line.includes('"kind":"Segment"')) continue;
     const entry: unknown = JSON.parse(line);
     if (typeof entry !== 'object' || entry === null || !('file' in entry) || !('sha256' in entry)) continue;
-    if (typeof entry.file === 'string' && typeof entry.sha256 === 'string')
-      digests.set(entry.file, entry.sha256);
+    const { file, sha256 } = entry;
+    const isCut = 'cut' in entry && entry.cut === true;
+    if (typeof file === 'string' && typeof sha256 === 'string') named.set(file, { sha256, isCut });
   }
-  return digests;
+  return named;
 }

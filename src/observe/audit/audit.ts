@@ -8,11 +8,13 @@ import type { AuditPolicy } from '../../core/audit-policy.ts';
 import type { AuditMode } from '../../core/configuration.ts';
 import type { Observer } from '../../core/observation.ts';
 import type { Clock, Log } from '../../core/ports.ts';
+import type { RecordingLedger } from '../../core/recording-mark.ts';
 import type { User } from '../../core/user.ts';
 import { Fault } from '../../core/fault.ts';
 import { openChain } from './chain/chain.ts';
 import type { Chain } from './chain/chain.ts';
 import type { ChainMetrics } from './chain/checkpointer.ts';
+import { createLedger } from './ledger.ts';
 import { createFileSink } from './file-sink.ts';
 import type { FileSinkOptions } from './file-sink.ts';
 import { createEvaluator } from './policy.ts';
@@ -43,6 +45,8 @@ export interface AuditOptions {
 
 export interface Audit {
   readonly observer: Observer;
+  /** Takes down what becomes of recordings, whatever the policy leaves out. */
+  readonly ledger: RecordingLedger;
   /** The policy of exchanges that begin from now on. */
   reconfigure(policy: AuditPolicy | undefined): void;
   /** Opens the file anew, after a logrotate. */
@@ -76,6 +80,7 @@ export async function createAudit(dependencies: AuditDependencies, options: Audi
   };
   return {
     observer: (received) => new AuditTrail({ clock, users, evaluate, store, storeLater }, received),
+    ledger: createLedger({ clock, store, storeLater, chain: () => chain?.id() }),
     reconfigure: (policy) => {
       evaluate = createEvaluator(policy);
     },

@@ -9,16 +9,19 @@ import { isSessionId } from '../../core/operation.ts';
 import type { SessionId } from '../../core/operation.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
+import type { RecordingLedger } from '../../core/recording-mark.ts';
 import { MANIFEST_NAME } from '../manifest.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { inParallel } from './in-parallel.ts';
 import { byNewest, isWanted, toFiles, toSummary } from './summary.ts';
-import { TOMBSTONES_NAME, toTombstone } from './tombstone.ts';
+import { TOMBSTONES_NAME, toDeletedMark, toTombstone } from './tombstone.ts';
 
 export interface DirectoryArchiveDeps {
   readonly clock: Clock;
   /** Recordings that this process writes. Default: none. */
   readonly running?: ReadonlySet<string>;
+  /** Told of a deletion before anything is deleted. Default: nobody is. */
+  readonly ledger?: Pick<RecordingLedger, 'tell'>;
 }
 
 /** Of a folder that is being deleted: it is no recording any more. */
@@ -28,7 +31,7 @@ const READ_CHUNK = 64 * 1024;
 const NO_LINKS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function createDirectoryArchive(
-  { clock, running = new Set() }: DirectoryArchiveDeps,
+  { clock, running = new Set(), ledger }: DirectoryArchiveDeps,
   directory: string,
 ): RecordingArchive {
   const readManifest = (id: SessionId, signal?: AbortSignal): Promise<string | undefined> =>
@@ -77,6 +80,7 @@ export function createDirectoryArchive(
       if (running.has(id)) throw toRunningFault(id);
       const manifest = await readManifest(id, signal);
       if (manifest === undefined) return false;
+      await ledger?.tell(toDeletedMark(id, manifest, why));
       await appendTombstone(join(directory, TOMBSTONES_NAME), toTombstone(id, manifest, why, clock));
       const folder = join(directory, `${id}${DELETED}`);
       await rename(join(directory, id), folder);

@@ -5,24 +5,30 @@ import { isSessionId } from '../../core/operation.ts';
 import type { SessionId } from '../../core/operation.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
+import type { RecordingLedger } from '../../core/recording-mark.ts';
 import { getWhole } from '../../object-store/object-store.ts';
 import type { ObjectStore } from '../../object-store/object-store.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { toEntriesPrefix, toManifestKey, toSegmentKey, toTombstoneKey } from '../store/object-keys.ts';
 import { inParallel } from './in-parallel.ts';
 import { byNewest, isWanted, toFiles, toSummary } from './summary.ts';
-import { toTombstone } from './tombstone.ts';
+import { toDeletedMark, toTombstone } from './tombstone.ts';
 
 export interface ObjectArchiveDeps {
   readonly clock: Clock;
   readonly objects: ObjectStore;
+  /** Told of a deletion before anything is deleted. Default: nobody is. */
+  readonly ledger?: Pick<RecordingLedger, 'tell'>;
 }
 
 /** Summaries that are kept, of about half a kilobyte each. */
 const MAX_KNOWN = 20_000;
 
 /** `prefix`: empty, or with a slash at its end. */
-export function createObjectArchive({ clock, objects }: ObjectArchiveDeps, prefix: string): RecordingArchive {
+export function createObjectArchive(
+  { clock, objects, ledger }: ObjectArchiveDeps,
+  prefix: string,
+): RecordingArchive {
   /** What has ended does not change: it is read once, and listed for as long as it is there. */
   const ended = new Map<SessionId, RecordingSummary>();
   const readManifest = async (id: SessionId, signal?: AbortSignal): Promise<string | undefined> => {
@@ -59,13 +65,8 @@ export function createObjectArchive({ clock, objects }: ObjectArchiveDeps, prefi
       if (manifest === undefined) return [];
       const named = toFiles(manifest);
       const known = new Set(named.map(({ name }) => name));
-      const others: StoredFile[] = [];
-      const folder = toSegmentKey(prefix, id, '');
-      for await (const { key, bytes } of objects.list(folder, signal)) {
-        const name = key.slice(folder.length);
-        if (isSegmentName(name) && !known.has(name)) others.push({ name, bytes, proven: false });
-      }
-      return [...named, ...others];
+      const there = await listSegments(objects, toSegmentKey(prefix, id, ''), signal);
+      return [...named, ...there.filter(({ name }) => !known.has(name))];
     },
     async *read(id, { name }, signal) {
       if (!isSegmentName(name)) throw new TypeError('not the name of a segment');
@@ -76,11 +77,26 @@ export function createObjectArchive({ clock, objects }: ObjectArchiveDeps, prefi
     async delete(id, why, signal) {
       const manifest = await readManifest(id, signal);
       if (manifest === undefined) return false;
+      await ledger?.tell(toDeletedMark(id, manifest, why));
       await replace(objects, prefix, id, toTombstone(id, manifest, why, clock), signal);
       ended.delete(id);
       return true;
     },
   };
+}
+
+/** Whatever the manifest says of them. */
+async function listSegments(
+  objects: ObjectStore,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<readonly StoredFile[]> {
+  const found: StoredFile[] = [];
+  for await (const { key, bytes } of objects.list(folder, signal)) {
+    const name = key.slice(folder.length);
+    if (isSegmentName(name)) found.push({ name, bytes, proven: false });
+  }
+  return found;
 }
 
 /** Puts a tombstone there, and deletes all of it, the manifest last: by it an interrupted deletion is found again. */

@@ -47,6 +47,7 @@ class DirectoryRecording implements OpenRecording {
   readonly #folder: string;
   readonly #fsync: boolean;
   readonly #chain = new ManifestChain();
+  #beginning = '';
   readonly release: () => void;
 
   constructor(disk: Disk, folder: string, fsync: boolean, release: () => void) {
@@ -56,9 +57,13 @@ class DirectoryRecording implements OpenRecording {
     this.release = release;
   }
 
+  get beginning(): string {
+    return this.#beginning;
+  }
+
   async begin(entry: ManifestEntry): Promise<void> {
     const file = await this.#disk.create(this.#folder, MANIFEST_NAME);
-    await this.#chain.add(entry, (line) => this.#write(file, line));
+    this.#beginning = await this.#chain.add(entry, (line) => this.#write(file, line));
     if (this.#fsync) await this.#disk.syncFolder(this.#folder);
   }
 

@@ -48,6 +48,7 @@ function toClear({ kubeletGateway, ...entry }: BeginEntry): BeginEntry {
 }
 
 const toEncrypted = (recording: OpenRecording, encrypt: Encrypt): OpenRecording => ({
+  beginning: recording.beginning,
   append: (entry) => recording.append(entry.kind === 'End' ? toClearEnd(entry) : entry),
   discard: () => recording.discard(),
   release: () => recording.release(),

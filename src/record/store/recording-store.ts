@@ -12,6 +12,8 @@ export type BeginEntry = Extract<ManifestEntry, { kind: 'Begin' }>;
 
 /** A recording that is being written. */
 export interface OpenRecording {
+  /** Digest of the manifest's first line. */
+  readonly beginning: string;
   /** `name` without what the store adds to it. May wait for room; rejects when the segment cannot be made. */
   createSegment(name: string, maxBytes: number): Promise<OpenSegment>;
   /** Adds an entry to the manifest. Resolves to the digest of its line, which stands for all before. Calls must not overlap. */

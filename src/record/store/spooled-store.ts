@@ -152,6 +152,7 @@ class Spooled implements SpooledStore {
 
   #toRecording(recording: OpenRecording, upload: Upload, id: string): OpenRecording {
     return {
+      beginning: recording.beginning,
       createSegment: async (name, maxBytes) => {
         await this.#room.take(maxBytes);
         upload.held += maxBytes;

@@ -51,6 +51,11 @@ export class ChainLines implements Lines {
     this.#deps = deps;
   }
 
+  /** Of the lines that are written from now on. */
+  get chain(): string {
+    return this.#current().chain;
+  }
+
   async adopt({ path, handle, size }: OpenedFile): Promise<Adopted> {
     this.#made = undefined;
     const end = await readLogEnd(handle, size);

@@ -23,6 +23,8 @@ export interface ChainDependencies {
 
 export interface Chain {
   readonly lines: Lines;
+  /** Of the lines that are written from now on. Not before the file is open. */
+  id(): string;
   /** Why requests are to be refused; undefined: they need not be. */
   problem(): string | undefined;
   /** Signs what is not signed yet. */
@@ -41,7 +43,7 @@ export async function openChain(
     const watcher = { resumed: () => undefined, advanced: () => undefined };
     const lines = new ChainLines({ clock, log, watcher });
     const done = (): Promise<void> => Promise.resolve();
-    return { lines, problem: () => undefined, finish: done, close: done };
+    return { lines, id: () => lines.chain, problem: () => undefined, finish: done, close: done };
   }
   const signer = await createSigner(settings);
   const sinks: CheckpointSink[] = [];
@@ -49,8 +51,10 @@ export async function openChain(
   if (secondSink.stdout) sinks.push(createStdoutSink(stdout));
   const limits = { ...checkpoint, ...(maxUnsigned === undefined ? {} : { maxUnsigned }) };
   const checkpointer = new Checkpointer({ ...deps, signer, sinks, store }, limits);
+  const lines = new ChainLines({ clock, log, watcher: checkpointer });
   return {
-    lines: new ChainLines({ clock, log, watcher: checkpointer }),
+    lines,
+    id: () => lines.chain,
     problem: () => checkpointer.problem(),
     finish: () => checkpointer.finish(),
     close: () => checkpointer.close(),

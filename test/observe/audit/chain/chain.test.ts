@@ -12,10 +12,8 @@ import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { createVerifier } from '../../../../src/chain/jws.ts';
 import { toDigest } from '../../../../src/chain/link.ts';
-import { verifyLog } from '../../../../src/chain/verify/verify-log.ts';
-import type { VerifyReport } from '../../../../src/chain/verify/verify-log.ts';
 import { KeptStream, annotationsOf, parseEvents } from '../events.ts';
-import type { LogCase } from './support.ts';
+import type { LogCase, OneReport } from './support.ts';
 import {
   assertChained,
   createCase,
@@ -25,6 +23,7 @@ import {
   openAudit,
   signingKey,
   writeLog,
+  verifyLog,
 } from './support.ts';
 
 const run = promisify(execFile);
@@ -33,10 +32,10 @@ const verify = await createVerifier([keySet]);
 /** For processes of their own. */
 const withKey = { ...process.env, SIGNING_KEY: signingKey.privateKey };
 
-const check = (at: LogCase): Promise<VerifyReport> =>
+const check = (at: LogCase): Promise<OneReport> =>
   verifyLog({ log: at.path, verify, checkpoints: at.secondSink });
 
-const said = ({ findings }: VerifyReport): string =>
+const said = ({ findings }: OneReport): string =>
   findings.map(({ kind, line, message }) => `${kind} ${line ?? ''} ${message}`).join('\n');
 
 async function caseOf(t: TestContext): Promise<LogCase> {
@@ -45,7 +44,7 @@ async function caseOf(t: TestContext): Promise<LogCase> {
   return at;
 }
 
-async function assertProven(at: LogCase): Promise<VerifyReport> {
+async function assertProven(at: LogCase): Promise<OneReport> {
   const report = await check(at);
   assert.equal(report.outcome, 'proven', said(report));
   assert.equal(report.tampering, 0);

@@ -9,12 +9,11 @@ import { openJournaledSigner } from '../../../../src/chain/journaled-signer.ts';
 import type { Signer } from '../../../../src/chain/jws.ts';
 import { createLocalSigner, createVerifier } from '../../../../src/chain/jws.ts';
 import { createSigningServer } from '../../../../src/chain/signing-server.ts';
-import { verifyLog } from '../../../../src/chain/verify/verify-log.ts';
 import { Fault } from '../../../../src/core/fault.ts';
 import type { OpenedAudit } from './support.ts';
 import { createFakeClock } from '../../../support/fake-clock.ts';
 import { eventually } from '../../../support/scenario.ts';
-import { createCase, keySet, linesOf, openAudit, signingKey, writeLog } from './support.ts';
+import { createCase, keySet, linesOf, openAudit, signingKey, writeLog, verifyLog } from './support.ts';
 
 const verify = await createVerifier([keySet]);
 const signer = await createLocalSigner(signingKey.privateKey);

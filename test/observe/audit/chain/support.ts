@@ -13,6 +13,10 @@ import type { AuditChainSettings } from '../../../../src/core/audit-chain.ts';
 import type { Clock } from '../../../../src/core/ports.ts';
 import { systemClock } from '../../../../src/core/ports.ts';
 import { Secret } from '../../../../src/core/secret.ts';
+import type { CheckpointVerifier } from '../../../../src/chain/jws.ts';
+import type { RecordedSource } from '../../../../src/chain/verify/recorded.ts';
+import type { LogReport, LogSource, VerifyReport } from '../../../../src/chain/verify/verify-logs.ts';
+import { verifyLogs } from '../../../../src/chain/verify/verify-logs.ts';
 import type { Audit, AuditOptions } from '../../../../src/observe/audit/audit.ts';
 import { createAudit } from '../../../../src/observe/audit/audit.ts';
 import { createMetrics } from '../../../../src/observe/metrics/metrics.ts';
@@ -119,4 +123,21 @@ export function assertChained(lines: readonly string[]): void {
     assert.equal(link.sequence, (links[at - 1]?.sequence ?? 0) + 1);
     assert.equal(link.previous, toDigest(before));
   });
+}
+
+export type OneReport = LogReport & VerifyReport;
+
+/** Verifies one log. */
+export async function verifyLog({
+  verify,
+  recordings,
+  ...log
+}: LogSource & {
+  readonly verify?: CheckpointVerifier;
+  readonly recordings?: RecordedSource;
+}): Promise<OneReport> {
+  const report = await verifyLogs({ logs: [log], verify, recordings });
+  const [one] = report.logs;
+  assert.ok(one !== undefined);
+  return { ...one, ...report };
 }

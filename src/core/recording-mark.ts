@@ -1,0 +1,30 @@
+// What the audit log is told of recordings, beside the events of their sessions: so that one that is missing, shortened or
+// was deleted by somebody else than the gateway is found out, whether or not its session ever came to an end.
+
+/**
+ * `begun`: before a node is dialled. `reached`: so much of it is stored. `ended`: nothing is added any more. `discarded`:
+ * the node never accepted, and nothing is kept. `deleted`: by retention, or by somebody who may.
+ */
+export const RECORDING_MARKS = ['begun', 'reached', 'ended', 'discarded', 'deleted'] as const;
+
+export interface RecordingMark {
+  readonly what: (typeof RECORDING_MARKS)[number];
+  /** The recording's. */
+  readonly id: string;
+  /** SHA-256 of the last line of its manifest, which stands for all before, in hexadecimal. */
+  readonly manifest: string;
+  /** How many segments the manifest names up to there. */
+  readonly segments: number;
+  /** In words, for a deletion above all. */
+  readonly why?: string;
+}
+
+/** Where marks are written: the audit log, whatever its policy leaves out. */
+export interface RecordingLedger {
+  /** The chain of audit events that they become a part of. Undefined: there is none. */
+  readonly chain: string | undefined;
+  /** Settles when the audit log's mode says so; rejects with a Fault when it cannot be stored. */
+  tell(mark: RecordingMark): Promise<void>;
+  /** Nobody waits for it. */
+  tellLater(mark: RecordingMark): void;
+}
