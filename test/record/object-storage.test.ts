@@ -182,7 +182,8 @@ describe('recordings in an S3 store', () => {
     });
     await emptied(scenario);
     const { text, summary } = await readStored(objects, 'killed');
-    assert.equal(summary.state, 'interrupted');
+    assert.equal(summary.state, 'incomplete');
+    assert.equal(summary.problem, 'the gateway ended before the session');
     const lines = parseCast(text).bytes('stdout').toString().split('\n').slice(0, -1);
     assert.deepEqual(
       lines,
