@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -193,6 +194,60 @@ describe('recordings in an S3 store', () => {
     t.diagnostic(`${lost} of ${shown.split('\n').length - 1} lines are not proven, with segments of 200 ms`);
     assert.ok(lost <= 50, `${lost} lines`);
   });
+
+  for (const [what, isCarriedOut] of [
+    ['that the store has carried out and not confirmed', true],
+    ['of which the store has nothing', false],
+  ] as const) {
+    it(`come out whole and once after kill -9 within an upload ${what}`, async (t) => {
+      const prefix = isCarriedOut ? 'unconfirmed' : 'unstored';
+      const scenario = await startStored(prefix);
+      t.after(() => closeAll(scenario));
+      const objects = openStore(scenario);
+      t.after(() => objects.close());
+      const held = server.hold(/\/00000003\.cast/, isCarriedOut);
+      const child = spawn(kubectlPath(), ['--context', 'alice', 'exec', 'shell', '--', 'sh', '-c', LOOP], {
+        env: { ...process.env, ...scenario.kubectlEnv },
+      });
+      const closed = once(child, 'close');
+      await held;
+      scenario.gateway.signal('SIGKILL');
+      await scenario.gateway.ended;
+      await closed;
+      const [id = ''] = await idsOf(objects, prefix);
+      const third = `${prefix}/${id}/00000003.cast`;
+      assert.equal((await getWhole(objects, third)) !== undefined, isCarriedOut);
+      const { directory, configurationFile, adminPort } = scenario.environment;
+      const logFile = join(directory, 'next.log');
+      const next = await startGatewayProcess({ configurationFile, adminPort, logFile });
+      t.after(async () => {
+        next.signal('SIGTERM');
+        await next.ended;
+      });
+      await emptied(scenario);
+      const { text, manifest, summary } = await readStored(objects, prefix);
+      assert.equal(summary.state, 'incomplete');
+      const lines = parseCast(text).bytes('stdout').toString().split('\n').slice(0, -1);
+      assert.ok(lines.length > 0);
+      assert.deepEqual(
+        lines,
+        lines.map((_, at) => `line ${at}`),
+      );
+      // Every object that is there has its place, once, and is what the manifest says.
+      const there: string[] = [];
+      for await (const { key } of objects.list(`${prefix}/${id}/`)) there.push(key.slice(prefix.length + 38));
+      const entries = manifest.trimEnd().split('\n');
+      const named = toFiles(manifest).map(({ name }) => name);
+      const places = entries.map((_, at) => `manifest/${String(at + 1).padStart(8, '0')}.json`);
+      assert.deepEqual(there.toSorted(), [...named, 'manifest.jsonl', ...places].toSorted());
+      for (const line of entries) {
+        const { kind, file, sha256 } = JSON.parse(line) as Record<string, string>;
+        if (kind !== 'Segment') continue;
+        const stored = await getWhole(objects, `${prefix}/${id}/${file}`);
+        assert.equal(stored && createHash('sha256').update(stored).digest('hex'), sha256, file);
+      }
+    });
+  }
 
   for (const [name, env] of [
     ['WebSocket', {}],

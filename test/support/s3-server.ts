@@ -38,6 +38,8 @@ export interface S3Server {
   refuse(rule: ((request: IncomingMessage) => number | undefined) | undefined): void;
   /** The next PUT is carried out, and its answer lost on the way. */
   loseAnswer(): void;
+  /** The next PUT of an object of such a name is never answered, and is carried out or not. Settles when it has come so far. */
+  hold(name: RegExp, isCarriedOut: boolean): Promise<void>;
   /** The connection of the next GET breaks when so many bytes of its answer have been sent. */
   cutAnswer(bytes: number): void;
   close(): Promise<void>;
@@ -63,6 +65,8 @@ export async function startS3Server(): Promise<S3Server> {
   let rule: ((request: IncomingMessage) => number | undefined) | undefined;
   let isLost = false;
   let cutAt: number | undefined;
+  let held:
+    { readonly name: RegExp; readonly isCarriedOut: boolean; readonly onHeld: () => void } | undefined;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '', url = '' } = request;
@@ -80,6 +84,12 @@ export async function startS3Server(): Promise<S3Server> {
       (url.includes('list-type=2') ? answerListing : answer)(request, response);
       return;
     }
+    const hold = held?.name.test(url) === true ? held : undefined;
+    if (hold !== undefined) held = undefined;
+    if (hold?.isCarriedOut === false) {
+      hold.onHeld();
+      return;
+    }
     const path = decodeURIComponent(url.split('?')[0] ?? '').slice(BUCKET.length + 2);
     if (writing.has(path)) refuseWith(response, 409);
     else if (await s3.store.existsObject(BUCKET, path).catch(() => false)) refuseWith(response, 412);
@@ -90,6 +100,7 @@ export async function startS3Server(): Promise<S3Server> {
         isLost = false;
         response.end = (() => request.socket.destroy()) as unknown as typeof response.end;
       }
+      if (hold !== undefined) response.end = (() => hold.onHeld()) as unknown as typeof response.end;
       answer(request, response);
     }
   };
@@ -122,6 +133,10 @@ export async function startS3Server(): Promise<S3Server> {
     start,
     stop,
     refuse: (next) => (rule = next),
+    hold: (name, isCarriedOut) =>
+      new Promise((onHeld) => {
+        held = { name, isCarriedOut, onHeld };
+      }),
     loseAnswer: () => (isLost = true),
     cutAnswer: (bytes) => (cutAt = bytes),
     async close() {
