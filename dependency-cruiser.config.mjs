@@ -20,6 +20,7 @@ const LEAVES = [
   'kubectl',
   'pki',
   'outbound',
+  'upstream',
   'cel',
   'age',
   'object-store',
@@ -31,7 +32,7 @@ const LEAVES = [
   'oidc',
 ];
 /** Certificates are read in one place. */
-const LEAF_USES = { kube: ['outbound'], outbound: ['pki'], 'sign-in': ['outbound'] };
+const LEAF_USES = { kube: ['outbound'], outbound: ['pki'], upstream: ['outbound', 'wire'], 'sign-in': ['outbound'] };
 const SURFACES = ['admin', 'login'];
 const any = (folders) => `^src/(${folders.join('|')})/`;
 
@@ -117,7 +118,7 @@ export default {
     },
     onlyIn('jose', '^src/(identify/jwt/|chain/jws.ts$|browser-session/seal.ts$)'),
     onlyIn('lru-cache', '^src/(identify|authorize|credential|fleet)/'),
-    onlyIn('undici', '^src/(forward|outbound)/'),
+    onlyIn('undici', '^src/outbound/fetch.ts$'),
     onlyIn('yaml', '^src/(config|kube|authorize|observe|identify)/|^src/cli/login/kubeconfig.ts$'),
     onlyIn('openid-client', '^src/(oidc/provider.ts$|sign-in/provider.ts$)'),
     onlyIn('@redis/client', '^src/login-store/redis-client.ts$'),

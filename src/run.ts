@@ -22,7 +22,7 @@ import { createAddressGate, toAddressWords } from './compose/addresses.ts';
 import type { AddressGate } from './compose/addresses.ts';
 import { createKept } from './compose/kept.ts';
 import { createRenewal } from './credential/renewal.ts';
-import { createPools } from './forward/pools.ts';
+import { createPools } from './upstream/pools.ts';
 import { handle } from './gateway/handle.ts';
 import type { Line } from './gateway/handle.ts';
 import { createLiveSignIns } from './login-store/live-sign-ins.ts';
@@ -226,7 +226,7 @@ class RunningGateway implements Gateway {
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
     this.#composed.retire();
     await recordings.stop(LAST_WORDS_MS);
-    await pools.close();
+    pools.close();
     await this.#audit.close();
     await this.#admin.close();
     this.log.info({}, 'stopped');

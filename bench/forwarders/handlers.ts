@@ -15,7 +15,7 @@ import type { Observation } from '../../src/core/observation.ts';
 import { systemClock } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createForward } from '../../src/forward/forward.ts';
-import { createPools } from '../../src/forward/pools.ts';
+import { createPools } from '../../src/upstream/pools.ts';
 import { createReach } from '../../src/outbound/reach.ts';
 import type { ForwarderName, Material } from './forwarders.ts';
 

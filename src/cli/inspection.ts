@@ -16,7 +16,7 @@ import { systemClock } from '../core/ports.ts';
 import { pretendingRenewal } from '../credential/renewal.ts';
 import { createLiveSignIns } from '../login-store/live-sign-ins.ts';
 import { createSessionLeases } from '../login-store/session-leases.ts';
-import { createPools } from '../forward/pools.ts';
+import { createPools } from '../upstream/pools.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import { createObserver } from '../observe/observe.ts';
 import { createReach } from '../outbound/reach.ts';
@@ -28,7 +28,7 @@ export interface Inspection {
   readonly notes: readonly string[];
   /** Which addresses the gateway would dial. */
   readonly reach: Reach;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export function createInspection(configuration: GatewayConfiguration): Inspection {

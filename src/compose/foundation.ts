@@ -4,7 +4,7 @@ import type { Observer } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Renewal } from '../credential/renewal.ts';
 import type { Rechecks } from '../authorize/recheck.ts';
-import type { Pools } from '../forward/pools.ts';
+import type { Pools } from '../upstream/pools.ts';
 import type { GatewayLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { FollowedInventory } from '../inventory/kubernetes.ts';

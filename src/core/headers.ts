@@ -24,6 +24,18 @@ export class HeaderLines {
     return undefined;
   }
 
+  /** The value of the line with this lower-case name, if it came once. */
+  only(name: string): string | undefined {
+    const lines = this.#lines;
+    let found: string | undefined;
+    for (let i = 0; i < lines.length; i += 2) {
+      if (lines[i] !== name) continue;
+      if (found !== undefined) return undefined;
+      found = lines[i + 1];
+    }
+    return found;
+  }
+
   /** The values of all lines with this lower-case name, in order. */
   all(name: string): readonly string[] {
     const lines = this.#lines;

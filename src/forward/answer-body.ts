@@ -1,7 +1,7 @@
 // The length of an answer's body (RFC 9112 §6.3) and its chunked coding (§7.1), for the short error texts with which a
 // node refuses an upgrade.
 
-import type { AnswerHead } from './answer-head.ts';
+import type { AnswerHead } from '../wire/answer-head.ts';
 
 /**
  * The body in `bytes`, which begin after the head, and whether it is whole. A body without a declared length is whole

@@ -3,10 +3,12 @@
 // answer is sandboxed, because the output of a pod must not run script beside a login cookie.
 
 import type { Action } from '../core/action.ts';
-import type { AnswerHeaders } from './node-request.ts';
+import type { HeaderLines } from '../core/headers.ts';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BINARY = 'application/octet-stream';
+
+const ACCEPTED_PROTOCOLS = 'x-accepted-stream-protocol-versions';
 
 /** The fields of a node's answer that reach the client, each with its shape. Repeated fields do not. */
 const PASSED: readonly (readonly [name: string, shape: RegExp])[] = [
@@ -16,16 +18,10 @@ const PASSED: readonly (readonly [name: string, shape: RegExp])[] = [
   ['accept-ranges', /^(bytes|none)$/],
   ['last-modified', /^[A-Za-z0-9 ,:]{1,40}$/],
   ['process-start-time-unix', /^[\d.e+]{1,32}$/],
-  ['x-accepted-stream-protocol-versions', /^[A-Za-z0-9.+/, -]{1,512}$/],
+  [ACCEPTED_PROTOCOLS, /^[A-Za-z0-9.+/, -]{1,512}$/],
   ['allow', /^[A-Z, ]{1,64}$/],
   ['retry-after', /^\d{1,9}$/],
 ];
-
-/** A field of a node's answer that came once. */
-export function headerOf(headers: AnswerHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return typeof value === 'string' ? value : undefined;
-}
 
 /** What every answer to a client carries, whoever wrote its body. */
 export const toSafetyHeaders = (auditId: string): string[] => [
@@ -45,19 +41,17 @@ export const toSafetyHeaders = (auditId: string): string[] => [
 export function toAnswerHeaders(
   action: Action,
   code: number,
-  headers: AnswerHeaders,
+  headers: HeaderLines,
   auditId: string,
 ): string[] {
   const lines = toSafetyHeaders(auditId);
-  const contentType = toContentType(action, code, headerOf(headers, 'content-type') ?? '');
+  const contentType = toContentType(action, code, headers.only('content-type') ?? '');
   lines.push('Content-Type', contentType);
   if (contentType === BINARY) lines.push('Content-Disposition', 'attachment');
   for (const [name, shape] of PASSED) {
-    const value = headers[name];
-    if (value === undefined) continue;
     // The kubelet repeats this one, a line for each protocol.
-    const text = Array.isArray(value) && name.startsWith('x-accepted') ? value.join(', ') : value;
-    if (typeof text === 'string' && shape.test(text)) lines.push(name, text);
+    const text = name === ACCEPTED_PROTOCOLS ? headers.all(name).join(', ') : headers.only(name);
+    if (text !== undefined && shape.test(text)) lines.push(name, text);
   }
   return lines;
 }

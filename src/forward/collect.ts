@@ -3,10 +3,11 @@
 import type { ByteBudget } from '../core/byte-budget.ts';
 import type { KubeletCredential, NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
-import type { AnswerHeaders, AnswerReader, OutgoingRequest } from './node-request.ts';
-import type { Upstream } from './pools.ts';
+import type { HeaderLines } from '../core/headers.ts';
+import type { AnswerReader, OutgoingRequest } from '../upstream/node-request.ts';
+import type { Upstream } from '../upstream/pools.ts';
 import { Fault } from '../core/fault.ts';
-import { NodeRequest } from './node-request.ts';
+import { NodeRequest } from '../upstream/node-request.ts';
 
 export interface CollectOptions {
   readonly maxBytes: number;
@@ -18,7 +19,7 @@ export interface CollectOptions {
 
 export interface Collected {
   readonly code: number;
-  readonly headers: AnswerHeaders;
+  readonly headers: HeaderLines;
   readonly body: Buffer;
 }
 

@@ -10,7 +10,7 @@ import type { Tap, TapFactory } from '../core/tap.ts';
 import { createByteBudget } from '../core/byte-budget.ts';
 import type { NodeAccess } from './collect.ts';
 import type { LimitOptions } from './limits.ts';
-import type { Pools } from './pools.ts';
+import type { Pools } from '../upstream/pools.ts';
 import { forwardHttp } from './http.ts';
 import { isLasting, toLimits } from './limits.ts';
 import { createPodReader, forwardPodsView } from './pods.ts';

@@ -3,18 +3,18 @@
 // that fails in mid-answer ends the client's connection, and the first word about an error is a Fault or nothing.
 
 import type { ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { Credentialed } from '../core/exchange.ts';
 import type { EndReason } from '../core/lifetime.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Tap } from '../core/tap.ts';
-import type { AnswerHeaders, AnswerReader } from './node-request.ts';
-import type { Upstream } from './pools.ts';
+import type { HeaderLines } from '../core/headers.ts';
+import type { AnswerReader, OutgoingBody } from '../upstream/node-request.ts';
+import type { Upstream } from '../upstream/pools.ts';
 import type { Limits } from './watch.ts';
 import { Transform } from 'node:stream';
 import { Fault, toFault } from '../core/fault.ts';
-import { headerOf, toAnswerHeaders, toSafetyHeaders } from './answer-headers.ts';
+import { toAnswerHeaders, toSafetyHeaders } from './answer-headers.ts';
 import {
   MAX_ERROR_BYTES,
   credentialRejected,
@@ -24,7 +24,7 @@ import {
   toSlashRedirect,
 } from './faults.ts';
 import { toKubeletTarget } from './kubelet-target.ts';
-import { NodeRequest } from './node-request.ts';
+import { NodeRequest } from '../upstream/node-request.ts';
 import { toRequestHeaders } from './request-headers.ts';
 import { writeSpent } from './spent-chunk.ts';
 import { Watch } from './watch.ts';
@@ -97,9 +97,8 @@ class PlainForward implements AnswerReader {
     const { action, transport, headers, credential, lifetime } = this.#exchange;
     const { method, target } = toKubeletTarget(action, transport);
     const outgoing = { method, target, headers: toRequestHeaders(action, headers, credential) };
-    const body = this.#toBody(method);
-    if (body?.length !== undefined) outgoing.headers.push('content-length', body.length);
     // Nothing is held before this line, so that what throws above leaves nothing behind.
+    this.#request = new NodeRequest(upstream, { ...outgoing, body: this.#toBody(method) }, this);
     this.#nodeTarget = target;
     this.#response.once('close', this.#onClose);
     this.#watch = new Watch(this.#deps.clock, limits, (reason) => {
@@ -107,13 +106,12 @@ class PlainForward implements AnswerReader {
       if (this.#code === 0) this.#onEndOfLife(reason);
       else lifetime.end(reason);
     });
-    this.#request = new NodeRequest(upstream, { ...outgoing, body: body?.stream }, this);
     this.#withdraw = lifetime.onEnd((reason) => this.#onEndOfLife(reason));
     if (this.#response.closed) this.#onClose();
     else if (!lifetime.ended) this.#request.send();
   }
 
-  onHead(code: number, headers: AnswerHeaders): void {
+  onHead(code: number, headers: HeaderLines): void {
     const { action, surface } = this.#exchange;
     this.#watch?.answered();
     if (code === 401 || code === 403) {
@@ -121,7 +119,7 @@ class PlainForward implements AnswerReader {
       this.#fail(credentialRejected(code, this.#exchange.credential));
       return;
     }
-    const coding = headerOf(headers, 'content-encoding');
+    const coding = headers.only('content-encoding');
     if (coding !== undefined && !(coding === 'gzip' && action.kind === 'metrics')) {
       this.#fail(new Fault('BadGateway', "the node's answer has an encoding that was not asked for"));
       return;
@@ -131,7 +129,7 @@ class PlainForward implements AnswerReader {
       return;
     }
     if (surface === 'kubectl' && code >= 400) {
-      const retryAfter = headerOf(headers, 'retry-after');
+      const retryAfter = headers.only('retry-after');
       this.#explained = { code, retryAfter, chunks: [], size: 0 };
       // The limits of a followed log are no limits for a text of one line: what is there by then is explained.
       this.#cancelExplain = this.#deps.clock.after(ERROR_BODY_MS, () => this.#explain());
@@ -256,9 +254,9 @@ class PlainForward implements AnswerReader {
     this.#fail(toKubectlFault(explained.code, text, explained.retryAfter));
   }
 
-  #redirect(code: number, headers: AnswerHeaders): void {
+  #redirect(code: number, headers: HeaderLines): void {
     const { action, target, auditId } = this.#exchange;
-    const location = toSlashRedirect(action, headerOf(headers, 'location'), this.#nodeTarget, target);
+    const location = toSlashRedirect(action, headers.only('location'), this.#nodeTarget, target);
     if (location === undefined) {
       this.#fail(redirectRefused());
       return;
@@ -275,7 +273,7 @@ class PlainForward implements AnswerReader {
   }
 
   /** The client's body. Only POST has one, and a kubelet reads none: it goes without a type, and thus as no form. */
-  #toBody(method: string): { readonly stream: Readable; readonly length: string | undefined } | undefined {
+  #toBody(method: string): OutgoingBody | undefined {
     const { body, headers } = this.#exchange;
     const length = headers.first('content-length');
     const has = headers.first('transfer-encoding') !== undefined || (length !== undefined && length !== '0');
@@ -288,7 +286,8 @@ class PlainForward implements AnswerReader {
       },
     });
     // The body's own failure is the client's leaving, which is heard as the end of the response.
-    return { stream: body.pipe(counted.on('error', () => body.resume())), length };
+    const stream = body.pipe(counted.on('error', () => body.resume()));
+    return { stream, length: length === undefined ? undefined : Number(length) };
   }
 
   #release(): void {

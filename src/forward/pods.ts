@@ -8,7 +8,7 @@ import type { Credentialed } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { NodeAccess } from './collect.ts';
-import type { Upstream } from './pools.ts';
+import type { Upstream } from '../upstream/pools.ts';
 import { HeaderLines } from '../core/headers.ts';
 import { Fault } from '../core/fault.ts';
 import { renderPods } from '../kubectl/pods-view.ts';

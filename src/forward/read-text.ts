@@ -5,7 +5,7 @@ import type { Action } from '../core/action.ts';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import type { Clock } from '../core/ports.ts';
 import type { NodeAccess } from './collect.ts';
-import type { Upstream } from './pools.ts';
+import type { Upstream } from '../upstream/pools.ts';
 import { HeaderLines } from '../core/headers.ts';
 import { Fault } from '../core/fault.ts';
 import { collect } from './collect.ts';

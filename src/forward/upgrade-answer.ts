@@ -2,10 +2,10 @@
 // stream is left paused and without listeners, so that no byte after the head is lost to whoever takes it next.
 
 import type { Duplex } from 'node:stream';
-import type { AnswerHead, ParsedHead } from './answer-head.ts';
+import type { AnswerHead, ParsedHead } from '../wire/answer-head.ts';
 import { Fault } from '../core/fault.ts';
 import { parseAnswerBody } from './answer-body.ts';
-import { parseAnswerHead } from './answer-head.ts';
+import { parseAnswerHead } from '../wire/answer-head.ts';
 import { MAX_ERROR_BYTES } from './faults.ts';
 
 /** Rejects with BadGateway when the node closes first or sends no valid head, and when `signal` says to give up. */

@@ -3,10 +3,10 @@
 // SPDY: k8s.io/streaming pkg/httpstream; WebSocket: RFC 6455 §4.
 
 import type { Credentialed, Transport } from '../core/exchange.ts';
-import type { AnswerHead } from './answer-head.ts';
+import type { AnswerHead } from '../wire/answer-head.ts';
 import { createHash } from 'node:crypto';
 import { Fault } from '../core/fault.ts';
-import { toAuthority } from './pools.ts';
+import { toAuthority } from '../upstream/pools.ts';
 import { toAuthorization } from './request-headers.ts';
 
 export type UpgradeTransport = Extract<Transport, { kind: 'spdy' | 'websocket' }>;

@@ -4,9 +4,10 @@ import type { Duplex } from 'node:stream';
 import type { Credentialed, Reply } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
-import type { AnswerHead, ParsedHead } from './answer-head.ts';
+import type { AnswerHead, ParsedHead } from '../wire/answer-head.ts';
 import { STATUS_CODES } from 'node:http';
 import { Fault } from '../core/fault.ts';
+import { HeaderLines } from '../core/headers.ts';
 import { toAnswerHeaders } from './answer-headers.ts';
 import { credentialRejected, isDenialText, redirectRefused, toErrorText, toKubectlFault } from './faults.ts';
 import { readErrorBody } from './upgrade-answer.ts';
@@ -22,6 +23,7 @@ export interface RefusalDeps {
 type UpgradeReply = Extract<Reply, { kind: 'upgrade' }>;
 
 const ACCEPTED = 'x-accepted-stream-protocol-versions';
+const PASSED = [ACCEPTED, 'allow', 'retry-after'];
 
 /** Relays a 4xx or 5xx on the kubelet's surface; throws it as a Fault for kubectl, and whatever else as BadGateway. */
 export async function refuseUpgrade(
@@ -89,9 +91,10 @@ function toRefusalHead(
   length: number,
   setCookies: readonly string[],
 ): string {
-  const said = { [ACCEPTED]: [...head.headers.all(ACCEPTED)], allow: head.headers.first('allow') };
-  const retryAfter = head.headers.first('retry-after');
-  const lines = toAnswerHeaders(action, head.code, { ...said, 'retry-after': retryAfter }, auditId);
+  const said = new HeaderLines(
+    PASSED.flatMap((name) => head.headers.all(name).flatMap((value) => [name, value])),
+  );
+  const lines = toAnswerHeaders(action, head.code, said, auditId);
   let text = `HTTP/1.1 ${head.code} ${STATUS_CODES[head.code] ?? 'Refused'}\r\n`;
   for (let i = 0; i < lines.length; i += 2) text += `${lines[i] ?? ''}: ${lines[i + 1] ?? ''}\r\n`;
   for (const line of setCookies) text += `Set-Cookie: ${line}\r\n`;

@@ -9,7 +9,7 @@ import type { EndReason } from '../core/lifetime.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Tap } from '../core/tap.ts';
-import type { Upstream } from './pools.ts';
+import type { Upstream } from '../upstream/pools.ts';
 import type { RefusalDeps } from './upgrade-refusal.ts';
 import type { UpgradeTransport } from './upgrade-head.ts';
 import type { Limits } from './watch.ts';

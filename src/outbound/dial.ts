@@ -3,7 +3,7 @@
 // before the caller gets a socket to write on, and on this very connection: no TLS session is ever resumed.
 
 import type { LookupAddress } from 'node:dns';
-import type { SocketConstructorOpts } from 'node:net';
+import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
 import type { NodeEntry, KubeletCredential } from '../core/node.ts';
 import type { Clock, Log } from '../core/ports.ts';
@@ -35,9 +35,10 @@ export interface DialOptions {
 
 /**
  * Opens one connection. Rejects with a Fault: BadGateway when the node is unreachable or not trusted, Timeout when it
- * is silent, ServiceUnavailable when `signal` says to give up.
+ * is silent, ServiceUnavailable when `signal` says to give up. With `onread` what the node says is handed to its callback,
+ * and there are no `data` events.
  */
-export type Dial = (signal?: AbortSignal) => Promise<TLSSocket>;
+export type Dial = (signal?: AbortSignal, onread?: OnReadOpts) => Promise<TLSSocket>;
 
 /** A dial to one node with one credential. The keys are parsed at the first call and kept. */
 export function createDial(
@@ -47,7 +48,7 @@ export function createDial(
   credential: KubeletCredential,
 ): Dial {
   let context: SecureContext | undefined;
-  return (signal) => {
+  return (signal, onread) => {
     try {
       context ??= toSecureContext(entry, credential);
     } catch (cause) {
@@ -55,7 +56,7 @@ export function createDial(
         new Fault('InternalError', 'the certificates for this node cannot be used', { cause }),
       );
     }
-    return open(deps, options, entry, context, signal);
+    return open(deps, options, entry, context, signal, onread);
   };
 }
 
@@ -79,6 +80,7 @@ function open(
   entry: NodeEntry,
   secureContext: SecureContext,
   signal: AbortSignal | undefined,
+  onread: OnReadOpts | undefined,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     let socket: TLSSocket | undefined;
@@ -110,7 +112,10 @@ function open(
     };
     const connectTo = (addresses: readonly LookupAddress[]): void => {
       if (isSettled) return;
-      const opened = (socket = connect(toConnectOptions(entry, addresses, secureContext)));
+      const opened = (socket = connect({
+        ...toConnectOptions(entry, addresses, secureContext),
+        ...(onread === undefined ? {} : { onread }),
+      }));
       opened.on('error', onError).on('close', onClose);
       opened.once('secureConnect', () => {
         const wrong = verify(entry, opened, clock.now());

@@ -7,7 +7,7 @@ import { Fault } from '../../src/core/fault.ts';
 import { HeaderLines } from '../../src/core/headers.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { parseAnswerBody } from '../../src/forward/answer-body.ts';
-import { parseAnswerHead } from '../../src/forward/answer-head.ts';
+import { parseAnswerHead } from '../../src/wire/answer-head.ts';
 import { toAnswerHeaders, toContentType } from '../../src/forward/answer-headers.ts';
 import { toRequestHeaders } from '../../src/forward/request-headers.ts';
 import { toWebSocketAccept } from '../../src/forward/upgrade-head.ts';
@@ -129,8 +129,12 @@ describe('the content type of an answer', () => {
 });
 
 describe('the headers of an answer', () => {
-  const passed = (said: Record<string, string | string[]>): string[] =>
-    toAnswerHeaders(LOGS, 200, said, 'id').slice(12);
+  const passed = (said: Record<string, string | string[]>): string[] => {
+    const lines = Object.entries(said).flatMap(([name, values]) =>
+      [values].flat().flatMap((value) => [name, value]),
+    );
+    return toAnswerHeaders(LOGS, 200, new HeaderLines(lines), 'id').slice(12);
+  };
 
   it('pass in the shape they have', () => {
     const said = {
@@ -165,7 +169,7 @@ describe('the headers of an answer', () => {
   });
 
   it('mark what is no text as a download', () => {
-    const lines = toAnswerHeaders(file(false, 'a.gz'), 200, {}, 'id');
+    const lines = toAnswerHeaders(file(false, 'a.gz'), 200, new HeaderLines([]), 'id');
     assert.deepEqual(lines.slice(10), [
       'Content-Type',
       'application/octet-stream',

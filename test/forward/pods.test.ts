@@ -26,11 +26,8 @@ async function set(t: TestContext, answer: string | undefined, options: FrontOpt
   const kubelet = await startKubelet(t, {
     tls: pki.kubelet,
     clientCa: pki.clientCa.certificate,
-    onConnection: async (connection) => {
-      await connection.saw(HEAD_END).then(
-        () => (answer === undefined ? undefined : connection.write(answer)),
-        () => undefined,
-      );
+    onConnection: ({ socket }) => {
+      if (answer !== undefined) socket.on('data', () => socket.write(answer));
     },
   });
   const access = { entry: toEntry(pki, kubelet.port), credential: pki.reader };

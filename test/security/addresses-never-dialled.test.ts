@@ -10,7 +10,8 @@ import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Fault } from '../../src/core/fault.ts';
 import { systemClock } from '../../src/core/ports.ts';
-import { createPools } from '../../src/forward/pools.ts';
+import { collect } from '../../src/forward/collect.ts';
+import { createPools } from '../../src/upstream/pools.ts';
 import { createAddressRule } from '../../src/inventory/addresses.ts';
 import { createReach } from '../../src/outbound/reach.ts';
 import type { Lookup } from '../../src/outbound/reach.ts';
@@ -80,9 +81,11 @@ type Pools = ReturnType<typeof start>['pools'];
 /** The two ways to a node. */
 const WAYS = {
   'a plain request': async (pools: Pools, entry: ReturnType<typeof toEntry>): Promise<void> => {
-    const { pool } = pools.get(entry, pki.bearer);
-    const answer = await pool.request({ method: 'GET', path: '/healthz' });
-    assert.equal(await answer.body.text(), 'ok');
+    const outgoing = { method: 'GET', target: '/healthz', headers: [] } as const;
+    const limits = { maxBytes: 10, timeoutMs: 10_000 };
+    const { signal } = new AbortController();
+    const { body } = await collect(systemClock, pools.get(entry, pki.bearer), outgoing, limits, signal);
+    assert.equal(body.toString(), 'ok');
   },
   'an upgrade': async (pools: Pools, entry: ReturnType<typeof toEntry>): Promise<void> => {
     const socket = await pools.get(entry, pki.bearer).dial(new AbortController().signal);

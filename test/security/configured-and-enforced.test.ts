@@ -170,7 +170,7 @@ async function decide(change: Change | undefined, request: Request): Promise<str
     return `${error.code} ${error.message}`;
   } finally {
     composed.retire();
-    await inspection.close();
+    inspection.close();
   }
 }
 

@@ -57,7 +57,7 @@ export async function runDoctor(run: DoctorRun): Promise<Report> {
     return await report(run, inspection, entry);
   } finally {
     composed.release();
-    await inspection.close();
+    inspection.close();
   }
 }
 

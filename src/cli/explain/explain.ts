@@ -57,7 +57,7 @@ export async function explain(options: ExplainOptions): Promise<Explanation> {
     };
   } finally {
     composed.retire();
-    await inspection.close();
+    inspection.close();
   }
 }
 

@@ -17,8 +17,8 @@ import { systemClock } from '../../../src/core/ports.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { createForward } from '../../../src/forward/forward.ts';
 import type { Forward, ForwardDeps, ForwardOptions } from '../../../src/forward/forward.ts';
-import { createPools } from '../../../src/forward/pools.ts';
-import type { Pools } from '../../../src/forward/pools.ts';
+import { createPools } from '../../../src/upstream/pools.ts';
+import type { Pools } from '../../../src/upstream/pools.ts';
 import { createLiveExchanges } from '../../../src/listen/live.ts';
 import { refuse } from '../../../src/listen/refuse.ts';
 import { createListener } from '../../../src/listen/server.ts';
@@ -198,7 +198,7 @@ export async function startFront(
   );
   const { port } = await listener.start();
   t.after(async () => {
-    await pools.close();
+    pools.close();
     await listener.close();
   });
   return {

@@ -8,16 +8,15 @@ import type { ForwardingSettings } from '../core/configuration.ts';
 import type { KubeletCredential, NodeEntry } from '../core/node.ts';
 import type { DialDeps } from '../outbound/dial.ts';
 import { isIPv6 } from 'node:net';
-import { Pool } from 'undici';
 import { createDial } from '../outbound/dial.ts';
-import { readInChunks } from './chunked-reads.ts';
+import { ConnectionPool } from './connection-pool.ts';
 
 /** More pools than this and the least recently used is closed, which ends no request that runs on it. */
 const MAX_POOLS = 4096;
 /** The same of pools that serve one user each. */
 const MAX_USER_POOLS = 512;
-/** A head of an answer beyond this is no kubelet's. */
-const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+/** TLS hands over a record at a time, which is 16 kB at most (RFC 8446 §5.1). */
+const READ_BYTES = 16 * 1024;
 
 export interface PoolOptions extends Pick<
   ForwardingSettings,
@@ -41,7 +40,9 @@ export type PoolUse = 'short' | 'lasting';
 export interface Upstream {
   readonly entry: NodeEntry;
   readonly credential: KubeletCredential;
-  readonly pool: Pool;
+  /** `Host` of requests to it. */
+  readonly authority: string;
+  readonly pool: ConnectionPool;
   /** A verified connection of its own, for an upgrade. */
   dial(signal: AbortSignal): Promise<TLSSocket>;
 }
@@ -53,7 +54,7 @@ export interface Pools {
   /** Number of open pools. */
   readonly size: number;
   /** Cuts whatever still runs. */
-  close(): Promise<void>;
+  close(): void;
 }
 
 interface Kept extends Upstream {
@@ -67,6 +68,8 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
   const idleMs = options.keepAliveTimeoutMs * 2;
   const shared = createShelf(options.maxPools ?? MAX_POOLS);
   const personal = createShelf(options.maxUserPools ?? MAX_USER_POOLS);
+  // One for all: what is read is taken out at once, and 10,000 idle connections would hold 160 MB.
+  const readInto = Buffer.allocUnsafeSlow(READ_BYTES);
   let cancelSweep: (() => void) | undefined;
 
   const count = (): number => shared.kept.size + personal.kept.size;
@@ -82,7 +85,7 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
       // Fingerprints are digests; the user's name, which may hold anything, comes last.
       const key = `${entry.fingerprint} ${credential.fingerprint} ${use} ${credential.user ?? ''}`;
       const shelf = credential.user === undefined ? shared : personal;
-      const create = (): Upstream => createUpstream(deps, options, entry, credential, use);
+      const create = (): Upstream => createUpstream(deps, options, entry, credential, use, readInto);
       const upstream = shelf.take(key, clock.now(), create);
       cancelSweep ??= clock.after(idleMs, sweep);
       return upstream;
@@ -90,13 +93,13 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
     get size() {
       return count();
     },
-    async close() {
+    close() {
       cancelSweep?.();
       cancelSweep = undefined;
-      const closing = [...shared.kept.values(), ...personal.kept.values()].map(({ pool }) => pool.destroy());
-      shared.kept.clear();
-      personal.kept.clear();
-      await Promise.all(closing);
+      for (const { kept } of [shared, personal]) {
+        for (const { pool } of kept.values()) pool.destroy();
+        kept.clear();
+      }
     },
   };
 }
@@ -108,8 +111,8 @@ function createShelf(maxPools: number) {
   let turn = 0;
   const retire = (key: string, upstream: Kept): void => {
     kept.delete(key);
-    // Waits for what runs on it. Its failures are those requests' own.
-    upstream.pool.close().catch(() => undefined);
+    // What runs on it goes on.
+    upstream.pool.close();
   };
   const retireOldest = (): void => {
     let oldest: [string, Kept] | undefined;
@@ -145,28 +148,17 @@ function createUpstream(
   entry: NodeEntry,
   credential: KubeletCredential,
   use: PoolUse,
+  readInto: Uint8Array,
 ): Upstream {
   const dial = createDial(deps, options, entry, credential);
-  const pool = new Pool(`https://${toAuthority(entry)}`, {
-    // A function, and not options for undici's own connector: what is verified is decided in one place.
-    connect: (_options, callback) => {
-      dial().then(
-        (socket) => callback(null, readInChunks(socket)),
-        (error: unknown) => callback(error instanceof Error ? error : new Error('dial failed'), null),
-      );
+  const pool = new ConnectionPool(
+    { clock: deps.clock, dial, readInto },
+    {
+      maxConnections: use === 'lasting' ? Infinity : options.maxConnectionsPerNode,
+      keepAliveTimeoutMs: options.keepAliveTimeoutMs,
     },
-    connections: use === 'lasting' ? null : options.maxConnectionsPerNode,
-    pipelining: 1,
-    allowH2: false,
-    keepAliveTimeout: options.keepAliveTimeoutMs,
-    // A node's own hint may shorten it, never lengthen.
-    keepAliveMaxTimeout: options.keepAliveTimeoutMs,
-    maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
-    // Time is kept by the request's own watch, which also knows how long a request waited for a connection.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  return { entry, credential, pool, dial };
+  );
+  return { entry, credential, authority: toAuthority(entry), pool, dial };
 }
 
 /** `Host` of a request to this node (RFC 9112 §3.2). */

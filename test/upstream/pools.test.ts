@@ -5,17 +5,17 @@ import { once } from 'node:events';
 import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/core/ports.ts';
-import { createPools, toAuthority } from '../../src/forward/pools.ts';
+import { createPools, toAuthority } from '../../src/upstream/pools.ts';
 import type { Action } from '../../src/core/action.ts';
 import type { NodeEntry } from '../../src/core/node.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createKeptLog } from '../support/kept-log.ts';
 import { createAuthority } from '../support/pki.ts';
 import { containerName, namespaceName, podName } from '../support/resolved.ts';
-import { createTestPki, startFront, toEntry } from './support/front.ts';
-import type { TestPki } from './support/front.ts';
-import { startKubelet } from './support/kubelet.ts';
-import type { FakeKubelet } from './support/kubelet.ts';
+import { createTestPki, startFront, toEntry } from '../forward/support/front.ts';
+import type { TestPki } from '../forward/support/front.ts';
+import { startKubelet } from '../forward/support/kubelet.ts';
+import type { FakeKubelet } from '../forward/support/kubelet.ts';
 import { reachAnything } from '../support/reach.ts';
 
 let pki: TestPki;
@@ -56,7 +56,7 @@ describe('the pools', () => {
     assert.notEqual(one, other);
   });
 
-  it('are closed when nobody asks for them', async () => {
+  it('are closed when nobody asks for them', () => {
     const clock = createFakeClock();
     const pools = createPools({ clock, log: createKeptLog(), reach: reachAnything() }, options);
     const { pool } = pools.get(entry(1), pki.reader);
@@ -68,7 +68,7 @@ describe('the pools', () => {
     clock.advance(10_000);
     assert.equal(pools.size, 0);
     assert.equal(clock.pending, 0);
-    await pools.close();
+    pools.close();
   });
 
   it('are so many and not more, least recently used first', () => {
@@ -203,8 +203,8 @@ describe('a kept connection', () => {
     const closed = once(socket, 'close');
     socket.destroy();
     await closed;
-    await pools.close();
-    assert.equal(upstream.pool.destroyed, true);
+    pools.close();
+    assert.equal(upstream.pool.closed, true);
     assert.equal(pools.size, 0);
   });
 });
