@@ -26,7 +26,7 @@ import {
 import { toKubeletTarget } from './kubelet-target.ts';
 import { NodeRequest } from '../upstream/node-request.ts';
 import { toRequestHeaders } from './request-headers.ts';
-import { writeSpent } from './spent-chunk.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { Watch } from './watch.ts';
 
 /** How long the text of an error may take that is read whole. */
@@ -59,6 +59,7 @@ class PlainForward implements AnswerReader {
   readonly #exchange: Credentialed;
   readonly #response: ServerResponse;
   readonly #observation: Observation;
+  readonly #writer: AnswerWriter;
   readonly #resolve: (ending: Ending) => void;
   readonly #reject: (fault: Fault) => void;
   #request: NodeRequest | undefined;
@@ -69,8 +70,6 @@ class PlainForward implements AnswerReader {
   #code = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
-  #flowing = false;
-  #draining = false;
   #fault: Fault | undefined;
   #reason: EndReason | undefined;
   #cancelExplain: (() => void) | undefined;
@@ -88,6 +87,12 @@ class PlainForward implements AnswerReader {
     this.#deps = deps;
     this.#exchange = exchange;
     this.#response = response;
+    // A tap may hold what it was shown; without one the chunk has been seen by all.
+    this.#writer = new AnswerWriter(response, {
+      isSpent: deps.tap === undefined,
+      onFull: () => this.#request?.pause(),
+      onDrained: () => this.#resume(),
+    });
     this.#observation = observation;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -137,11 +142,6 @@ class PlainForward implements AnswerReader {
     }
     if (!this.#isAcceptedByTap()) return;
     this.#begin(code, toAnswerHeaders(action, code, headers, this.#exchange.auditId));
-    // The head of a followed log goes out at once; with a small answer it shares a packet with the body, which the
-    // parser hands over before this runs.
-    process.nextTick(() => {
-      if (!this.#flowing && !this.#response.writableEnded) this.#response.flushHeaders();
-    });
   }
 
   onData(chunk: Buffer): boolean {
@@ -154,18 +154,12 @@ class PlainForward implements AnswerReader {
       return true;
     }
     this.#bytesReceived += chunk.length;
-    this.#flowing = true;
     const { tap } = this.#deps;
     if (tap?.fromNode(chunk) === false) {
       this.#exchange.lifetime.end('protocolError');
       return false;
     }
-    // A tap may hold what it was shown; without one the chunk has been seen by all.
-    const taken = tap === undefined ? writeSpent(this.#response, chunk) : this.#response.write(chunk);
-    if (taken) return tap?.isFull !== true;
-    if (!this.#draining) this.#response.once('drain', this.#onDrain);
-    this.#draining = true;
-    return false;
+    return this.#writer.write(chunk) && tap?.isFull !== true;
   }
 
   onEnd(): void {
@@ -173,17 +167,12 @@ class PlainForward implements AnswerReader {
       this.#explain();
       return;
     }
-    if (this.#code !== 0) this.#response.end();
+    if (this.#code !== 0) this.#writer.end();
   }
 
   onFault(fault: Fault): void {
     this.#fail(fault);
   }
-
-  readonly #onDrain = (): void => {
-    this.#draining = false;
-    this.#resume();
-  };
 
   readonly #onClose = (): void => {
     const whole = this.#response.writableFinished;
@@ -200,7 +189,7 @@ class PlainForward implements AnswerReader {
   };
 
   #resume(): void {
-    if (this.#draining || this.#deps.tap?.isFull === true) return;
+    if (this.#writer.isFull || this.#deps.tap?.isFull === true) return;
     this.#watch?.touch();
     this.#request?.resume();
   }
@@ -263,13 +252,13 @@ class PlainForward implements AnswerReader {
     }
     this.#request?.abort();
     this.#begin(code, [...toSafetyHeaders(auditId), 'Location', location, 'Content-Length', '0']);
-    this.#response.end();
+    this.#writer.end();
   }
 
   #begin(code: number, headers: string[]): void {
     this.#observation.started(code);
     this.#code = code;
-    this.#response.writeHead(code, headers);
+    this.#writer.begin(code, headers);
   }
 
   /** The client's body. Only POST has one, and a kubelet reads none: it goes without a type, and thus as no form. */
@@ -295,7 +284,8 @@ class PlainForward implements AnswerReader {
     this.#cancelExplain?.();
     this.#withdraw?.();
     this.#request?.abort();
-    this.#response.off('close', this.#onClose).off('drain', this.#onDrain);
+    this.#writer.stop();
+    this.#response.off('close', this.#onClose);
     if (!this.#exchange.body.readableEnded) this.#exchange.body.resume();
   }
 }

@@ -4,7 +4,7 @@
 import type { Writable } from 'node:stream';
 
 /** Below this, what is freed is not worth a callback. In bytes. */
-const MIN_BYTES = 4096;
+export const MIN_SPENT_BYTES = 4096;
 
 /**
  * Writes `chunk`, which must be nobody else's from here on: once it is written, it is empty. A view of memory that
@@ -14,7 +14,7 @@ const MIN_BYTES = 4096;
 export function writeSpent(to: Writable, chunk: Buffer): boolean {
   const { buffer } = chunk;
   const isWhole = buffer instanceof ArrayBuffer && chunk.byteLength === buffer.byteLength;
-  if (!isWhole || chunk.byteLength < MIN_BYTES) return to.write(chunk);
+  if (!isWhole || chunk.byteLength < MIN_SPENT_BYTES) return to.write(chunk);
   return to.write(chunk, () => {
     // ECMA-262 §25.1.6.9: the memory goes with the buffer that nobody holds, at once and not when it is collected.
     buffer.transfer(0);

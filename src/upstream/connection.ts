@@ -86,6 +86,13 @@ export class Connection {
       this.#body = new RequestBody(socket, body.stream, body.length, this.#onBodyFailed);
   }
 
+  /** No more until `resume`; some chunks may still come. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket?.pause();
+  }
+
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;

@@ -66,6 +66,10 @@ export class NodeRequest implements ConnectionUser, Waiting {
     else this.#connection.destroy();
   }
 
+  pause(): void {
+    if (!this.#over) this.#connection?.pause();
+  }
+
   resume(): void {
     if (!this.#over) this.#connection?.resume();
   }
