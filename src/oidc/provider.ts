@@ -255,6 +255,7 @@ function toProblem(error: unknown): SignInProblem {
       case 'OAUTH_TIMEOUT':
       case 'OAUTH_ABORT':
       case 'OAUTH_RESPONSE_IS_NOT_CONFORM':
+      case 'OAUTH_RESPONSE_IS_NOT_JSON':
       case 'OAUTH_PARSE_ERROR':
         return 'unavailable';
       default:

@@ -55,6 +55,10 @@ export interface RogueIssuer {
   publish(keys: readonly JWK[]): void;
   /** The discovery document; default a right one. */
   describe(document: unknown): void;
+  /** What the token endpoint, `/token`, answers; a string is no JSON, undefined closes the connection. */
+  grant(answer: { readonly status: number; readonly body: unknown } | undefined): void;
+  /** Its keys alone do not answer. */
+  hideKeys(): void;
   /** How it answers both; default `json`. `silent` never answers, `down` closes the connection. */
   behave(how: Behaviour): void;
   /** Cuts every connection, those that wait for an answer too. */
@@ -80,7 +84,18 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
   let keys: readonly JWK[] = [];
   let document: unknown = { issuer: url, jwks_uri: `${url}/keys` };
   let behaviour: Behaviour = 'json';
+  let granted: { readonly status: number; readonly body: unknown } | undefined;
+  let areKeysHidden = false;
   server.on('request', (request, response) => {
+    if (request.url === '/token' && behaviour === 'json') {
+      answerToken(response, granted);
+      return;
+    }
+    if (request.url === '/keys' && areKeysHidden) {
+      hits.keys++;
+      response.destroy();
+      return;
+    }
     const wanted = request.url === '/keys' ? 'keys' : 'discovery';
     hits[wanted]++;
     answer(response, behaviour, wanted === 'keys' ? { keys } : document);
@@ -91,6 +106,8 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
     hits,
     publish: (published) => void (keys = published),
     describe: (described) => void (document = described),
+    grant: (answer) => void (granted = answer),
+    hideKeys: () => void (areKeysHidden = true),
     behave: (how) => void (behaviour = how),
     drop: () => server.closeAllConnections(),
     close: () =>
@@ -99,6 +116,19 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
         server.closeAllConnections();
       }),
   };
+}
+
+function answerToken(
+  response: ServerResponse,
+  granted: { readonly status: number; readonly body: unknown } | undefined,
+): void {
+  if (granted === undefined) {
+    response.destroy();
+    return;
+  }
+  const isText = typeof granted.body === 'string';
+  response.writeHead(granted.status, { 'content-type': isText ? 'text/html' : 'application/json' });
+  response.end(isText ? granted.body : JSON.stringify(granted.body));
 }
 
 function answer(response: ServerResponse, behaviour: Behaviour, document: unknown): void {
