@@ -10,6 +10,7 @@ const page = (title: string, body: string): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${title}</title>
 <style>
+:root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 24rem; margin: 15vh auto; padding: 0 1rem; }
 button { display: block; width: 100%; margin: .5rem 0; padding: .6rem; font: inherit; }
 </style></head><body><h1>${title}</h1>${body}</body></html>`;
@@ -46,6 +47,6 @@ export async function answerInteraction(
 
 export const logoutPage = (form: string): string =>
   page(
-    'Sign out?',
-    `${form}<button form="op.logoutForm" name="logout" value="yes" autofocus>Sign out</button>`,
+    'Sign out at the provider, too?',
+    `<p>You have signed out at the gateway. The demo's identity provider still knows you.</p>${form}<button form="op.logoutForm" name="logout" value="yes" autofocus>Sign out</button>`,
   );

@@ -75,7 +75,7 @@ export function composeLine(
   const { tokens, tokenReview, authorization, credentials, inventory, login, bearers } = parts;
   const line = toLine(foundation, configuration, parts, probes);
   return {
-    line: login === undefined ? line : { ...line, redirect: login.redirect },
+    line: login === undefined ? line : { ...line, refusePerson: login.refusePerson },
     admin: {
       ...line,
       // Cookies are for all ports of a host; a session of a browser counts on the listeners for people alone.

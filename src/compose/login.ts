@@ -18,12 +18,15 @@ import type { Purpose } from '../browser-session/keys.ts';
 import { createSealer } from '../browser-session/seal.ts';
 import type { LoginDemand } from '../core/fault.ts';
 import { Fault } from '../core/fault.ts';
+import { isSessionId } from '../core/operation.ts';
+import type { LiveSessions } from '../core/session.ts';
 import { MAX_TOKEN_LENGTH } from '../identify/bearer.ts';
 import { createOpenSession } from '../identify/session.ts';
 import { isNavigation, refuseDangerousRead } from '../identify/session-rules.ts';
 import { addCookies, sendAnswer } from '../listen/answer.ts';
 import { toLoginQuery } from '../login/demand.ts';
 import { createLoginPages } from '../login/login.ts';
+import { toRefusalPage } from '../login/refusal-page.ts';
 import { createRefreshTokens } from '../login/refresh-tokens.ts';
 import { createOidcProvider } from '../oidc/provider.ts';
 import { createFetch } from '../outbound/fetch.ts';
@@ -36,8 +39,8 @@ export interface ComposedLogin {
   readonly admit: (identified: Identified) => Identified;
   /** Throws a Fault for what a cookie alone must not reach. */
   readonly check: (found: Found) => Found;
-  /** Sends a person who is not signed in to where they can; undefined for everybody else. */
-  readonly redirect: (received: Received, fault: Fault) => Ending | undefined;
+  /** Shows a person the refusal as a page, or sends them to where they can sign in; undefined for everybody else. */
+  readonly refusePerson: (received: Received, fault: Fault) => Ending | undefined;
   start(): Promise<void>;
   release(): void;
 }
@@ -73,7 +76,7 @@ export function composeLogin(
   );
   const serve = createLoginPages({
     ...{ clock, log, observe: observer, settings, providers, store, sessions, sealer, refreshTokens },
-    ...{ openSession, authenticate, readableNodes },
+    ...{ openSession, authenticate, readableNodes, ...toOwnSessions(foundation.sessions) },
     readLogout: (issuer, clientID, token) => tokens.readLogout(issuer, clientID, token),
   });
   return {
@@ -96,6 +99,18 @@ export function composeLogin(
   };
 }
 
+/** What a person may see and end of what runs: their own, and by its name, which is what rules go by. */
+const toOwnSessions = (live: LiveSessions): Pick<LoginPorts, 'ownSessions' | 'endOwnSession'> => ({
+  ownSessions: (userName) =>
+    Array.from(live.list(), (session) => session.info()).filter(({ user }) => user === userName),
+  endOwnSession: (userName, id) => {
+    const session = isSessionId(id) ? live.get(id) : undefined;
+    if (session?.info().user !== userName) return false;
+    session.terminate(userName, undefined);
+    return true;
+  },
+});
+
 /** The limit of any bearer token; a longer one would not fit into the cookies of a session. */
 function refuseTooLong(idToken: string): string {
   if (idToken.length <= MAX_TOKEN_LENGTH) return idToken;
@@ -108,7 +123,7 @@ function createLineRules(
   { clock, signIns }: Foundation,
   { providers }: LoginSettings,
   store: SessionStore,
-): Pick<ComposedLogin, 'admit' | 'check' | 'redirect'> {
+): Pick<ComposedLogin, 'admit' | 'check' | 'refusePerson'> {
   const issuers = new Set(providers.map(({ issuer }) => issuer));
   return {
     admit: (identified) => {
@@ -123,9 +138,12 @@ function createLineRules(
       refuseDangerousRead(found);
       return found;
     },
-    redirect: (received, fault) => {
-      if (fault.reason !== 'Unauthorized' || !mayBeSent(received)) return undefined;
-      return { ...sendAnswer(received, toLogin(received.target, fault.login), clock), fault };
+    refusePerson: (received, fault) => {
+      if (!mayBeSent(received)) return undefined;
+      const { target, auditId } = received;
+      const answer =
+        fault.reason === 'Unauthorized' ? toLogin(target, fault.login) : toRefusalPage(fault, auditId);
+      return { ...sendAnswer(received, answer, clock), fault };
     },
   };
 }

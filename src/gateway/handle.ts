@@ -39,8 +39,8 @@ export interface Line {
   serve(own: OwnAuthorized, observation: Observation): Awaitable<Ending>;
   /** Sends the gateway's own answer. Throws a Fault only while nothing has been sent. */
   answer(answered: Answered): Awaitable<Ending>;
-  /** Instead of a refusal: sends a person to where they can sign in. Undefined: not this one. */
-  redirect?(received: Received, fault: Fault): Ending | undefined;
+  /** Instead of a Status: a page for a person in a browser, or where they can sign in. Undefined: it is not one. */
+  refusePerson?(received: Received, fault: Fault): Ending | undefined;
   /** Sends a Fault as a Kubernetes Status. */
   refuse(received: Received, fault: Fault): void;
 }
@@ -63,8 +63,9 @@ export async function handle(line: Line, received: Received): Promise<void> {
     observation.complete(await carryOut(line, resolved, told, observation));
   } catch (error) {
     const fault = await unlessUntold(told ?? observation.received(known) ?? TOLD, error);
-    const ending = line.redirect?.(received, fault) ?? { code: fault.code, fault };
-    if (ending.code === fault.code) line.refuse(received, fault);
+    const shown = line.refusePerson?.(received, fault);
+    if (shown === undefined) line.refuse(received, fault);
+    const ending = shown ?? { code: fault.code, fault };
     if (error instanceof Fault) observation.complete(ending);
     else observation.panic(error, ending);
   }

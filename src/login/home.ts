@@ -1,5 +1,5 @@
-// Where a person lands: who they are to the gateway, and the nodes whose metrics they may read. Claims as they were mapped,
-// never a token.
+// Where a person lands: the nodes whose metrics they may read, what they have running, and who they are to the gateway.
+// Claims as they were mapped, never a token.
 
 import type { Identified } from '../core/exchange.ts';
 import type { Authentication } from '../core/user.ts';
@@ -8,7 +8,8 @@ import type { LoginPorts, PageRequest } from './ports.ts';
 import type { PageReply } from './reply.ts';
 import { Fault } from '../core/fault.ts';
 import { HOME_PATH } from '../browser-session/own-path.ts';
-import { html } from './html.ts';
+import { html, toTime } from './html.ts';
+import { toOwnSessions } from './own-sessions.ts';
 import { problemPage } from './problems.ts';
 import { json, page, refusal, seeOther } from './reply.ts';
 
@@ -38,10 +39,10 @@ export async function home(ports: LoginPorts, request: PageRequest): Promise<Pag
     if (!(error instanceof Fault)) throw error;
     return problemPage('internal', error.message, { ...known, again: HOME_PATH, detail: error.message });
   }
-  return page('Nodes', toHome(nodes), known);
+  return page('Nodes', toHome(nodes, toOwnSessions(ports, authentication.user.name)), known);
 }
 
-const toHome = (nodes: readonly string[]): Html => html`
+const toHome = (nodes: readonly string[], sessions: Html): Html => html`
   <h1>Nodes</h1>
   ${
     nodes.length === 0
@@ -51,7 +52,7 @@ const toHome = (nodes: readonly string[]): Html => html`
           <code>get nodes/metrics</code>. <a href="/-/whoami">Who you are to the gateway</a>
         </p>`
       : html`<div class="card scroll">
-            <table>
+            <table class="stack">
               <caption>
                 ${String(nodes.length)} ${nodes.length === 1 ? 'node' : 'nodes'} whose metrics you may read.
                 ${nodes.length > MAX_NODES ? `The first ${MAX_NODES} are shown.` : undefined}
@@ -72,6 +73,7 @@ const toHome = (nodes: readonly string[]): Html => html`
             <a href="/-/whoami">Who you are to the gateway</a>
           </p>`
   }
+  ${sessions}
 `;
 
 const toRow = (node: string): Html =>
@@ -137,9 +139,9 @@ const toWhoami = (
       <dt>Known by</dt>
       <dd>${facts.provider}, <code>${facts.issuer}</code></dd>
       <dt>Signed in</dt>
-      <dd>${facts.signedInAt}</dd>
+      <dd>${toTime(Date.parse(facts.signedInAt))}</dd>
       <dt>Ends at the latest</dt>
-      <dd>${facts.endsAt}</dd>
+      <dd>${toTime(Date.parse(facts.endsAt))}</dd>
     </dl>
   </div>
   <p><a href="${HOME_PATH}">Nodes</a></p>

@@ -30,3 +30,9 @@ function toText(value: Embedded): string {
   if (value instanceof Html) return value.text;
   return typeof value === 'object' ? value.map(toText).join('') : escapeHtml(String(value));
 }
+
+/** A moment, in milliseconds since the epoch, to the minute: no script knows the person's own time zone. */
+export function toTime(milliseconds: number): Html {
+  const iso = new Date(milliseconds).toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')} UTC</time>`;
+}

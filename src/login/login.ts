@@ -3,7 +3,7 @@
 //   GET  /-/login                          chooses a provider, or the only one      GET  /-/home     the nodes
 //   GET  /-/login/{provider}               begins                                   GET  /-/whoami   who one is
 //   GET  /-/callback/{provider}            ends                                     GET  /-/style.css
-//   GET  POST /-/logout, GET /-/logged-out
+//   GET  POST /-/logout, GET /-/logged-out                                          POST /-/sessions/end  one's own
 //   POST /-/backchannel-logout/{provider}  from the provider
 //
 // Every request is observed like any exchange: audit event, metrics, a line in the log. Neither code nor state nor any
@@ -23,6 +23,8 @@ import { callback } from './callback.ts';
 import { home, whoami } from './home.ts';
 import { toDocument } from './layout.ts';
 import { LOGGED_OUT_PATH, askLogout, backChannelLogout, loggedOut, logout } from './logout.ts';
+import { END_PATH, endOwnSession } from './own-sessions.ts';
+import { DIRECTIVES } from './page-policy.ts';
 import { problemPage } from './problems.ts';
 import { seeOther } from './reply.ts';
 import { login, loginAt } from './start.ts';
@@ -43,6 +45,7 @@ const PAGES: readonly (readonly ['get' | 'post', string, Page])[] = [
   ['get', '/-/callback/:provider', callback],
   ['get', '/-/logout', () => askLogout()],
   ['post', '/-/logout', logout],
+  ['post', END_PATH, endOwnSession],
   ['get', LOGGED_OUT_PATH, () => loggedOut()],
   ['post', '/-/backchannel-logout/:provider', backChannelLogout],
 ];
@@ -96,13 +99,7 @@ function createApp({ settings }: LoginPorts): Express {
     helmet({
       contentSecurityPolicy: {
         useDefaults: false,
-        directives: {
-          defaultSrc: ["'none'"],
-          styleSrc: ["'self'"],
-          formAction: ["'self'"],
-          frameAncestors: ["'none'"],
-          baseUri: ["'none'"],
-        },
+        directives: DIRECTIVES,
       },
       // With no-referrer a browser would say `Origin: null` for our own forms (Fetch §3.2, step for no-cors requests).
       referrerPolicy: { policy: 'same-origin' },

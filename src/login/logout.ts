@@ -8,6 +8,7 @@ import { Fault } from '../core/fault.ts';
 import { SESSION_COOKIE, clearSplitCookie } from '../browser-session/cookies.ts';
 import { toSessionLabel } from '../browser-session/session.ts';
 import { html } from './html.ts';
+import { isOwnForm } from './ports.ts';
 import { problemPage } from './problems.ts';
 import { json, page } from './reply.ts';
 
@@ -26,9 +27,8 @@ export const askLogout = (): PageReply =>
 
 /** POST /-/logout. */
 export async function logout(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
-  const { received, origin, cookies } = request;
-  const given = received.headers.all('origin');
-  if (origin === undefined || given.length !== 1 || given[0] !== origin) {
+  const { origin, cookies } = request;
+  if (origin === undefined || !isOwnForm(request)) {
     return problemPage('foreignForm', "a logout needs the gateway's own Origin");
   }
   const setCookies = clearSplitCookie(SESSION_COOKIE, cookies);

@@ -5,6 +5,7 @@ import type { Identified, Received } from '../core/exchange.ts';
 import type { HeaderLines } from '../core/headers.ts';
 import type { Observer } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import type { SessionInfo } from '../core/session.ts';
 import type { Authentication } from '../core/user.ts';
 import type { OidcProvider } from '../oidc/provider.ts';
 import type { Cookies } from '../browser-session/cookies.ts';
@@ -59,6 +60,10 @@ export interface LoginPorts {
   readonly readLogout: (issuer: string, clientID: string, token: string) => Promise<ProviderLogout>;
   /** Names of the nodes whose metrics the person may read. Rejects with a Fault. */
   readonly readableNodes: (identified: Identified) => Promise<readonly string[]>;
+  /** What runs at this gateway in the name of the user. */
+  readonly ownSessions: (userName: string) => readonly SessionInfo[];
+  /** False: nothing of that user's runs under this id. */
+  readonly endOwnSession: (userName: string, id: string) => boolean;
 }
 
 export interface PageRequest {
@@ -77,4 +82,10 @@ export interface PageRequest {
 export function isOwnVisit({ received: { headers } }: PageRequest): boolean {
   const [site, ...others] = headers.all('sec-fetch-site');
   return others.length === 0 && (site === 'same-origin' || site === 'none');
+}
+
+/** Whether a form was sent by a page of the gateway, and to the address at which the browser knows it. */
+export function isOwnForm({ received: { headers }, origin }: PageRequest): boolean {
+  const given = headers.all('origin');
+  return origin !== undefined && given.length === 1 && given[0] === origin;
 }

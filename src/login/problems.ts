@@ -103,7 +103,13 @@ const WORDS = {
     reason: 'Forbidden',
     title: 'Another page asked for this',
     happened: 'The request did not come from a page of this gateway.',
-    advice: 'Open the gateway itself and sign out there.',
+    advice: 'Open the gateway itself, and do there what you wanted to.',
+  },
+  noSession: {
+    reason: 'NotFound',
+    title: 'This does not run any more',
+    happened: 'It has ended already, or it is nothing of yours at this gateway.',
+    advice: 'Look at what runs now.',
   },
   unreadable: {
     reason: 'BadRequest',
@@ -145,6 +151,7 @@ export function problemPage(
     problem === 'badReturn' ||
     problem === 'notFound' ||
     problem === 'foreignForm' ||
+    problem === 'noSession' ||
     problem === 'unreadable';
   const to = again ?? (isLost ? HOME_PATH : '/-/login?choose');
   const { content } = page(

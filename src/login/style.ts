@@ -67,10 +67,18 @@ button.plain { width: auto; padding: 0.3rem 0.8rem; background: transparent; col
 table { width: 100%; border-collapse: collapse; }
 caption { text-align: left; color: var(--faint); padding-bottom: 0.5rem; }
 th, td { padding: 0.5rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+tbody tr:last-child > * { border-bottom: 0; }
 td a { margin-right: 0.9rem; white-space: nowrap; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.4rem 1.25rem; margin: 0; }
 dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 0.92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@media (max-width: 36rem) {
+  table.stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table.stack tr { display: block; border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
+  table.stack tbody tr:last-child { border-bottom: 0; padding-bottom: 0; }
+  table.stack th, table.stack td { display: block; border: 0; padding: 0.15rem 0; }
+}
 @media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0 0; } dd { margin-bottom: 0.6rem; } }
 `;

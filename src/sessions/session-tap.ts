@@ -177,8 +177,9 @@ export class SessionTap implements Tap, LiveSession {
 
   terminate(by: string, reason: string | undefined): void {
     if (this.#words !== undefined) return;
-    const { lifetime } = this.#exchange;
-    this.#words = `the session was ended by an operator${reason === undefined ? '' : `: ${reason}`}`;
+    const { lifetime, authentication } = this.#exchange;
+    const whose = by === authentication.user.name ? 'its own user' : 'an operator';
+    this.#words = `the session was ended by ${whose}${reason === undefined ? '' : `: ${reason}`}`;
     lifetime.terminate({ by, ...(reason === undefined ? {} : { reason }) });
   }
 

@@ -10,6 +10,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Scenario } from '../support/scenario.ts';
 import type { Canary } from './canary.ts';
 import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
+import { RawClient, WEBSOCKET, bearer } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
 import { startCanary } from './canary.ts';
 import { MISSING, findChromium, launchChromium } from './chromium.ts';
@@ -20,6 +21,14 @@ const pictures = process.env['SCREENSHOTS'];
 
 const METRICS = '/nodes/node-1/metrics';
 
+/** The demo's provider has no second factor, and its logins are newer than a second only once. */
+const STEP_UP = `stepUp:
+  rules:
+    - { actions: [configz], maxAge: 1s }
+    - { actions: [stats], acrValues: ["urn:example:mfa"] }
+`;
+const NARROW = { viewport: { width: 400, height: 800 }, colorScheme: 'dark' } as const;
+
 describe('a person with Chromium', { skip: executable === undefined ? MISSING : false }, () => {
   let scenario: Scenario;
   let canary: Canary;
@@ -28,7 +37,7 @@ describe('a person with Chromium', { skip: executable === undefined ? MISSING : 
   const contexts: BrowserContext[] = [];
 
   before(async () => {
-    scenario = await startScenario();
+    scenario = await startScenario({ configure: (yaml) => `${yaml}${STEP_UP}` });
     canary = await startCanary();
     const { directory, port } = scenario.environment;
     gateway = `https://localhost:${port}`;
@@ -58,6 +67,9 @@ describe('a person with Chromium', { skip: executable === undefined ? MISSING : 
     if (pictures !== undefined)
       await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
   };
+  /** How many pixels of a page are beyond the window's right edge. */
+  const overflow = (page: Page): Promise<number> =>
+    page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
   const signIn = async (page: Page, path: string, user = 'alice'): Promise<void> => {
     await page.goto(`${gateway}${path}`);
     await page.getByRole('button', { name: user, exact: true }).click();
@@ -157,6 +169,64 @@ describe('a person with Chromium', { skip: executable === undefined ? MISSING : 
     await picture(page, 'stale');
     await page.goto(`${gateway}/-/login?return=//evil.example`);
     await page.getByRole('heading', { name: 'This link does not lead here' }).waitFor();
+  });
+
+  it('is sent through another login where one is too old, and is told where none will do', async () => {
+    const page = await openPage(NARROW);
+    await signIn(page, '/');
+    // The login is older than a second by now, or will be in a moment.
+    await eventually('the other login', async () => {
+      await page.goto(`${gateway}/nodes/node-1/configz`);
+      return page.url().includes('/interaction/') ? true : undefined;
+    });
+    await picture(page, 'step-up-asked');
+    await page.getByRole('button', { name: 'alice', exact: true }).click();
+    // By itself to where the person was going; should that have taken more than the second, the page that says so.
+    await page.waitForURL((url) => /configz|\/-\/login/.test(url.href) && !url.pathname.includes('callback'));
+    const weak = await openPage(NARROW);
+    await signIn(weak, '/');
+    // The provider knows the person already and asks nothing: the browser goes there and back by itself, once.
+    await weak.goto(`${gateway}/nodes/node-1/stats/summary`);
+    await weak.locator('p.warning').waitFor();
+    await picture(weak, 'step-up-not-enough');
+    assert.equal(new URL(weak.url()).pathname, '/-/login');
+    assert.match((await weak.locator('p.warning').textContent()) ?? '', /newer or stronger login/);
+    const wide = await overflow(weak);
+    assert.ok(wide <= 0, `${wide} px wider than the window`);
+  });
+
+  it('reads in words what they may not see', async () => {
+    const page = await openPage(NARROW);
+    await page.goto(`${gateway}/`);
+    await page.getByRole('button', { name: 'carol', exact: true }).click();
+    await page.waitForURL(`${gateway}/-/home`);
+    await page.goto(`${gateway}${METRICS}`);
+    await page.getByRole('heading', { name: 'This is not yours to see' }).waitFor();
+    await picture(page, 'refused');
+    assert.ok((await overflow(page)) <= 0);
+    await page.getByRole('link', { name: 'Start' }).click();
+    await page.waitForURL(`${gateway}/-/home`);
+  });
+
+  it('sees what they have running, and ends it', async () => {
+    const page = await openPage(NARROW);
+    await signIn(page, '/');
+    const client = await RawClient.open(scenario);
+    const token = await scenario.environment.issueToken('alice');
+    const exec = '/nodes/node-1/exec/default/shell/shell?command=sleep&command=60&output=1';
+    const host = `Host: localhost:${scenario.environment.port}`;
+    client.send([`GET ${exec} HTTP/1.1`, host, bearer(token), ...WEBSOCKET, '', ''].join('\r\n'));
+    assert.equal((await client.readHead()).code, 101);
+    await page.goto(`${gateway}/-/home`);
+    await picture(page, 'running');
+    assert.ok((await overflow(page)) <= 0);
+    await page.getByRole('button', { name: 'End exec in default/shell' }).click();
+    await client.closed;
+    await page.waitForURL(`${gateway}/-/home`);
+    await eventually('the page without it', async () => {
+      await page.reload();
+      return (await page.getByText('Nothing: no exec').count()) === 1 ? true : undefined;
+    });
   });
 
   it('is asked before a link of another site opens a node', async () => {

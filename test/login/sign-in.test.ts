@@ -104,6 +104,27 @@ describe('a person with a browser', () => {
     assert.equal((await browser.open(`${origin}/nodes/node-1/configz`)).status, 403);
   });
 
+  it('reads in words what they may not see, where a program gets a Status', async () => {
+    const { browser } = await signIn(scenario, 'bob');
+    const refused = await browser.open(`${origin}/nodes/node-1/configz`);
+    assert.equal(refused.status, 403);
+    assert.match(refused.body, /<h1>This is not yours to see<\/h1>/);
+    assert.match(refused.body, /User &quot;bob&quot; cannot get resource/);
+    assert.ok(refused.body.includes(`Request <code>${refused.headers['audit-id'] ?? 'none'}</code>`));
+    assert.match(refused.headers['content-type'] ?? '', /^text\/html/);
+    const own = await browser.open(`${origin}/-/whoami`);
+    for (const name of ['content-security-policy', 'cache-control', 'x-content-type-options'])
+      assert.equal(refused.headers[name], own.headers[name], name);
+    const odd = await browser.open(`${origin}/nodes/%3Cscript%3Ealert(1)%3C%2Fscript%3E/metrics`);
+    assert.ok(odd.status >= 400);
+    assert.doesNotMatch(odd.body, /<script/);
+    for (const headers of [{ accept: 'application/json' }, { 'sec-fetch-dest': 'iframe' }]) {
+      const program = await browser.open(`${origin}/nodes/node-1/configz`, { headers });
+      assert.equal(program.status, 403);
+      assert.equal((JSON.parse(program.body) as { kind: string }).kind, 'Status');
+    }
+  });
+
   it('is asked by no program: without a session those get 401', async () => {
     const browser = createBrowser(scenario);
     const fetching = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: '*/*' };

@@ -202,12 +202,18 @@ describe('a running session', () => {
 describe('the end of a session by somebody', () => {
   it('is told to the client at once where a frame has ended, with the reason', async () => {
     const { tap, exchange, find } = await begin();
-    find().terminate('bob', 'lunch');
-    assert.deepEqual(exchange.lifetime.terminatedBy, { by: 'bob', reason: 'lunch' });
+    find().terminate('carol', 'lunch');
+    assert.deepEqual(exchange.lifetime.terminatedBy, { by: 'carol', reason: 'lunch' });
     const words = tap.lastWords('terminated')?.toString('latin1') ?? '';
     assert.match(words, /the session was ended by an operator: lunch/);
     // Who it was is for the audit log.
-    assert.doesNotMatch(words, /bob/);
+    assert.doesNotMatch(words, /carol/);
+  });
+
+  it('says so when it was the session’s own user', async () => {
+    const { tap, find } = await begin();
+    find().terminate('bob', undefined);
+    assert.match(tap.lastWords('terminated')?.toString('latin1') ?? '', /was ended by its own user"/);
   });
 
   for (const recorded of [false, true]) {
@@ -225,7 +231,7 @@ describe('the end of a session by somebody', () => {
       const frame = output('hello');
       assert.equal(tap.hasWords?.('terminated'), false);
       tap.fromNode(frame.subarray(0, 4));
-      find().terminate('bob', undefined);
+      find().terminate('carol', undefined);
       assert.equal(exchange.lifetime.reason, 'terminated');
       assert.equal(tap.hasWords('terminated'), true);
       assert.equal(tap.lastWords('terminated'), undefined);
