@@ -43,9 +43,10 @@ before(async () => {
 after(() => closeAll(scenario, issuer, keyless));
 
 async function addProviders(
-  { environment, gateway, gatewayLog }: Scenario,
+  scenario: Scenario,
   rogues: Readonly<Record<string, RogueIssuer>>,
 ): Promise<void> {
+  const { environment, gateway } = scenario;
   const change = async (name: string, how: (text: string) => string): Promise<void> => {
     const file = join(environment.directory, name);
     await writeFile(file, how(await readFile(file, 'utf8')), { mode: 0o600 });
@@ -69,7 +70,7 @@ async function addProviders(
   );
   gateway.signal('SIGHUP');
   await eventually('the reload', async () =>
-    (await gatewayLog()).includes('configuration reloaded') ? true : undefined,
+    (await scenario.gatewayLog()).includes('configuration reloaded') ? true : undefined,
   );
 }
 
