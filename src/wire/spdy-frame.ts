@@ -85,7 +85,7 @@ const HEAD_BYTES = 8;
 const FLAG_FIN = 0x01;
 const FLAG_UNIDIRECTIONAL = 0x02;
 const FLAG_CLEAR_SETTINGS = 0x01;
-const ID_MASK = 0x7fffffff;
+const MAX_ID = 0x7fffffff;
 const MAX_PAYLOAD_BYTES = 0xffffff;
 
 const malformed = (what: string): Fault => new Fault('BadRequest', `SPDY: ${what}`);
@@ -226,7 +226,19 @@ const decodeControl = ({ type, flags, length }: Head, payload: Buffer): SpdyCont
   const needs = (bytes: number): void => {
     if (length < bytes) throw malformed(`control frame type ${type} of ${length} bytes, needs ${bytes}`);
   };
-  const idAt = (offset: number): number => payload.readUInt32BE(offset) & ID_MASK;
+  /**
+   * moby/spdystream reads a frame of a fixed size without a look at its length: what a longer one hides from whoever believes
+   * the length are frames to it.
+   */
+  const has = (bytes: number): void => {
+    if (length !== bytes) throw malformed(`control frame type ${type} of ${length} bytes, not ${bytes}`);
+  };
+  /** It takes no reserved bit off either, and looks for another stream then. */
+  const idAt = (offset: number): number => {
+    const id = payload.readUInt32BE(offset);
+    if (id > MAX_ID) throw malformed(`control frame type ${type} with a reserved bit before its stream id`);
+    return id;
+  };
   const fin = (flags & FLAG_FIN) !== 0;
   switch (type) {
     case TYPES.synStream:
@@ -234,7 +246,7 @@ const decodeControl = ({ type, flags, length }: Head, payload: Buffer): SpdyCont
       return {
         kind: 'synStream',
         streamId: idAt(0),
-        associatedId: idAt(4),
+        associatedId: payload.readUInt32BE(4) & MAX_ID,
         priority: payload.readUInt8(8) >>> 5,
         slot: payload.readUInt8(9),
         fin,
@@ -248,7 +260,7 @@ const decodeControl = ({ type, flags, length }: Head, payload: Buffer): SpdyCont
       needs(4);
       return { kind: 'headers', streamId: idAt(0), fin, headerBlock: payload.subarray(4) };
     case TYPES.rstStream:
-      needs(8);
+      has(8);
       return { kind: 'rstStream', streamId: idAt(0), status: payload.readUInt32BE(4) };
     case TYPES.settings:
       needs(4);
@@ -258,14 +270,14 @@ const decodeControl = ({ type, flags, length }: Head, payload: Buffer): SpdyCont
         entries: decodeSettings(payload),
       };
     case TYPES.ping:
-      needs(4);
+      has(4);
       return { kind: 'ping', id: payload.readUInt32BE(0) };
     case TYPES.goAway:
-      needs(8);
+      has(8);
       return { kind: 'goAway', lastStreamId: idAt(0), status: payload.readUInt32BE(4) };
     case TYPES.windowUpdate:
-      needs(8);
-      return { kind: 'windowUpdate', streamId: idAt(0), delta: idAt(4) };
+      has(8);
+      return { kind: 'windowUpdate', streamId: idAt(0), delta: payload.readUInt32BE(4) & MAX_ID };
     default:
       throw malformed(`unknown control frame type ${type}`);
   }

@@ -244,11 +244,114 @@ const SPDY: readonly Row[] = [
     open(1, 'stdout');
     data(1, 'ls');
   }),
+  spdyRow(
+    'data after GOAWAY, which servers of one version read and others not',
+    /data after GOAWAY/,
+    'ls',
+    (client) => {
+      client.open(1, 'stdin');
+      client.send({ kind: 'goAway', lastStreamId: 0, status: 0 });
+      client.data(1, 'ls');
+    },
+  ),
+  spdyRow('a stream after GOAWAY', /a stream after GOAWAY/, '', (client) => {
+    client.send({ kind: 'goAway', lastStreamId: 0, status: 0 });
+    client.open(1, 'stdin');
+    client.data(1, 'ls');
+  }),
+  spdyRow('a flood of settings and pings', undefined, 'ls', ({ open, data, send }) => {
+    open(1, 'stdin');
+    for (let id = 1; id < 5000; id += 2) {
+      send({ kind: 'settings', clear: false, entries: [{ flags: 0, id: 4, value: id }] });
+      send({ kind: 'ping', id });
+    }
+    data(1, 'ls');
+  }),
+  {
+    what: 'data within a RST_STREAM that is longer than one is, which a server reads as data',
+    bytes: Buffer.concat([
+      spdy(({ open }) => open(1, 'stdin')),
+      Buffer.from('8003000300000013 00000007 00000005'.replaceAll(' ', ''), 'hex'),
+      encodeSpdyFrame({ kind: 'data', streamId: 1, fin: false, data: Buffer.from('rm ') }),
+    ]),
+    refused: /of 19 bytes, not 8/,
+    stdin: undefined,
+  },
+  {
+    what: 'a reset of the stream with a reserved bit, which a server does not find',
+    bytes: Buffer.concat([
+      spdy(({ open }) => open(1, 'stdin')),
+      Buffer.from('80030003000000088000000100000005', 'hex'),
+      encodeSpdyFrame({ kind: 'data', streamId: 1, fin: false, data: Buffer.from('rm') }),
+    ]),
+    refused: /a reserved bit before its stream id/,
+    stdin: undefined,
+  },
+  spdyRow('a header block larger than any client sends', /more than 65536 bytes/, undefined, ({ open }) =>
+    open(1, 'x'.repeat(70_000)),
+  ),
+  {
+    what: 'more headers than a server takes',
+    bytes: encodeSpdyFrame({
+      kind: 'synStream',
+      streamId: 1,
+      associatedId: 0,
+      priority: 0,
+      slot: 0,
+      fin: false,
+      unidirectional: false,
+      headerBlock: new SpdyHeaderEncoder().encode(
+        Array.from({ length: 1001 }, (_, at) => [`name-${at}`, ''] as const),
+      ),
+    }),
+    refused: /1001 headers, at most 1000/,
+    stdin: undefined,
+  },
+  {
+    what: 'a zlib stream with a dictionary that nobody knows',
+    bytes: Buffer.from('800300010000001500000001000000000000' + '78bb00000001' + '000000ffff', 'hex'),
+    refused: /unknown dictionary/,
+    stdin: undefined,
+  },
   spdyRow('a stream id above 127', undefined, 'ls', ({ open, data }) => {
     open(1_000_001, 'stdin');
     data(1_000_001, 'ls');
   }),
 ];
+
+describe('sizes of a terminal', () => {
+  const SIZE = { kind: 'resize', columns: 80, rows: 24 };
+  const rows: readonly (readonly [string, string, readonly unknown[]])[] = [
+    ['as kubectl sends them', '{"Width":80,"Height":24}\n{"Width":80,"Height":24}\n', [SIZE, SIZE]],
+    ['in other letters, in another order, with more in it', '{"height":24,"x":{"y":"}"},"WIDTH":80}', [SIZE]],
+    [
+      'null, in place of a size or a number',
+      'null{"Width":null,"Height":24}{"Width":80,"Height":24}',
+      [SIZE],
+    ],
+    ['given twice, of which the last counts', '{"Width":9,"Width":80,"Height":24}', [SIZE]],
+    ['behind what is none, where a server has stopped reading', 'x{"Width":80,"Height":24}', []],
+    ['too large, negative or text', '{"Width":70000,"Height":24}{"Width":80,"Height":24}', []],
+    ['as text', '{"Width":"80","Height":24}{"Width":80,"Height":24}', []],
+    ['within an array', '[{"Width":80,"Height":24}]', []],
+    ['without an end', `{"Width":80,"x":"${'}'.repeat(2000)}`, []],
+  ];
+  for (const [what, text, expected] of rows) {
+    it(`${what}: read as Go reads them, wherever they are cut`, () => {
+      const action = { kind: 'exec', pod, command: ['sh'], streams: ALL } as const;
+      const options = {
+        action,
+        transport: 'websocket',
+        protocol: 'v5.channel.k8s.io',
+        strict: true,
+      } as const;
+      for (let at = 0; at <= Math.min(text.length, 60); at++) {
+        const bytes = frames(frame(`\x04${text.slice(0, at)}`), frame(`\x04${text.slice(at)}`));
+        assert.deepEqual(decode(options, bytes).events, expected, `cut at ${at}`);
+      }
+    });
+  }
+});
 
 const TABLES = [
   { transport: 'websocket', protocol: 'v5.channel.k8s.io', rows: WEBSOCKET },

@@ -15,8 +15,8 @@ export class ResizeParser {
     if (this.#dead) return;
     let rest = this.#text + data.toString('latin1');
     for (;;) {
-      rest = rest.trimStart();
-      const end = rest.indexOf('}');
+      rest = rest.replace(/^[ \t\r\n]+/, '');
+      const end = findEnd(rest);
       if (end < 0) break;
       const size = parseSize(rest.slice(0, end + 1));
       if (size === undefined) {
@@ -36,6 +36,22 @@ export class ResizeParser {
   }
 }
 
+/** The last character of the first value, an object or `null`; or the first of what is neither. Negative: it is not there yet. */
+function findEnd(text: string): number {
+  if (!text.startsWith('{'))
+    return text.length < 4 && 'null'.startsWith(text) ? -1 : Math.min(3, text.length - 1);
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}"]/gs)) {
+    if (token === '{') depth += 1;
+    // A string without an end.
+    if (token === '"') return -1;
+    if (token !== '}') continue;
+    depth -= 1;
+    if (depth === 0) return index;
+  }
+  return -1;
+}
+
 function parseSize(text: string): { readonly columns: number; readonly rows: number } | undefined {
   let value: unknown;
   try {
@@ -43,12 +59,15 @@ function parseSize(text: string): { readonly columns: number; readonly rows: num
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null) return undefined;
+  // Go's decoder leaves the size as it is then: at nothing.
+  if (value === null) return { columns: 0, rows: 0 };
+  if (typeof value !== 'object') return undefined;
   let columns = 0;
   let rows = 0;
   for (const [key, number] of Object.entries(value)) {
     const name = key.toLowerCase();
     if (name !== 'width' && name !== 'height') continue;
+    if (number === null) continue;
     if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > MAX_SIZE) {
       return undefined;
     }

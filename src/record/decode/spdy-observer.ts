@@ -51,6 +51,8 @@ export class SpdyObserver implements SessionDecoder {
   readonly #streams = new Map<number, Stream>();
   #lastId = 0;
   #goneAway = false;
+  /** The client has said that it goes: whether a server still reads what comes then depends on its version. */
+  #clientGone = false;
 
   constructor(handler: SpdyHandler, { strict }: { readonly strict: boolean }) {
     this.#handler = handler;
@@ -106,8 +108,10 @@ export class SpdyObserver implements SessionDecoder {
         this.#clientHeaders.decode(event.headerBlock);
         if (this.#strict) throw ambiguous(`SPDY: a ${event.kind} frame from the client`);
         return;
-      case 'ping':
       case 'goAway':
+        this.#clientGone = true;
+        return;
+      case 'ping':
       case 'settings':
       case 'windowUpdate':
         return;
@@ -116,6 +120,10 @@ export class SpdyObserver implements SessionDecoder {
 
   #open(frame: Extract<SpdyControlFrame, { kind: 'synStream' }>, headers: SpdyHeaders): void {
     const { streamId: id, fin, unidirectional } = frame;
+    if (this.#clientGone) {
+      if (this.#strict) throw ambiguous('SPDY: a stream after GOAWAY');
+      return;
+    }
     // A server resets the stream and goes on.
     if (id % 2 === 0 || id <= this.#lastId) {
       if (this.#strict) throw ambiguous('SPDY: stream ids must be odd and increase');
@@ -144,6 +152,8 @@ export class SpdyObserver implements SessionDecoder {
         if (this.#strict) throw ambiguous('SPDY: data on a stream that is not open');
         return;
       }
+      // What was on its way when the node ended the stream is read by nobody.
+      if (this.#strict && this.#clientGone && !stream.nodeEnded) throw ambiguous('SPDY: data after GOAWAY');
       if (stream.known && !stream.reset) this.#handler.clientData(streamId, data);
     }
     if (fin) this.#endByClient(streamId);
