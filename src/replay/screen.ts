@@ -83,11 +83,18 @@ export class Screen {
     for (let at = from; at < until; at += 1) {
       const line = buffer.getLine(at);
       if (line === undefined) continue;
-      const isWhole = buffer.getLine(at + 1)?.isWrapped !== true || at + 1 >= until;
-      const text = line.translateToString(isWhole);
+      const next = at + 1 < until ? buffer.getLine(at + 1) : undefined;
+      const goesOn = next?.isWrapped === true;
+      // A wide character that did not fit at the end of the line leaves a cell with nothing in it.
+      const hasGap = goesOn && isEmpty(line.getCell(line.length - 1)) && next.getCell(0)?.getWidth() === 2;
+      const text = line.translateToString(!goesOn, 0, hasGap ? line.length - 1 : line.length);
       if (line.isWrapped && lines.length > 0) lines.push((lines.pop() ?? '') + text);
       else lines.push(text);
     }
     return lines;
   }
 }
+
+/** Nothing was ever written to it, nor is it the second half of a wide character. */
+const isEmpty = (cell: headless.IBufferCell | undefined): boolean =>
+  cell?.getChars() === '' && cell.getWidth() === 1;

@@ -15,9 +15,15 @@ export interface SearchOptions {
   readonly ignoreCase: boolean;
 }
 
+/** As it looks: without characters that show nothing, and letters with their accents in one form. */
+const toSeen = (text: string): string => text.replaceAll(/\p{Cf}/gu, '').normalize('NFC') || text;
+
 /** A line is a hit when it comes to hold the text, and again when it does so after it did not. */
 export async function* searchCast({ header, events }: Cast, options: SearchOptions): AsyncGenerator<Hit> {
-  const fold = (text: string): string => (options.ignoreCase ? text.toLocaleLowerCase('en') : text);
+  const fold = (text: string): string => {
+    const seen = toSeen(text);
+    return options.ignoreCase ? seen.toLocaleLowerCase('en') : seen;
+  };
   const wanted = fold(options.text);
   const isHit = (line: string): boolean => fold(line).includes(wanted);
   if (header.kind === 'portForward') {

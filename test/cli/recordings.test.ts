@@ -308,6 +308,29 @@ describe('recordings search', () => {
     assert.equal(out, `${id}  0:00:01.000  row 250\n${id}  0:00:03.000  row 250\n`);
   });
 
+  it('finds wide characters, accents and text with what cannot be seen in it', async () => {
+    const wide = '日本語'.repeat(14);
+    const id = await write({
+      user: 'wide',
+      events: [
+        // Of the 80 columns the last is left: the next character does not fit into it.
+        [1, 'o', `-${wide}`],
+        [1, 'o', '\u001b[2J\u001b[H日本語\u001b[1;3HXX\u001b[1;1H'],
+        [1, 'o', '\u001b[2J\u001b[Hcafe\u0301 se\u200bcr\u2060et'],
+      ],
+    });
+    for (const [text, offset, line] of [
+      [wide, '0:00:01.000', `-${wide}`],
+      ['日XX語', '0:00:02.000', '日XX語'],
+      ['café', '0:00:03.000', 'cafe\u0301 se\uFFFDcr\uFFFDet'],
+      ['secret', '0:00:03.000', 'cafe\u0301 se\uFFFDcr\uFFFDet'],
+    ] as const) {
+      const { code, out } = await recordings('search', text, '--user', 'wide');
+      assert.equal(out, `${id}  ${offset}  ${line}\n`, text);
+      assert.equal(code, 0);
+    }
+  });
+
   it('prints nothing that acts', async () => {
     await write({ user: 'hostile', events: [[0, 'o', 'find\u202eme \u001b]52;c;eA==\u0007here']] });
     const { out } = await recordings('search', 'here', '--user', 'hostile');
