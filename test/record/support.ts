@@ -20,14 +20,18 @@ export interface Cast {
 
 const CODES = ['o', 'i', 'O', 'I', 'r', 'm', 'x', 'e', 'b', 's', 'f'];
 
-/** Throws for anything that is not asciicast v3 with the gateway's own codes in their places. */
+/** Throws for anything that is not asciicast v3, as docs.asciinema.org/manual/asciicast/v3 has it, with the gateway's own codes in their places. */
 export function parseCast(text: string): Cast {
   assert.ok(text.endsWith('\n'));
   const [head = '', ...lines] = text.slice(0, -1).split('\n');
   const header = JSON.parse(head) as Record<string, unknown>;
   assert.equal(header['version'], 3);
   const { cols, rows } = header['term'] as { cols: number; rows: number };
-  assert.ok(Number.isInteger(cols) && Number.isInteger(rows));
+  for (const size of [cols, rows]) assert.ok(Number.isInteger(size) && size > 0 && size < 65_536);
+  for (const name of ['command', 'title'])
+    assert.ok(['string', 'undefined'].includes(typeof header[name]), name);
+  const { tags = [] } = header;
+  assert.ok(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string'));
   assert.ok(Number.isInteger(header['timestamp']));
   const streams = { stdin: [] as Buffer[], stdout: [] as Buffer[], stderr: [] as Buffer[] };
   let atMs = 0;
@@ -41,7 +45,7 @@ export function parseCast(text: string): Cast {
     assert.ok(typeof code === 'string' && CODES.includes(code), line);
     assert.ok(typeof data === 'string', line);
     assert.ok(data.isWellFormed(), line);
-    if (code === 'r') assert.match(data, /^[1-9]\d*x[1-9]\d*$/);
+    if (code === 'r') assert.match(data, /^[1-9]\d{0,4}x[1-9]\d{0,4}$/);
     if (code === 'x') assert.match(data, /^\d+$/);
     if (code === 'e') stderr = true;
     if (code === 'b') raw = Buffer.from(data, 'base64');

@@ -131,11 +131,21 @@ describe('what a rule refuses', () => {
   });
 
   it('kubectl by either protocol, in words', async () => {
-    for (const env of [{}, { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' }]) {
-      const { code, stderr } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'id'], { env });
-      assert.equal(code, 1);
-      assert.match(stderr, /this command is not among those that may be run without a terminal/);
+    const before = requests().filter(({ target }) => /^\/(exec|attach|portForward)/.test(target)).length;
+    const spdy = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' };
+    for (const env of [{}, spdy]) {
+      for (const [args, words] of [
+        [['exec', 'shell', '--', 'id'], /this command is not among those that may be run without a terminal/],
+        [['attach', 'multi'], /a reason must be given/],
+        [['port-forward', 'web', ':8080'], /a reason must be given/],
+      ] as const) {
+        const { code, stderr } = await scenario.kubectl('alice', args, { env });
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, words);
+      }
     }
+    const after = requests().filter(({ target }) => /^\/(exec|attach|portForward)/.test(target)).length;
+    assert.equal(after, before);
   });
 
   it('tells a stranger of no rule', async () => {
