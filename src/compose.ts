@@ -13,7 +13,7 @@ import type { Line } from './gateway/handle.ts';
 import type { KeySnapshot } from './identify/jwt/authenticator.ts';
 import { createScrapeTargets, toNodeNames } from './answer/scrape-targets.ts';
 import { createAuthorize } from './authorize/authorize.ts';
-import { createAnswer } from './compose/answers.ts';
+import { createAnswer, createSendWatch } from './compose/answers.ts';
 import { composeAdmission, composeAuthorizer } from './compose/authorizer.ts';
 import { composeCredentials } from './compose/credentials.ts';
 import { composeFleet } from './compose/fleet.ts';
@@ -73,7 +73,7 @@ export function composeLine(
 ): ComposedLine {
   const parts = composeParts(foundation, configuration, before, probes);
   const { tokens, tokenReview, authorization, credentials, inventory, login, bearers } = parts;
-  const line = toLine(foundation, configuration, parts, probes);
+  const { line, fleet } = toLine(foundation, configuration, parts, probes);
   return {
     line: login === undefined ? line : { ...line, refusePerson: login.refusePerson },
     admin: {
@@ -91,7 +91,10 @@ export function composeLine(
       const problems = tokens.issuers.map((issuer) => issuer.ready());
       return problems.every((problem) => problem !== undefined) ? problems[0] : undefined;
     },
-    enforce: () => foundation.rechecks?.use(authorization.authorizer, configuration.recheck),
+    enforce: () => {
+      foundation.rechecks?.use(authorization.authorizer, configuration.recheck);
+      fleet.enforce();
+    },
     nodesProblem: () => inventory.inventory.problem?.(),
     keys: () => tokens.snapshot(),
     retire: () => {
@@ -150,7 +153,7 @@ function toLine(
   configuration: GatewayConfiguration,
   parts: ReturnType<typeof composeParts>,
   probes: LineProbes,
-): Line {
+) {
   const { clock, observer, version } = foundation;
   const { tokens, tokenReview, forward, login, scrapeTargets } = parts;
   const { authorizer, flush } = parts.authorization;
@@ -178,7 +181,8 @@ function toLine(
     ...{ inventory, authorizer, authorize, podSubresources, pods, text },
     ...(podClient === undefined ? {} : { podClient }),
   });
-  return {
+  const sendWatch = createSendWatch(clock, configuration.sessions.credentialExpiryGraceMs);
+  const line: Line = {
     observe: observer,
     identify: withLogin(login, createIdentify({ ...parts.bearers, session: login?.session })),
     resolve: login === undefined ? resolve : (identified) => login.check(resolve(identified)),
@@ -188,15 +192,18 @@ function toLine(
     credential,
     forward: async (credentialed, observation) =>
       fleet.doubting(credentialed, () =>
-        rechecked(foundation, credentialed, () => forward.forward(credentialed, observation)),
+        rechecked(foundation, credentialed, async () => {
+          const watch = fleet.watch.ofNode(credentialed);
+          if (watch === undefined) return forward.forward(credentialed, observation);
+          return sendWatch(credentialed, watch, observation);
+        }),
       ),
-    answer: createAnswer(scrapeTargets, fleet.answer, clock),
+    answer: createAnswer({ clock, scrapeTargets, fleet, sendWatch }),
     serve: composeServe(foundation, configuration, {
       sar: flush,
       tokens: () => [tokens, tokenReview].forEach((known) => known?.flush()),
     }),
-    refuse: (received, fault) => {
-      refuse(received, fault, clock);
-    },
+    refuse: (received, fault) => refuse(received, fault, clock),
   };
+  return { line, fleet };
 }

@@ -25,6 +25,7 @@ import { createRenewal } from './credential/renewal.ts';
 import { createPools } from './upstream/pools.ts';
 import { handle } from './gateway/handle.ts';
 import type { Line } from './gateway/handle.ts';
+import { createWatches } from './fleet/watches.ts';
 import { createLiveSignIns } from './login-store/live-sign-ins.ts';
 import { createSessionLeases } from './login-store/session-leases.ts';
 import { createLiveExchanges } from './listen/live.ts';
@@ -71,6 +72,7 @@ export async function createGateway(
     inventories: createKept(),
     rechecks: createRechecks({ clock, log, onChecked: (result) => metrics.streamRecheck(result) }),
     renewal: createRenewal({ clock, log }),
+    watches: createWatches({ clock }),
     loginStores: createKept(),
     signIns: createLiveSignIns(),
     leases: createSessionLeases({ clock }),
@@ -213,10 +215,12 @@ class RunningGateway implements Gateway {
   }
 
   async stop(): Promise<void> {
-    const { clock, pools, recordings } = this.#foundation;
+    const { clock, pools, recordings, watches } = this.#foundation;
     this.#isServing = false;
     this.log.info({ running: this.#live.count }, 'draining');
     for (const listener of this.#listeners.values()) listener.drain();
+    // Nothing is lost with it, and its client begins another one elsewhere.
+    watches.endAll('draining');
     await within(clock, this.#configuration.shutdown.graceMs, this.#live.empty());
     // Until now a session that does not end could be looked at and ended.
     this.#admin.drain();

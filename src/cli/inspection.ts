@@ -9,6 +9,7 @@ import type { Foundation } from '../compose/foundation.ts';
 import type { GatewayLog } from '../observe/log.ts';
 import type { Reach } from '../outbound/reach.ts';
 import { createAddressGate, toAddressWords } from '../compose/addresses.ts';
+import { createWatches } from '../fleet/watches.ts';
 import { createKept } from '../compose/kept.ts';
 import { createRecordings } from '../compose/recordings.ts';
 import { composeSessions } from '../compose/sessions.ts';
@@ -49,6 +50,7 @@ export function createInspection(configuration: GatewayConfiguration): Inspectio
     inventories: createKept(),
     recordings: createRecordings({ clock, log, metrics, ledger: noLedger }),
     renewal: pretendingRenewal,
+    watches: createWatches({ clock }),
     loginStores: createKept(),
     signIns: createLiveSignIns(),
     leases: createSessionLeases({ clock }),

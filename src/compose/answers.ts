@@ -1,30 +1,55 @@
 // What the gateway answers by itself.
 
-import type { Answered, Received } from '../core/exchange.ts';
-import type { Ending } from '../core/observation.ts';
+import type { Answered, Identified, Received } from '../core/exchange.ts';
+import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { createScrapeTargets } from '../answer/scrape-targets.ts';
 import type { createFleetAnswer } from '../fleet/answer.ts';
+import type { FleetWatch } from '../fleet/watch-answer.ts';
+import type { WatchAnswer } from '../fleet/watches.ts';
 import { sendAnswer, sendRedirect } from '../listen/answer.ts';
+import { sendStream } from '../listen/stream-answer.ts';
+
+export interface AnswerParts {
+  readonly clock: Clock;
+  readonly scrapeTargets: ReturnType<typeof createScrapeTargets>;
+  readonly fleet: {
+    readonly answer: ReturnType<typeof createFleetAnswer>;
+    readonly watch: FleetWatch;
+  };
+  readonly sendWatch: ReturnType<typeof createSendWatch>;
+}
 
 export const createAnswer =
-  (
-    scrapeTargets: ReturnType<typeof createScrapeTargets>,
-    fleet: ReturnType<typeof createFleetAnswer>,
-    clock: Clock,
-  ) =>
-  (answered: Answered): Ending | Promise<Ending> => {
+  ({ clock, scrapeTargets, fleet, sendWatch }: AnswerParts) =>
+  (answered: Answered, observation: Observation): Ending | Promise<Ending> => {
     const { answer } = answered;
     switch (answer.kind) {
       case 'json':
         return sendAnswer(answered, { contentType: answer.contentType, body: answer.body }, clock);
       case 'redirect':
         return sendRedirect(answered, answer.location, clock);
-      case 'fleet':
-        return fleet(answered, answer.query).then((told) => sendAnswer(answered, told, clock));
+      case 'fleet': {
+        const watch = fleet.watch.ofFleet(answered, answer.query);
+        if (watch !== undefined) return watch.then((told) => sendWatch(answered, told, observation));
+        return fleet.answer(answered, answer.query).then((told) => sendAnswer(answered, told, clock));
+      }
       case 'scrapeTargets':
         return scrapeTargets(answered).then((targets) => sendJson(answered, targets, clock));
     }
+  };
+
+/** Sends a watch for as long as the credential is good that asked for it. */
+export const createSendWatch =
+  (clock: Clock, credentialExpiryGraceMs: number) =>
+  async (asked: Identified, watch: WatchAnswer, observation: Observation): Promise<Ending> => {
+    const { lifetime, authentication } = asked;
+    const leftMs = authentication.expiresAt + credentialExpiryGraceMs - clock.now();
+    const cancel = clock.after(leftMs, () => lifetime.end('credentialExpired'));
+    lifetime.onEnd(cancel);
+    const ending = await sendStream(asked, watch, observation);
+    const fault = watch.fault();
+    return fault === undefined ? ending : { ...ending, fault };
   };
 
 const sendJson = (received: Received, value: unknown, clock: Clock): Ending =>

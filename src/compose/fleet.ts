@@ -9,11 +9,13 @@ import type { PodPlaces } from '../fleet/pod-places.ts';
 import type { Foundation } from './foundation.ts';
 import type { Line } from '../gateway/handle.ts';
 import { Fault } from '../core/fault.ts';
+import type { FleetPorts } from '../fleet/ports.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
 import { createMachines } from '../fleet/machines.ts';
 import { createPodIndex } from '../fleet/pod-index.ts';
 import { createPodPlaces } from '../fleet/pod-places.ts';
 import { withLimit } from '../fleet/readable.ts';
+import { createFleetWatch } from '../fleet/watch-answer.ts';
 import { createUsage } from '../fleet/usage.ts';
 import { field } from '../kubectl/untrusted.ts';
 import { toRequirement } from '../resolve/attributes.ts';
@@ -31,7 +33,7 @@ export interface FleetParts {
   readonly text: (located: Located, action: Action, signal: AbortSignal) => Promise<string>;
 }
 
-export function composeFleet({ clock, log, metrics }: Foundation, parts: FleetParts) {
+export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundation, parts: FleetParts) {
   const { inventory, authorizer, podSubresources, pods, podClient } = parts;
   const index = createPodIndex({
     clock,
@@ -54,19 +56,29 @@ export function composeFleet({ clock, log, metrics }: Foundation, parts: FleetPa
       told: (source) => metrics.podLookup(source),
     });
   const find = places === undefined ? index : (permitted: Permitted) => places.find(permitted);
-  const answer = createFleetAnswer({
+  const toRequirementHere: FleetPorts['toRequirement'] = (action, node) =>
+    toRequirement(action, node, { podSubresources });
+  const ports: FleetPorts = {
     clock,
     inventory,
     authorizer,
     authorize: async (resolved) => parts.authorize(resolved),
-    toRequirement: (action, node) => toRequirement(action, node, { podSubresources }),
+    toRequirement: toRequirementHere,
     pods,
     usage: createUsage({ clock, inventory, read: parts.text }),
     machines: createMachines({ clock, inventory, read: parts.text }),
-  });
+  };
   return {
     find: async (permitted: Permitted) => permitted.on(await find(permitted)),
-    answer,
+    answer: createFleetAnswer(ports, watches.positions),
+    watch: createFleetWatch({
+      clock,
+      watches,
+      toRequirement: toRequirementHere,
+      during: async (exchange, work) => rechecks?.during(exchange, work) ?? work(),
+    }),
+    /** From now on watches ask by this line, those that run too. */
+    enforce: () => watches.use(ports),
     doubting: createDoubting(places),
   };
 }

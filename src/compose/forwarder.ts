@@ -3,11 +3,12 @@
 import type { GatewayConfiguration } from '../core/configuration.ts';
 import type { RecordingState } from '../core/recording.ts';
 import type { Foundation } from './foundation.ts';
+import { createNodePods } from '../fleet/node-pods.ts';
 import { createForward } from '../forward/forward.ts';
 import { createRecorder } from '../record/recorder.ts';
 
 export function composeForward(
-  { clock, log, pools, metrics, sessions: live, recordings }: Foundation,
+  { clock, log, pools, metrics, sessions: live, recordings, watches }: Foundation,
   configuration: GatewayConfiguration,
 ) {
   const { forwarding, sessions, recording } = configuration;
@@ -17,6 +18,7 @@ export function composeForward(
       clock,
       log,
       pools,
+      renderPods: createNodePods({ clock, positions: watches.positions }),
       credentialRejected: (code) => metrics.upstreamCredentialRejected(code),
       tap: live.tap(
         recording === undefined

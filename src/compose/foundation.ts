@@ -7,6 +7,7 @@ import type { Rechecks } from '../authorize/recheck.ts';
 import type { Pools } from '../upstream/pools.ts';
 import type { GatewayLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
+import type { Watches } from '../fleet/watches.ts';
 import type { FollowedInventory } from '../inventory/kubernetes.ts';
 import type { LiveSignIns } from '../login-store/live-sign-ins.ts';
 import type { SessionLeases } from '../login-store/session-leases.ts';
@@ -38,5 +39,7 @@ export interface Foundation {
   readonly leases: SessionLeases;
   /** Where recordings are written and read, by directory. */
   readonly recordings: Recordings;
+  /** Watches that run, what they follow, and what clients were shown by lists. */
+  readonly watches: Watches;
   readonly version: string;
 }

@@ -46,6 +46,24 @@ export interface FieldRequirement {
   readonly value: string;
 }
 
+/** What a client says of a watch (metav1.ListOptions). */
+export interface WatchOptions {
+  /** What it was shown last, in our own words. Empty or `0`: nothing. */
+  readonly resourceVersion: string;
+  /** Absent: as long as the server likes. */
+  readonly timeoutMs?: number;
+  readonly bookmarks: boolean;
+  /** Absent: as the resource version says. Present: whether what is there now comes first, and then a bookmark. */
+  readonly initialEvents?: boolean;
+}
+
+/** Which part of a long list. */
+export interface Page {
+  readonly limit?: number;
+  /** A `continue` of an earlier answer, which nobody has checked. */
+  readonly continuation?: string;
+}
+
 /** How kubectl wants the pods of a node shown: which of them, and as what. */
 export interface PodsView {
   /** Absent: all namespaces. */
@@ -54,10 +72,14 @@ export interface PodsView {
   readonly name?: PodName;
   readonly labelSelector: readonly LabelRequirement[];
   readonly fieldSelector: readonly FieldRequirement[];
-  /** Server-side table (meta.k8s.io/v1 Table), or the objects themselves. */
-  readonly as: 'Table' | 'Object';
+  /** Server-side table (meta.k8s.io/v1 Table), the objects themselves, or of these the metadata alone (PartialObjectMetadata). */
+  readonly as: 'Table' | 'Object' | 'Metadata';
   /** What a table row carries as its `object`. */
   readonly includeObject: 'None' | 'Metadata' | 'Object';
+  /** Absent: the whole list. */
+  readonly page?: Page;
+  /** Present: not the list, but what happens to it. */
+  readonly watch?: WatchOptions;
 }
 
 /** Journal query of `/logs/` (NodeLogQuery), characters already limited to an allow list. */

@@ -11,6 +11,7 @@ const CODES = {
   NotAcceptable: 406,
   RequestTimeout: 408,
   Conflict: 409,
+  Expired: 410,
   RequestEntityTooLarge: 413,
   UnsupportedMediaType: 415,
   TooManyRequests: 429,

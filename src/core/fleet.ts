@@ -1,9 +1,8 @@
 // What is asked about all nodes together, on kubectl's paths without a node. Answered by the gateway itself, from its
 // inventory and from the nodes that the caller may read.
 
-import type { FieldRequirement, LabelRequirement, PodsView } from './action.ts';
+import type { FieldRequirement, LabelRequirement, PodsView, WatchOptions } from './action.ts';
 import type { Namespace, NodeName, PodName } from './names.ts';
-import type { View } from './operation.ts';
 
 /** `within`: that node alone, where the server URL names one. */
 export type FleetQuery =
@@ -13,7 +12,10 @@ export type FleetQuery =
       readonly name?: NodeName;
       readonly within?: NodeName;
       readonly labelSelector: readonly LabelRequirement[];
-      readonly view: View;
+      readonly fieldSelector: readonly FieldRequirement[];
+      readonly view: PodsView['as'];
+      /** Present: not the list, but what happens to it. */
+      readonly watch?: WatchOptions;
     }
   | { readonly kind: 'pods'; readonly view: PodsView }
   /** `kubectl top node`: NodeMetrics of metrics.k8s.io/v1beta1. */

@@ -4,6 +4,7 @@
 import type { Identified } from '../core/exchange.ts';
 import type { FleetQuery } from '../core/fleet.ts';
 import type { FleetAnswer, FleetPorts } from './ports.ts';
+import type { Positions } from './positions.ts';
 import { createByteBudget } from '../core/byte-budget.ts';
 import { answerNodes } from './nodes-answer.ts';
 import { answerPods } from './pods-answer.ts';
@@ -15,15 +16,16 @@ import { answerNodeUsage, answerPodUsage } from './usage-answer.ts';
 /** Of lists of pods that are being made, all together, as JSON: four of the largest. */
 const MAX_LISTED_CHARACTERS = 256 * 1024 * 1024;
 
-/** Rejects with a Fault. */
-export function createFleetAnswer(ports: FleetPorts) {
+/** Of what is no watch. Rejects with a Fault. */
+export function createFleetAnswer(ports: FleetPorts, positions: Positions) {
   const budget = createByteBudget(MAX_LISTED_CHARACTERS);
+  const listing = { ...ports, positions, budget };
   return async (asked: Identified, query: FleetQuery): Promise<FleetAnswer> => {
     switch (query.kind) {
       case 'nodes':
-        return answerNodes(ports, asked, query);
+        return answerNodes(listing, asked, query);
       case 'pods':
-        return answerPods(ports, budget, asked, query.view);
+        return answerPods(listing, asked, query.view);
       case 'nodeMetrics':
         return answerNodeUsage(ports, asked, query);
       case 'podMetrics':

@@ -22,13 +22,22 @@ export interface MachinePorts {
 export interface ReadMachine {
   /** What the node told, which may be nothing. Never rejects. */
   info(located: Located): Promise<NodeInfo>;
-  /** Whether its kubelet answers that it is healthy. Never rejects. */
-  healthy(located: Located, signal: AbortSignal): Promise<boolean>;
+  /** Whether its kubelet answers that it is healthy, as of `maxAgeMs` ago at most. Never rejects. */
+  healthy(located: Located, signal: AbortSignal, maxAgeMs?: number): Promise<boolean>;
 }
 
 export function createMachines({ clock, inventory, read }: MachinePorts): ReadMachine {
   const known = new Map<NodeName, { readonly info: NodeInfo; readonly readAt: number }>();
   const running = new Map<NodeName, Promise<NodeInfo>>();
+  const health = new Map<NodeName, { readonly answer: Promise<boolean>; readonly askedAt: number }>();
+  const isHealthy = async (located: Located, signal: AbortSignal): Promise<boolean> => {
+    try {
+      await read(located, { kind: 'healthz', verbose: false, exclude: [] }, signal);
+      return true;
+    } catch {
+      return false;
+    }
+  };
   const ask = async (
     located: Located,
     action: Action,
@@ -49,7 +58,9 @@ export function createMachines({ clock, inventory, read }: MachinePorts): ReadMa
     const status =
       'kubeletVersion' in build ? {} : await ask(located, { kind: 'statusz' }, readStatus, signal);
     const info = { ...machine, ...build, ...status };
-    for (const other of known.keys()) if (inventory().get(other) === undefined) known.delete(other);
+    for (const map of [known, health]) {
+      for (const other of map.keys()) if (inventory().get(other) === undefined) map.delete(other);
+    }
     // Who told nothing may do so next time.
     if (Object.keys(info).length > 0) known.set(name, { info, readAt: clock.now() });
     return info;
@@ -66,13 +77,15 @@ export function createMachines({ clock, inventory, read }: MachinePorts): ReadMa
       running.set(name, reading);
       return reading;
     },
-    healthy: async (located, signal) => {
-      try {
-        await read(located, { kind: 'healthz', verbose: false, exclude: [] }, signal);
-        return true;
-      } catch {
-        return false;
-      }
+    healthy: async (located, signal, maxAgeMs = 0) => {
+      const { name } = located.entry;
+      if (maxAgeMs === 0) return isHealthy(located, signal);
+      const last = health.get(name);
+      if (last !== undefined && clock.now() - last.askedAt < maxAgeMs) return last.answer;
+      // For all who ask: it outlives the request that began it.
+      const answer = withLimit(clock, undefined, (limit) => isHealthy(located, limit));
+      health.set(name, { answer, askedAt: clock.now() });
+      return answer;
     },
   };
 }

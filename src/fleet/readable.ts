@@ -24,16 +24,24 @@ export interface Readable {
  * The nodes for which the requirement of `on(entry)` is met. `everywhere` is the same on no node's name. Rejects with
  * Forbidden when there are nodes and none may be read, and with the authorizer's own faults.
  */
-export async function readable(
+export const readable = async (
   authorize: Authorize,
   nodes: readonly NodeEntry[],
   on: (entry: NodeEntry | undefined) => Resolved,
-): Promise<readonly Readable[]> {
+): Promise<readonly Readable[]> => (await readableBy(authorize, nodes, on)).nodes;
+
+/** The same, and the right to all nodes where it is that. */
+export async function readableBy(
+  authorize: Authorize,
+  nodes: readonly NodeEntry[],
+  on: (entry: NodeEntry | undefined) => Resolved,
+): Promise<{ readonly nodes: readonly Readable[]; readonly everywhere?: Authorized }> {
   let refusal: Fault;
   try {
     // One question instead of ten thousand for whoever may read the whole fleet.
-    const { grant } = await authorize(on(undefined));
-    return nodes.map((entry) => ({ entry, authorized: { ...on(entry), grant } }));
+    const everywhere = await authorize(on(undefined));
+    const { grant } = everywhere;
+    return { nodes: nodes.map((entry) => ({ entry, authorized: { ...on(entry), grant } })), everywhere };
   } catch (error) {
     refusal = toForbidden(error);
   }
@@ -46,7 +54,7 @@ export async function readable(
     }
   });
   if (found.length === 0) throw refusal;
-  return found.sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
+  return { nodes: found.sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1)) };
 }
 
 /** Anything but a plain no fails the whole. */
@@ -55,16 +63,27 @@ function toForbidden(error: unknown): Fault {
   throw error;
 }
 
-/** What `ask` made of each node's answer, in the nodes' order, and the nodes that gave none. */
+/**
+ * What `ask` made of each node's answer, in the nodes' order, and the nodes that gave none. Once `isEnough` says so, no
+ * further node is begun with: `unread` is the first of those that are left.
+ */
 export async function askAll<T>(
   { clock }: { readonly clock: Clock },
   nodes: readonly Readable[],
   { lifetime }: Identified,
   ask: (node: Readable, signal: AbortSignal) => Promise<T>,
-): Promise<{ readonly answers: readonly T[]; readonly headers: Readonly<Record<string, string>> }> {
+  isEnough: () => boolean = () => false,
+): Promise<{
+  readonly answers: readonly T[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly unread?: Readable;
+}> {
   const answers = new Map<Readable, T>();
+  let begun = 0;
   const deadline = clock.now() + ALL_LIMIT_MS;
   await inTurn(nodes, async (node) => {
+    if (isEnough()) return;
+    begun += 1;
     if (lifetime.ended || clock.now() > deadline) return;
     try {
       answers.set(node, await withLimit(clock, lifetime.signal, (signal) => ask(node, signal)));
@@ -72,9 +91,13 @@ export async function askAll<T>(
       // Named in the warning.
     }
   });
-  const silent = nodes.filter((node) => !answers.has(node)).map(({ entry }) => entry.name);
+  // Nodes are begun with in their order.
+  const asked = nodes.slice(0, begun);
+  const unread = nodes[begun];
+  const silent = asked.filter((node) => !answers.has(node)).map(({ entry }) => entry.name);
   return {
-    answers: nodes.flatMap((node) => {
+    ...(unread === undefined ? {} : { unread }),
+    answers: asked.flatMap((node) => {
       const answer = answers.get(node);
       return answer === undefined ? [] : [answer];
     }),
@@ -103,7 +126,7 @@ export async function withLimit<T>(
   }
 }
 
-async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const waiting = items.values();
   const run = async (): Promise<void> => {
     for (const item of waiting) await work(item);

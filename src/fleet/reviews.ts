@@ -54,7 +54,7 @@ function toAlternatives(
   const { apiGroup, resource, subresource, verb, namespace, name } = attributes;
   if (apiGroup !== '' || resource !== 'pods' || !(name === '' || isPodName(name))) return [attributes];
   if (!(namespace === '' || isNamespace(namespace))) return [attributes];
-  if (subresource === '' && (verb === 'get' || verb === 'list')) {
+  if (subresource === '' && (verb === 'get' || verb === 'list' || verb === 'watch')) {
     return orSame(attributes, toRequirement({ kind: 'pods', view: ANY_VIEW }, ''));
   }
   if (namespace === '') return [attributes];

@@ -25,7 +25,7 @@ const of = (resource: Asked['resource'], subresource: string, ...verbs: readonly
 });
 
 const SERVED: readonly Asked[] = [
-  of('pods', '', 'get', 'list'),
+  of('pods', '', 'get', 'list', 'watch'),
   of('pods', 'log', 'get'),
   of('pods', 'exec', 'create'),
   of('pods', 'attach', 'create'),

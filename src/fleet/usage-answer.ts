@@ -137,7 +137,7 @@ async function toLabels(
     const node = byName.get(entry.name);
     if (node === undefined) throw new Error('the pods of this node may not be read');
     const { pods } = await readOwnPods(ports, node, view, signal);
-    return new Map(pods.map((pod) => [toPodKey(pod), toStrings(at(pod, 'metadata', 'labels'))]));
+    return new Map(pods.map(({ pod }) => [toPodKey(pod), toStrings(at(pod, 'metadata', 'labels'))]));
   };
 }
 

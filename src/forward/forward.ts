@@ -13,6 +13,7 @@ import type { LimitOptions } from './limits.ts';
 import type { Pools } from '../upstream/pools.ts';
 import { forwardHttp } from './http.ts';
 import { isLasting, toLimits } from './limits.ts';
+import type { RenderPods } from './pods.ts';
 import { createPodReader, forwardPodsView } from './pods.ts';
 import { readText } from './read-text.ts';
 import { forwardUpgrade } from './upgrade.ts';
@@ -30,6 +31,8 @@ export interface ForwardDeps {
   readonly pools: Pools;
   /** Told the code when a node answers 401 or 403: it is the gateway's own credential that it refuses. */
   readonly credentialRejected?: ((code: 401 | 403) => void) | undefined;
+  /** What kubectl is sent of a node's list of pods. Absent: the list, whole. */
+  readonly renderPods?: RenderPods | undefined;
   /** Asked before a node is dialled for who looks at an exchange in passing. */
   readonly tap?: TapFactory | undefined;
 }
@@ -53,7 +56,7 @@ export interface Forward {
 }
 
 export function createForward(deps: ForwardDeps, options: ForwardOptions): Forward {
-  const { clock, log, pools, tap } = deps;
+  const { clock, log, pools, tap, renderPods } = deps;
   const onRejected = ({ entry, credential }: NodeAccess, code: 401 | 403): void => {
     log.warn({ node: entry.name, credential: credential.name, code }, 'the node rejected the credential');
     // A certificate of the user's own is refused for what the user may not do, which is no fault of the gateway's.
@@ -77,7 +80,14 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
       return forwardUpgrade({ ...upgrade, tap: tapped }, upstream, limits, exchange, reply, observation);
     }
     if (action.kind === 'pods' && action.view !== undefined) {
-      return forwardPodsView({ clock, read }, upstream, exchange, action.view, reply.response, observation);
+      return forwardPodsView(
+        { clock, read, render: renderPods },
+        upstream,
+        exchange,
+        action.view,
+        reply.response,
+        observation,
+      );
     }
     const deps = tapped === undefined ? http : { ...http, tap: tapped };
     return forwardHttp(deps, upstream, limits, exchange, reply.response, observation);

@@ -103,9 +103,24 @@ async function readPods(
   }
 }
 
+/** What kubectl is sent of a node's list. Throws a Fault. */
+export type RenderPods = (
+  exchange: Credentialed,
+  view: PodsView,
+  podList: unknown,
+) => { readonly contentType: string; readonly body: string };
+
 /** Answers kubectl with the pods of the node as it wants them shown. */
 export async function forwardPodsView(
-  { clock, read }: { readonly clock: Clock; readonly read: PodReader },
+  {
+    clock,
+    read,
+    render,
+  }: {
+    readonly clock: Clock;
+    readonly read: PodReader;
+    readonly render?: RenderPods | undefined;
+  },
   upstream: Upstream,
   exchange: Credentialed,
   view: PodsView,
@@ -118,7 +133,7 @@ export async function forwardPodsView(
     throw reason === undefined ? error : toEndFault(reason);
   });
   if (list === undefined || response.closed) return { code: 0, reason: 'clientClosed' };
-  const { contentType, body } = renderPods(list, view, clock.now());
+  const { contentType, body } = render?.(exchange, view, list) ?? renderPods(list, view, clock.now());
   const bytesReceived = Buffer.byteLength(body);
   observation.started(200);
   response.writeHead(200, [

@@ -38,7 +38,7 @@ export interface Line {
   /** Serves one of the gateway's own resources. Throws a Fault only while nothing has been sent. */
   serve(own: OwnAuthorized, observation: Observation): Awaitable<Ending>;
   /** Sends the gateway's own answer. Throws a Fault only while nothing has been sent. */
-  answer(answered: Answered): Awaitable<Ending>;
+  answer(answered: Answered, observation: Observation): Awaitable<Ending>;
   /** Instead of a Status: a page for a person in a browser, or where they can sign in. Undefined: it is not one. */
   refusePerson?(received: Received, fault: Fault): Ending | undefined;
   /** Sends a Fault as a Kubernetes Status. */
@@ -97,7 +97,7 @@ async function carryOut(
     return carryOut(line, await line.find(permitted), told, observation);
   }
   await told;
-  return line.answer(found);
+  return line.answer(found, observation);
 }
 
 async function toNode(line: Line, authorized: Authorized, observation: Observation): Promise<Credentialed> {

@@ -10,7 +10,7 @@ export interface Form {
   readonly version: string;
 }
 
-export const PLAIN: Form = { as: '', group: '', version: '' };
+export const PLAIN = { as: '', group: '', version: '' } as const satisfies Form;
 
 /**
  * Picks the client's first choice among `offers`. `accept` holds the lines of the Accept header; none means anything.

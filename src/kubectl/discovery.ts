@@ -24,6 +24,7 @@ const SUBRESOURCES = [
 ] as const;
 
 const READ = ['get', 'list'] as const;
+const WATCHED = ['get', 'list', 'watch'] as const;
 
 /** `accept`: the lines of the Accept header. Throws NotAcceptable. `gitVersion` is what `/version` says. */
 export function toDiscovery(path: DiscoveryPath, accept: readonly string[], gitVersion: string): Document {
@@ -114,7 +115,7 @@ const CORE_GROUP = {
           responseKind: coreKind('Node'),
           scope: 'Cluster',
           singularResource: 'node',
-          verbs: READ,
+          verbs: WATCHED,
           shortNames: ['no'],
         },
         {
@@ -122,7 +123,7 @@ const CORE_GROUP = {
           responseKind: coreKind('Pod'),
           scope: 'Namespaced',
           singularResource: 'pod',
-          verbs: READ,
+          verbs: WATCHED,
           shortNames: ['po'],
           categories: ['all'],
           subresources: SUBRESOURCES.map(({ name, kind, verbs }) => ({
@@ -146,7 +147,7 @@ const RESOURCE_LIST = {
       singularName: 'node',
       namespaced: false,
       kind: 'Node',
-      verbs: READ,
+      verbs: WATCHED,
       shortNames: ['no'],
     },
     {
@@ -154,7 +155,7 @@ const RESOURCE_LIST = {
       singularName: 'pod',
       namespaced: true,
       kind: 'Pod',
-      verbs: READ,
+      verbs: WATCHED,
       shortNames: ['po'],
       categories: ['all'],
     },

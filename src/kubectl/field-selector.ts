@@ -1,5 +1,5 @@
 // Kubernetes' field selectors (apimachinery pkg/fields) with the fields that an API server knows of pods
-// (pkg/registry/core/pod, ToSelectableFields). The fields are a closed list: no selector indexes into an object.
+// (pkg/registry/core/pod, ToSelectableFields); of nodes the name. The fields are a closed list: no selector indexes into an object.
 
 import type { FieldRequirement } from '../core/action.ts';
 import { Fault } from '../core/fault.ts';
@@ -19,26 +19,32 @@ const READERS: ReadonlyMap<string, (pod: unknown) => string> = new Map([
   ['status.nominatedNodeName', (pod) => text(at(pod, 'status', 'nominatedNodeName'))],
 ] satisfies [string, (pod: unknown) => string][]);
 
+const POD_FIELDS: ReadonlySet<string> = new Set(READERS.keys());
+export const NODE_FIELDS: ReadonlySet<string> = new Set(['metadata.name']);
+
 /** `\` escapes `,`, `=` and itself. */
 const TERM = /(?:\\.|[^\\,])+/gsu;
 
 /** Throws BadRequest. An empty selector selects everything. */
-export function parseFieldSelector(selector: string): readonly FieldRequirement[] {
+export function parseFieldSelector(
+  selector: string,
+  fields: ReadonlySet<string> = POD_FIELDS,
+): readonly FieldRequirement[] {
   if (/(^|[^\\])(\\\\)*\\$/.test(selector)) throw refusal('a backslash at the end escapes nothing');
-  return (selector.match(TERM) ?? []).map(parseTerm);
+  return (selector.match(TERM) ?? []).map((term) => parseTerm(term, fields));
 }
 
-export const matchesFields = (requirements: readonly FieldRequirement[], pod: unknown): boolean =>
+export const matchesFields = (requirements: readonly FieldRequirement[], object: unknown): boolean =>
   requirements.every(({ field: name, operator, value }) => {
-    const equal = READERS.get(name)?.(pod) === value;
+    const equal = READERS.get(name)?.(object) === value;
     return operator === '=' ? equal : !equal;
   });
 
-function parseTerm(term: string): FieldRequirement {
+function parseTerm(term: string, fields: ReadonlySet<string>): FieldRequirement {
   const found = /^([^=!\\]*)(==|!=|=)(.*)$/su.exec(term);
   if (found === null) throw refusal('expected: field=value or field!=value');
   const [, name = '', operator = '', value = ''] = found;
-  if (!READERS.has(name)) throw new Fault('BadRequest', `field label not supported: ${name}`);
+  if (!fields.has(name)) throw new Fault('BadRequest', `field label not supported: ${name}`);
   return { field: name, operator: operator === '!=' ? '!=' : '=', value: unescape(value) };
 }
 

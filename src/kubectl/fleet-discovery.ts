@@ -29,11 +29,12 @@ const resource = (
 ): object => ({ name, singularName: '', namespaced, kind, verbs, ...more });
 
 const READ = ['get', 'list'];
+const WATCHED = ['get', 'list', 'watch'];
 
 const RESOURCES: Readonly<Record<'v1' | Group, readonly object[]>> = {
   v1: [
-    resource('nodes', 'Node', false, READ, { singularName: 'node', shortNames: ['no'] }),
-    resource('pods', 'Pod', true, READ, { singularName: 'pod', shortNames: ['po'], categories: ['all'] }),
+    resource('nodes', 'Node', false, WATCHED, { singularName: 'node', shortNames: ['no'] }),
+    resource('pods', 'Pod', true, WATCHED, { singularName: 'pod', shortNames: ['po'], categories: ['all'] }),
     resource('pods/attach', 'PodAttachOptions', true, ['create', 'get']),
     resource('pods/exec', 'PodExecOptions', true, ['create', 'get']),
     resource('pods/log', 'Pod', true, ['get']),

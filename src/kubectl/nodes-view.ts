@@ -3,7 +3,8 @@
 
 import { isIP } from 'node:net';
 import type { NodeEntry } from '../core/node.ts';
-import type { View } from '../core/operation.ts';
+import type { PodsView } from '../core/action.ts';
+import type { ListMeta } from './pods-view.ts';
 import { Fault } from '../core/fault.ts';
 import { toHumanDuration } from './human-duration.ts';
 
@@ -11,7 +12,12 @@ const UNKNOWN = '<unknown>';
 const ROLE = 'node-role.kubernetes.io/';
 
 /** `name`: that one alone. `now` in milliseconds since the epoch. Throws NotFound. */
-export function toNodesDocument(nodes: readonly NodeEntry[], view: View, now: number, name?: string): object {
+export function toNodesDocument(
+  nodes: readonly NodeEntry[],
+  view: PodsView['as'],
+  now: number,
+  { name, meta = {} }: { readonly name?: string | undefined; readonly meta?: ListMeta } = {},
+): object {
   const shown = name === undefined ? nodes : nodes.filter((node) => node.name === name);
   const [first] = shown;
   if (name !== undefined && first === undefined) {
@@ -19,24 +25,50 @@ export function toNodesDocument(nodes: readonly NodeEntry[], view: View, now: nu
       details: { kind: 'nodes', name },
     });
   }
-  if (view === 'Table') {
-    return {
-      kind: 'Table',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata: {},
-      columnDefinitions: COLUMNS,
-      rows: shown.map((node) => ({
-        cells: toCells(node, now),
-        object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: toMetadata(node) },
-      })),
-    };
-  }
-  if (name !== undefined && first !== undefined) return toNode(first);
-  return { kind: 'NodeList', apiVersion: 'v1', metadata: {}, items: shown.map(toNode) };
+  if (view === 'Table') return toTable(shown, now, meta, true);
+  const toOne = view === 'Metadata' ? toPartial : toNode;
+  if (name !== undefined && first !== undefined) return toOne(first);
+  const [kind, apiVersion] =
+    view === 'Metadata' ? ['PartialObjectMetadataList', 'meta.k8s.io/v1'] : ['NodeList', 'v1'];
+  return { kind, apiVersion, metadata: meta, items: shown.map((node) => toOne(node)) };
 }
 
-const toMetadata = ({ name, labels = {}, info = {} }: NodeEntry): object => ({
+/** The object of a watch event. The columns are in a watch's first event alone, as an API server has it. */
+export function toNodeEventObject(
+  node: NodeEntry,
+  view: PodsView['as'],
+  now: number,
+  { resourceVersion, withColumns }: { readonly resourceVersion: string; readonly withColumns: boolean },
+): object {
+  if (view === 'Table') return toTable([node], now, { resourceVersion }, withColumns);
+  return view === 'Metadata' ? toPartial(node, resourceVersion) : toNode(node, resourceVersion);
+}
+
+const toTable = (
+  nodes: readonly NodeEntry[],
+  now: number,
+  metadata: ListMeta,
+  withColumns: boolean,
+): object => ({
+  kind: 'Table',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata,
+  ...(withColumns ? { columnDefinitions: COLUMNS } : {}),
+  rows: nodes.map((node) => ({
+    cells: toCells(node, now),
+    object: toPartial(node, metadata.resourceVersion),
+  })),
+});
+
+const toPartial = (node: NodeEntry, resourceVersion?: string): object => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata: toMetadata(node, resourceVersion),
+});
+
+const toMetadata = ({ name, labels = {}, info = {} }: NodeEntry, resourceVersion?: string): object => ({
   name,
+  ...of('resourceVersion', resourceVersion),
   creationTimestamp: info.createdAt === undefined ? null : toTime(info.createdAt),
   labels,
 });
@@ -44,13 +76,13 @@ const toMetadata = ({ name, labels = {}, info = {} }: NodeEntry): object => ({
 /** metav1.Time: whole seconds. */
 const toTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
-function toNode(node: NodeEntry): object {
+export function toNode(node: NodeEntry, resourceVersion?: string): object {
   const { info = {} } = node;
   const resources = { ...of('cpu', info.cpu), ...of('memory', info.memory) };
   return {
     kind: 'Node',
     apiVersion: 'v1',
-    metadata: toMetadata(node),
+    metadata: toMetadata(node, resourceVersion),
     spec: {},
     status: {
       ...(info.cpu === undefined && info.memory === undefined

@@ -1,16 +1,33 @@
-// Turns the PodList of a kubelet into what kubectl expects of an API server: one pod or a list, as objects or as a
-// server-side Table (KEP-601). The list comes from a node, which may be hostile: whatever is in it, the answer is
-// well-formed, and never shows a pod of another namespace than the view names.
+// Turns the PodList of a kubelet into what kubectl expects of an API server: one pod, a list or the events of a watch, as
+// objects, their metadata alone or a server-side Table. The list comes from a node, which may be hostile: whatever is in
+// it, the answer is well-formed, and never shows a pod of another namespace than the view names.
 
 import type { PodsView } from '../core/action.ts';
 import { Fault } from '../core/fault.ts';
 import { matchesFields } from './field-selector.ts';
-import { toHumanDuration } from './human-duration.ts';
 import { matchesLabels } from './label-selector.ts';
-import { toStatusCells } from './pod-status.ts';
-import { at, field, isRecord, list, text, time } from './untrusted.ts';
+import { POD_COLUMNS, toPodCells } from './pods-table.ts';
+import { at, field, isRecord, list, text } from './untrusted.ts';
 
-type Pod = Readonly<Record<string, unknown>>;
+export type Pod = Readonly<Record<string, unknown>>;
+
+/** What a list says of itself (metav1.ListMeta). */
+export interface ListMeta {
+  readonly resourceVersion?: string;
+  readonly continue?: string;
+}
+
+const NO_LIST = 'the node did not answer with a list of pods';
+
+/** JSON.stringify recurses: a document nested a million deep is a BadGateway. */
+function orUnreadable<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw new Fault('BadGateway', NO_LIST, { cause: error });
+  }
+}
 
 /**
  * `now` in milliseconds since the epoch. Throws NotFound when the view names one pod and the node does not have it,
@@ -21,58 +38,105 @@ export function renderPods(
   view: PodsView,
   now: number,
 ): { readonly contentType: string; readonly body: string } {
-  const pods = select(podList, view);
-  try {
-    return { contentType: 'application/json', body: JSON.stringify(toAnswer(pods, view, now)) };
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    // JSON.stringify recurses; a document nested a million deep ends here.
-    throw new Fault('BadGateway', NO_LIST, { cause: error });
-  }
+  return renderSelected(selectPods(podList, view), view, now);
 }
 
-const NO_LIST = 'the node did not answer with a list of pods';
+/** The same of pods that were selected before. */
+export const renderSelected = (
+  pods: readonly Pod[],
+  view: PodsView,
+  now: number,
+  meta: ListMeta = {},
+): { readonly contentType: string; readonly body: string } =>
+  orUnreadable(() => ({
+    contentType: 'application/json',
+    body: JSON.stringify(toAnswer(pods, view, now, meta)),
+  }));
 
-function select(podList: unknown, view: PodsView): readonly Pod[] {
+/** Length of the pod as JSON, and that text. Throws BadGateway. */
+export const toPodText = (pod: Pod): string => orUnreadable(() => JSON.stringify(toPodObject(pod)));
+
+/** Throws BadGateway for what is no list. In the order of their namespaces and names. */
+export function selectPods(podList: unknown, view: PodsView): readonly Pod[] {
   const items = field(podList, 'items');
   // A node without pods says `"items":null`.
   if (!isRecord(podList) || !(items === null || Array.isArray(items))) throw new Fault('BadGateway', NO_LIST);
   return list(items)
     .filter(isRecord)
-    .filter(
-      (pod) =>
-        (view.namespace === undefined || at(pod, 'metadata', 'namespace') === view.namespace) &&
-        (view.name === undefined || at(pod, 'metadata', 'name') === view.name) &&
-        matchesLabels(view.labelSelector, labelsOf(pod)) &&
-        matchesFields(view.fieldSelector, pod),
-    )
-    .map((pod) => ({
-      pod,
-      order: `${text(at(pod, 'metadata', 'namespace'))}/${text(at(pod, 'metadata', 'name'))}`,
-    }))
+    .filter((pod) => isInView(view, pod))
+    .map((pod) => ({ pod, order: toOrder(pod) }))
     .sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
     .map(({ pod }) => pod);
 }
 
-function toAnswer(pods: readonly Pod[], view: PodsView, now: number): object {
+/** What pods are sorted by: namespace and name. */
+export const toOrder = (pod: Pod): string =>
+  `${text(at(pod, 'metadata', 'namespace'))}/${text(at(pod, 'metadata', 'name'))}`;
+
+export const isInView = (view: PodsView, pod: Pod): boolean =>
+  (view.namespace === undefined || at(pod, 'metadata', 'namespace') === view.namespace) &&
+  (view.name === undefined || at(pod, 'metadata', 'name') === view.name) &&
+  matchesLabels(view.labelSelector, labelsOf(pod)) &&
+  matchesFields(view.fieldSelector, pod);
+
+function toAnswer(pods: readonly Pod[], view: PodsView, now: number, meta: ListMeta): object {
   const shown = view.name === undefined ? pods : [onlyOne(pods, view.name)];
   if (view.as === 'Table') {
-    return {
-      kind: 'Table',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata: {},
-      columnDefinitions: COLUMNS,
-      rows: shown.map((pod) => ({
-        cells: toCells(pod, now).map(printable),
-        object: toRowObject(pod, view.includeObject),
-      })),
-    };
+    return toTable(
+      meta,
+      POD_COLUMNS,
+      shown.map((pod) => toRow(pod, view, toPodCells(pod, now))),
+    );
   }
-  const objects = shown.map(toPodObject);
-  const [first] = objects;
-  if (view.name !== undefined && first !== undefined) return first;
-  return { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: objects };
+  const toOne = view.as === 'Metadata' ? toMetadataObject : toPodObject;
+  const [first] = shown;
+  if (view.name !== undefined && first !== undefined) return toOne(first);
+  const [kind, apiVersion] =
+    view.as === 'Metadata' ? ['PartialObjectMetadataList', 'meta.k8s.io/v1'] : ['PodList', 'v1'];
+  return { kind, apiVersion, metadata: meta, items: shown.map(toOne) };
 }
+
+/**
+ * The object of a watch event. `cells`: those of a pod that is no longer there. The columns are in a watch's first event
+ * alone, as an API server has it.
+ */
+export function toEventObject(
+  pod: Pod,
+  view: PodsView,
+  resourceVersion: string,
+  { cells, withColumns }: { readonly cells: () => readonly string[]; readonly withColumns: boolean },
+): object {
+  const metadata = field(pod, 'metadata');
+  const versioned = { ...pod, metadata: { ...(isRecord(metadata) ? metadata : {}), resourceVersion } };
+  switch (view.as) {
+    case 'Table':
+      return toTable({ resourceVersion }, withColumns ? POD_COLUMNS : undefined, [
+        toRow(versioned, view, cells()),
+      ]);
+    case 'Metadata':
+      return toMetadataObject(versioned);
+    case 'Object':
+      return toPodObject(versioned);
+  }
+}
+
+const toTable = (
+  metadata: ListMeta,
+  columnDefinitions: readonly object[] | undefined,
+  rows: readonly object[],
+): object => ({
+  kind: 'Table',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata,
+  ...(columnDefinitions === undefined ? {} : { columnDefinitions }),
+  rows,
+});
+
+const toRow = (pod: Pod, { includeObject }: PodsView, cells: readonly string[]): object => ({
+  cells,
+  object:
+    includeObject === 'None' ? null : includeObject === 'Object' ? toPodObject(pod) : toMetadataObject(pod),
+});
 
 function onlyOne(pods: readonly Pod[], name: string): Pod {
   const [pod] = pods;
@@ -89,78 +153,19 @@ const toPodObject = (pod: Pod): object => ({
   ...part(pod, 'status'),
 });
 
+const toMetadataObject = (pod: Pod): object => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  ...part(pod, 'metadata'),
+});
+
 function part(pod: Pod, name: string): object {
   const value = field(pod, name);
   return isRecord(value) ? { [name]: value } : {};
-}
-
-function toRowObject(pod: Pod, include: PodsView['includeObject']): object | null {
-  switch (include) {
-    case 'None':
-      return null;
-    case 'Metadata':
-      return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', ...part(pod, 'metadata') };
-    case 'Object':
-      return toPodObject(pod);
-  }
 }
 
 function labelsOf(pod: Pod): ReadonlyMap<string, string> {
   const labels = at(pod, 'metadata', 'labels');
   const entries = isRecord(labels) ? Object.entries(labels) : [];
   return new Map(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
-}
-
-const column = (name: string, priority: number, description: string, format = ''): object => ({
-  name,
-  type: 'string',
-  format,
-  description,
-  priority,
-});
-
-/** Priority 1 is shown by `-o wide` only. */
-const COLUMNS = [
-  column('Name', 0, 'Name of the pod, unique in its namespace.', 'name'),
-  column('Ready', 0, 'Containers that are ready, of all that should be.'),
-  column('Status', 0, 'The phase of the pod, or why it is not simply running.'),
-  column('Restarts', 0, 'Restarts of the containers, and how long ago the last one was.'),
-  column('Age', 0, 'Time since the pod was created.'),
-  column('IP', 1, 'Address of the pod.'),
-  column('Node', 1, 'Node on which the pod runs.'),
-  column('Nominated Node', 1, 'Node that a preemption has set aside for the pod.'),
-  column('Readiness Gates', 1, 'Readiness gates that have passed, of all.'),
-] as const;
-
-const NONE = '<none>';
-
-/** A node's words end up in a terminal: nothing in a cell may steer it. */
-const printable = (cell: string): string => cell.replace(/\p{Cc}/gu, '\uFFFD');
-
-function toCells(pod: Pod, now: number): readonly string[] {
-  const { ready, status, restarts } = toStatusCells(pod, now);
-  const created = time(at(pod, 'metadata', 'creationTimestamp'));
-  return [
-    text(at(pod, 'metadata', 'name')),
-    ready,
-    status,
-    restarts,
-    created === undefined ? '<unknown>' : toHumanDuration(now - created),
-    text(field(list(at(pod, 'status', 'podIPs'))[0], 'ip')) || text(at(pod, 'status', 'podIP')) || NONE,
-    text(at(pod, 'spec', 'nodeName')) || NONE,
-    text(at(pod, 'status', 'nominatedNodeName')) || NONE,
-    toReadinessGates(pod),
-  ];
-}
-
-function toReadinessGates(pod: Pod): string {
-  const gates = list(at(pod, 'spec', 'readinessGates')).map((gate) => text(field(gate, 'conditionType')));
-  if (gates.length === 0) return NONE;
-  const conditions = list(at(pod, 'status', 'conditions'));
-  const passed = gates.filter((gate) =>
-    conditions.some(
-      (condition) => field(condition, 'type') === gate && field(condition, 'status') === 'True',
-    ),
-  );
-  return `${passed.length}/${gates.length}`;
 }

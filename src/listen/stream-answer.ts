@@ -3,11 +3,14 @@
 import { once } from 'node:events';
 import type { Received } from '../core/exchange.ts';
 import type { Ending, Observation } from '../core/observation.ts';
+import type { EndReason } from '../core/lifetime.ts';
 import { Fault, toFault } from '../core/fault.ts';
 
 export interface StreamAnswer {
   readonly contentType: string;
   readonly body: AsyncIterable<Uint8Array | string>;
+  /** What the client is told where the exchange is ended before the body is. Absent: the answer is cut off. */
+  readonly lastWords?: (reason: EndReason) => string;
 }
 
 /**
@@ -16,7 +19,7 @@ export interface StreamAnswer {
  */
 export async function sendStream(
   received: Received,
-  { contentType, body }: StreamAnswer,
+  { contentType, body, lastWords }: StreamAnswer,
   observation: Pick<Observation, 'started'>,
 ): Promise<Ending> {
   const { reply, lifetime, auditId } = received;
@@ -43,7 +46,8 @@ export async function sendStream(
       next = await chunks.next();
     }
     if (lifetime.reason !== undefined && lifetime.reason !== 'completed') {
-      response.destroy();
+      if (lastWords === undefined || response.destroyed) response.destroy();
+      else response.end(lastWords(lifetime.reason));
       return { code: 200, reason: lifetime.reason, bytesReceived: bytes };
     }
     response.end();

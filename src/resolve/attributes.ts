@@ -5,7 +5,7 @@
 //
 //   healthz               get    nodes/healthz     nodes/proxy
 //   pods, runningPods     get    nodes/pods        nodes/proxy
-//   pods with a view      get    nodes/pods        nodes/proxy       get or list pods in that namespace
+//   pods with a view      get    nodes/pods        nodes/proxy       get, list or watch pods in that namespace
 //   configz               get    nodes/configz     nodes/proxy
 //   metrics               get    nodes/metrics
 //   stats                 get    nodes/stats
@@ -98,7 +98,7 @@ const ofPod = (verb: string, subresource: string, pod: PodRef): Attributes => ({
 /** Kubernetes' own right to read pods. Without a namespace it is the cluster-wide one. */
 const ofView = (view: PodsView): Attributes => ({
   ...CORE,
-  verb: view.name === undefined ? 'list' : 'get',
+  verb: view.name !== undefined ? 'get' : view.watch === undefined ? 'list' : 'watch',
   resource: 'pods',
   subresource: '',
   namespace: view.namespace ?? '',

@@ -5,7 +5,7 @@
 import type { FleetQuery } from '../core/fleet.ts';
 import type { FleetDiscoveryPath } from '../kubectl/fleet-discovery.ts';
 import { toFleetDiscovery } from '../kubectl/fleet-discovery.ts';
-import { POD_ROUTES, toListView } from './kubectl-paths.ts';
+import { DEBUG_ROUTE, POD_ROUTES, toListView } from './kubectl-paths.ts';
 import { IGNORED, LIST_IGNORED } from './list-parameters.ts';
 import { METRICS_ROUTES } from './metrics-paths.ts';
 import { NODES_ROUTE } from './nodes-paths.ts';
@@ -44,6 +44,7 @@ export const FLEET_ROUTES: readonly Route[] = [
   discovery('/apis/metrics.k8s.io/v1beta1'),
   ...METRICS_ROUTES,
   ...POD_ROUTES,
+  DEBUG_ROUTE,
   fleet(['/api/v1/pods', '/api/v1/namespaces/{namespace}/pods'], (input) => ({
     kind: 'pods',
     view: toListView(input),

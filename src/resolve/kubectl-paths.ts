@@ -5,12 +5,12 @@
 import type { PodsView } from '../core/action.ts';
 import { Fault } from '../core/fault.ts';
 import type { ContainerName } from '../core/names.ts';
-import { negotiate, PLAIN } from '../kubectl/accept.ts';
 import type { DiscoveryPath } from '../kubectl/discovery.ts';
 import { toDiscovery } from '../kubectl/discovery.ts';
 import { parseFieldSelector } from '../kubectl/field-selector.ts';
 import { parseLabelSelector } from '../kubectl/label-selector.ts';
-import { TABLE } from './forms.ts';
+import { negotiateList, negotiateOne } from './forms.ts';
+import { readPage, readWatch } from './list-options.ts';
 import { IGNORED, LIST_IGNORED } from './list-parameters.ts';
 import { METRICS_ROUTES } from './metrics-paths.ts';
 import { NODES_ROUTE } from './nodes-paths.ts';
@@ -19,7 +19,7 @@ import type { Parameters } from './parameters.ts';
 import { badParameter } from './parameters.ts';
 import { parseContainer, readNamespace, readPodName, readPodRef } from './path-names.ts';
 import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
-import { readPorts, readTruthy } from './values.ts';
+import { readPorts } from './values.ts';
 
 const POD = '/api/v1/namespaces/{namespace}/pods/{pod}';
 
@@ -95,7 +95,26 @@ export const POD_ROUTES: readonly ActionRoute[] = [
   })),
 ];
 
-export const KUBECTL_ROUTES: readonly Route[] = [...NODE_ONLY_ROUTES, ...POD_ROUTES];
+/**
+ * `kubectl debug POD` changes the pod. It is said here, and not as a path that is nowhere: at a 404 without a name kubectl
+ * believes in an old cluster, and comes to a panic (kubectl 1.35, pkg/cmd/debug).
+ */
+export const DEBUG_ROUTE: AnswerRoute = {
+  kind: 'answer',
+  paths: [`${POD}/ephemeralcontainers`],
+  methods: ['GET'],
+  answer: () => {
+    throw new Fault(
+      'NotFound',
+      'pods, the node itself and their metrics are offered here; ephemeral containers are in the pod',
+      {
+        details: { kind: 'pods', name: 'ephemeralcontainers' },
+      },
+    );
+  },
+};
+
+export const KUBECTL_ROUTES: readonly Route[] = [...NODE_ONLY_ROUTES, ...POD_ROUTES, DEBUG_ROUTE];
 
 /** Without one, the node is asked which container there is; an empty one counts as none. */
 function readContainerChoice(parameters: Parameters): { readonly container?: ContainerName } {
@@ -104,19 +123,14 @@ function readContainerChoice(parameters: Parameters): { readonly container?: Con
 }
 
 export function toListView({ names, parameters, accept }: RouteInput): PodsView {
-  if (readTruthy(parameters, 'watch')) {
-    throw new Fault('MethodNotAllowed', 'watch is not offered: ask for the list again', {
-      headers: { allow: 'GET' },
-    });
-  }
-  if ((parameters.one('continue') ?? '') !== '') {
-    throw badParameter('continue', 'is not known: lists are answered whole');
-  }
+  const { watch } = readWatch(parameters);
   return {
     ...(names.has('namespace') ? { namespace: readNamespace(names) } : {}),
     labelSelector: parseLabelSelector(parameters.one('labelSelector') ?? ''),
     fieldSelector: parseFieldSelector(parameters.one('fieldSelector') ?? ''),
-    ...readForm(parameters, accept),
+    as: watch === undefined ? negotiateList(accept) : negotiateOne(accept),
+    includeObject: readIncludeObject(parameters),
+    ...(watch === undefined ? readPage(parameters) : { watch }),
   };
 }
 
@@ -125,17 +139,17 @@ const toPodView = ({ names, parameters, accept }: RouteInput): PodsView => ({
   name: readPodName(names),
   labelSelector: [],
   fieldSelector: [],
-  ...readForm(parameters, accept),
+  as: negotiateOne(accept),
+  includeObject: readIncludeObject(parameters),
 });
 
-function readForm(parameters: Parameters, accept: readonly string[]): Pick<PodsView, 'as' | 'includeObject'> {
-  const as = negotiate(accept, [PLAIN, TABLE]) === TABLE ? 'Table' : 'Object';
+function readIncludeObject(parameters: Parameters): PodsView['includeObject'] {
   const includeObject = parameters.one('includeObject') ?? 'Metadata';
   switch (includeObject) {
     case 'None':
     case 'Metadata':
     case 'Object':
-      return { as, includeObject };
+      return includeObject;
     default:
       throw badParameter('includeObject', 'must be None, Metadata or Object');
   }

@@ -4,8 +4,8 @@
 export const IGNORED = ['timeout', 'pretty'] as const;
 
 /**
- * What a list may say about how fresh and how long it should be. The whole list of the moment is always answered,
- * which all of them allow (a server may ignore `limit`).
+ * What a list may say about how fresh it should be: it is always that of the moment. The rest is for watches, and `limit`
+ * for lists that come in parts; a server may answer the whole list.
  */
 export const LIST_IGNORED = [
   ...IGNORED,

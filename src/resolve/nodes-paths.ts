@@ -1,15 +1,15 @@
 // The nodes as kubectl asks for them: all of them at the root, and under a node's own server URL that one.
 
 import type { NodeName } from '../core/names.ts';
-import type { View } from '../core/operation.ts';
-import { Fault } from '../core/fault.ts';
-import { negotiate, PLAIN } from '../kubectl/accept.ts';
+import type { PodsView, WatchOptions } from '../core/action.ts';
+import { NODE_FIELDS, parseFieldSelector } from '../kubectl/field-selector.ts';
 import { parseLabelSelector } from '../kubectl/label-selector.ts';
-import { TABLE } from './forms.ts';
+import { negotiateList, negotiateOne } from './forms.ts';
+import { readWatch } from './list-options.ts';
 import { LIST_IGNORED } from './list-parameters.ts';
+import { badParameter } from './parameters.ts';
 import { parseNodeName } from './path-names.ts';
 import type { AnswerRoute, RouteInput } from './route.ts';
-import { readTruthy } from './values.ts';
 
 export const NODES_ROUTE: AnswerRoute = {
   kind: 'answer',
@@ -23,7 +23,8 @@ export const NODES_ROUTE: AnswerRoute = {
       ...(input.within === undefined ? {} : { within: input.within }),
       ...readNode(input),
       labelSelector: parseLabelSelector(input.parameters.one('labelSelector') ?? ''),
-      view: readNodesView(input),
+      fieldSelector: parseFieldSelector(input.parameters.one('fieldSelector') ?? '', NODE_FIELDS),
+      ...readView(input),
     },
   }),
 };
@@ -31,21 +32,21 @@ export const NODES_ROUTE: AnswerRoute = {
 const readNode = ({ names }: RouteInput): { readonly name?: NodeName } =>
   names.has('node') ? { name: parseNodeName(names.get('node')) } : {};
 
-function readNodesView(input: RouteInput): View {
-  refuseSelectors(input);
-  input.parameters.one('includeObject');
-  return negotiate(input.accept, [PLAIN, TABLE]) === TABLE ? 'Table' : 'Object';
-}
-
-/** Selectors and watches of what a list does not offer are refused, and never silently left out. */
-function refuseSelectors({ parameters }: RouteInput): void {
-  if (readTruthy(parameters, 'watch')) {
-    throw new Fault('MethodNotAllowed', 'watch is not offered: ask for the list again', {
-      headers: { allow: 'GET' },
-    });
+/** One node is not watched by its name: a watch is of a list. */
+function readView({ names, parameters, accept }: RouteInput): {
+  readonly view: PodsView['as'];
+  readonly watch?: WatchOptions;
+} {
+  parameters.one('includeObject');
+  // The whole list is always answered, which a server may do.
+  if ((parameters.one('continue') ?? '') !== '') throw badParameter('continue', 'is of no list of nodes');
+  const { watch } = readWatch(parameters);
+  if (names.has('node') && watch !== undefined) {
+    throw badParameter('watch', 'is for lists: use fieldSelector=metadata.name=NAME');
   }
-  for (const name of ['fieldSelector', 'continue']) {
-    if ((parameters.one(name) ?? '') !== '')
-      throw new Fault('BadRequest', `${name} is not offered for this list`);
-  }
+  const isList = !names.has('node') && watch === undefined;
+  return {
+    view: isList ? negotiateList(accept) : negotiateOne(accept),
+    ...(watch === undefined ? {} : { watch }),
+  };
 }

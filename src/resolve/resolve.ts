@@ -94,6 +94,15 @@ function toSoughtPod(action: Action): Sought['pod'] | undefined {
   return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }
 
+const CHANGES_NOTHING =
+  'this gateway changes no object, which is for the API server; it reads, and opens exec, attach and port-forward';
+
+const isWrite = (method: string): boolean => ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method);
+
+/** Reviews of one's own rights, which are sent, are no objects. */
+const isKubectl = ({ kind, paths: [path], methods: [first] }: Route): boolean =>
+  kind !== 'own' && first === 'GET' && (path.startsWith('/api/') || path.startsWith('/apis/'));
+
 const isSession = ({ kind }: ActionRoute): boolean => RECORDED_ACTIONS.some((action) => action === kind);
 
 function check(route: Route, method: string, endpoints: ReadonlySet<OptionalEndpoint>): void {
@@ -102,7 +111,8 @@ function check(route: Route, method: string, endpoints: ReadonlySet<OptionalEndp
     throw new Fault('NotFound', `this endpoint is off: endpoints.enabled does not list ${endpoint}`);
   }
   if (route.methods.some((allowed) => allowed === method)) return;
-  throw new Fault('MethodNotAllowed', 'the method is not allowed on this path', {
+  const words = isWrite(method) && isKubectl(route) ? `: ${CHANGES_NOTHING}` : '';
+  throw new Fault('MethodNotAllowed', `the method is not allowed on this path${words}`, {
     headers: { allow: route.methods.join(', ') },
   });
 }

@@ -50,7 +50,9 @@ describe('a table of nodes', () => {
 });
 
 it('an object says its resources only where they are known', () => {
-  const object = toNodesDocument([node({ info: { cpu: '2', memory: '8Ki' } })], 'Object', NOW, 'node-1');
+  const object = toNodesDocument([node({ info: { cpu: '2', memory: '8Ki' } })], 'Object', NOW, {
+    name: 'node-1',
+  });
   assert.match(JSON.stringify(object), /"allocatable":\{"cpu":"2","memory":"8Ki"\}/);
   assert.doesNotMatch(JSON.stringify(toNodesDocument([node()], 'Object', NOW)), /allocatable/);
 });

@@ -216,7 +216,21 @@ describe('the kubectl surface', () => {
       `${NODE}/api/v1/pods?limit=500&resourceVersion=0&resourceVersionMatch=NotOlderThan&timeoutSeconds=5&continue=`,
       {
         kind: 'pods',
-        view: { labelSelector: [], fieldSelector: [], as: 'Object', includeObject: 'Metadata' },
+        view: {
+          ...{ labelSelector: [], fieldSelector: [], as: 'Object', includeObject: 'Metadata' },
+          page: { limit: 500 },
+        },
+      },
+    ],
+    [
+      'GET',
+      `${NODE}/api/v1/pods?watch&resourceVersion=7&timeoutSeconds=5&allowWatchBookmarks=true&sendInitialEvents=false`,
+      {
+        kind: 'pods',
+        view: {
+          ...{ labelSelector: [], fieldSelector: [], as: 'Object', includeObject: 'Metadata' },
+          watch: { resourceVersion: '7', timeoutMs: 5000, bookmarks: true, initialEvents: false },
+        },
       },
     ],
     [
@@ -261,7 +275,8 @@ describe('the kubectl surface', () => {
     ['application/vnd.kubernetes.protobuf,application/json', 'Object'],
     ['application/vnd.kubernetes.protobuf, */*', 'Object'],
     ['application/json;as=Table;v=v1;g=meta.k8s.io;q=0.5,application/json;q=0.9', 'Object'],
-    ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json', 'Object'],
+    ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json', 'Metadata'],
+    ['application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json', 'Object'],
   ] as const) {
     it(`answers Accept: ${accept} as ${as}`, () => {
       const { action } = resolved('GET', `${NODE}/api/v1/pods`, ['Accept', accept]);
@@ -436,7 +451,11 @@ describe('refused with 400', () => {
     [`${NODE}/debug/pprof/heap?gc=1`, /"gc" is not known/],
     [`${NODE}/api/v1/pods?labelSelector=a+b`, /label selector/],
     [`${NODE}/api/v1/pods?fieldSelector=spec.x%3D1`, /field label not supported: spec.x/],
-    [`${NODE}/api/v1/pods?continue=abc`, /lists are answered whole/],
+    [`${NODE}/api/v1/pods?limit=-1`, /"limit" must be a whole number/],
+    [`${NODE}/api/v1/pods?continue=${'a'.repeat(3000)}`, /"continue" is too long/],
+    [`${NODE}/api/v1/pods?watch=true&resourceVersion=x`, /"resourceVersion" is none of a list here/],
+    [`${NODE}/api/v1/pods?watch=true&timeoutSeconds=x`, /"timeoutSeconds" must be a whole number/],
+    [`${NODE}/api/v1/nodes/node-1?watch=true`, /use fieldSelector=metadata.name/],
     [`${NODE}/api/v1/pods?includeObject=All`, /None, Metadata or Object/],
     [`${POD}?labelSelector=a`, /"labelSelector" is not known/],
     ['/sd/prometheus?x=1', /"x" is not known/],
@@ -523,13 +542,41 @@ describe('refused with 405', () => {
     });
   }
 
-  for (const query of ['watch=true', 'watch=1', 'watch', 'watch=&resourceVersion=0']) {
-    it(`a watch (${query})`, () => {
-      const fault = refusal('GET', `${NODE}/api/v1/pods?${query}`);
-      assert.equal(fault.code, 405);
-      assert.match(fault.message, /^watch is not offered/);
+  for (const [method, path] of [
+    ['DELETE', '/api/v1/namespaces/default/pods/shell'],
+    ['PATCH', '/api/v1/namespaces/default/pods/shell/ephemeralcontainers'],
+    ['PATCH', '/api/v1/nodes/node-1'],
+  ] as const) {
+    it(`${method} ${path}, and says where it is done`, () => {
+      assert.match(refusal(method, NODE + path).message, /this gateway changes no object/);
     });
   }
+
+  it('a watch of metrics', () => {
+    const fault = refusal('GET', `${NODE}/apis/metrics.k8s.io/v1beta1/pods?watch=true`);
+    assert.equal(fault.code, 405);
+    assert.match(fault.message, /^watch is not offered/);
+  });
+});
+
+describe('a watch of pods', () => {
+  for (const query of ['watch=true', 'watch=1', 'watch', 'watch=&resourceVersion=0']) {
+    it(`asks for the right to watch (${query})`, () => {
+      const last = resolved('GET', `${NODE}/api/v1/namespaces/default/pods?${query}`).requirement.at(-1);
+      assert.deepEqual([last?.verb, last?.namespace], ['watch', 'default']);
+    });
+  }
+
+  it('has the form of one object', () => {
+    const accept = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
+    const { action } = resolved('GET', `${NODE}/api/v1/pods?watch=1`, ['Accept', accept]);
+    assert.equal(action.kind === 'pods' && action.view?.as, 'Metadata');
+  });
+});
+
+it('a list as it once was is Expired', () => {
+  const fault = refusal('GET', `${NODE}/api/v1/pods?resourceVersion=5&resourceVersionMatch=Exact`);
+  assert.equal(fault.code, 410);
 });
 
 it('no refusal repeats the value of a parameter', () => {

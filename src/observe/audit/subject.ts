@@ -2,7 +2,9 @@
 // rules look at the same words that the event shows, and they do not change between the stages of one exchange.
 
 import type { Evidence } from '../../core/observation.ts';
+import type { WatchOptions } from '../../core/action.ts';
 import type { OwnResolved, Resolved } from '../../core/exchange.ts';
+import type { FleetQuery } from '../../core/fleet.ts';
 import { isPath } from '../../core/attributes.ts';
 import type { AuditQuestion } from './policy.ts';
 
@@ -13,12 +15,50 @@ export function toSubject(evidence: Evidence): AuditSubject {
   if ('operation' in evidence) return toOwn(evidence);
   if ('sought' in evidence) return toResource({ ...evidence, action: evidence.sought, node: '' });
   if ('requirement' in evidence) return toResource(evidence);
+  const asked =
+    'answer' in evidence && evidence.answer.kind === 'fleet' ? toAsked(evidence.answer.query) : undefined;
+  if (asked !== undefined) return asked;
   const query = evidence.target.search(/[?#]/);
   return {
     verb: evidence.method.toLowerCase(),
     subject: { kind: 'nonResource', path: query < 0 ? evidence.target : evidence.target.slice(0, query) },
   };
 }
+
+/** What is asked about the fleet, in an API server's words. Reviews of one's own rights are about their path. */
+function toAsked(query: FleetQuery): AuditSubject | undefined {
+  switch (query.kind) {
+    case 'pods': {
+      const { namespace = '', watch } = query.view;
+      return { verb: toVerb('', watch), subject: toPods(namespace, '', '') };
+    }
+    case 'nodes': {
+      const { name = '', watch } = query;
+      return { verb: toVerb(name, watch), subject: toObjects('nodes', name) };
+    }
+    case 'nodeMetrics':
+    case 'podMetrics': {
+      const { name = '' } = query;
+      const namespace = query.kind === 'podMetrics' ? (query.namespace ?? '') : '';
+      const resource = query.kind === 'podMetrics' ? 'pods' : 'nodes';
+      const apiGroup = 'metrics.k8s.io';
+      return {
+        verb: toVerb(name, undefined),
+        subject: { ...toObjects(resource, name), apiGroup, version: 'v1beta1', namespace },
+      };
+    }
+    case 'accessReview':
+    case 'rulesReview':
+    case 'selfReview':
+      return undefined;
+  }
+}
+
+const toVerb = (name: string, watch: WatchOptions | undefined): string =>
+  name !== '' ? 'get' : watch === undefined ? 'list' : 'watch';
+
+const toObjects = (resource: string, name: string) =>
+  ({ kind: 'resource', resource, subresource: '', namespace: '', name }) as const;
 
 /** What is asked for is what is done: the first alternative says both. */
 function toOwn({ requirement: [first] }: OwnResolved): AuditSubject {
@@ -56,9 +96,9 @@ function toResource(
     }
     case 'pods': {
       if (action.view === undefined) break;
-      const { namespace = '', name = '' } = action.view;
+      const { namespace = '', name = '', watch } = action.view;
       // As an API server would write it; which right allowed it is the annotation `authorized-by`.
-      return { verb: name === '' ? 'list' : 'get', subject: toPods(namespace, name, '') };
+      return { verb: toVerb(name, watch), subject: toPods(namespace, name, '') };
     }
     case 'healthz':
     case 'metrics':

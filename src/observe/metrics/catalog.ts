@@ -15,7 +15,7 @@ export interface MetricSpec {
 }
 
 const ACTION =
-  'the action of the request (`exec`, `metrics`, `pods`, …); `gateway` for what the gateway answers by itself; `unresolved` for a request refused before its action was known';
+  'the action of the request (`exec`, `metrics`, `pods`, …); `watch` for watches; `gateway` for what the gateway answers by itself; `unresolved` for a request refused before its action was known';
 const SINK = '`file` or `stdout`';
 const REVIEWED = '`allow`, `deny`, `noOpinion` or `error`';
 const RESULT = '`success` or `failure`';
@@ -37,7 +37,7 @@ export const CATALOG = {
   activeStreams: {
     type: 'gauge',
     name: 'kubelet_gateway_active_streams',
-    help: 'Long-running exchanges whose answer has started: exec, attach, portForward, followed logs, CPU profiles.',
+    help: 'Long-running exchanges whose answer has started: exec, attach, portForward, followed logs, watches, CPU profiles.',
     labels: { action: 'the action' },
   },
   streamBytes: {

@@ -1,0 +1,95 @@
+// What a list of pods is: whose and of which, and which part of it a page is. Parts come node by node, so that no node is
+// asked for more than two of them, however long the list is; within a part, pods are in their usual order.
+
+import type { PodsView } from '../core/action.ts';
+import type { Identified } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
+import { Fault } from '../core/fault.ts';
+import { toOrder } from '../kubectl/pods-view.ts';
+import type { TracedPod } from './own-pods.ts';
+
+export interface PodsOfNode {
+  readonly node: NodeName;
+  readonly pods: readonly TracedPod[];
+}
+
+/** Where the next part begins. */
+export interface Place {
+  readonly node: NodeName;
+  readonly after: string;
+}
+
+/** Text that is the same for the same user and the same list, in whichever form it is shown. */
+export const toListText = (
+  kind: 'pods' | 'nodes',
+  { authentication: { user } }: Identified,
+  {
+    namespace,
+    labelSelector,
+    fieldSelector,
+  }: Pick<PodsView, 'namespace' | 'labelSelector' | 'fieldSelector'>,
+  within?: NodeName,
+): string =>
+  JSON.stringify([
+    kind,
+    user.name,
+    user.uid,
+    within ?? null,
+    namespace ?? null,
+    labelSelector,
+    fieldSelector,
+  ]);
+
+/**
+ * The first `limit` pods of `answers`, which are in the order of their nodes, that come after `after` on the first of
+ * them. `unread`: the first node that was not asked.
+ */
+export function toPart(
+  answers: readonly PodsOfNode[],
+  unread: NodeName | undefined,
+  { limit, maxCharacters }: { readonly limit: number; readonly maxCharacters: number },
+): { readonly part: readonly PodsOfNode[]; readonly next?: Place } {
+  const part: PodsOfNode[] = [];
+  let left = limit;
+  let characters = 0;
+  for (const { node, pods } of answers) {
+    const taken: TracedPod[] = [];
+    for (const pod of pods) {
+      characters += pod.characters;
+      if (left === 0 || (characters > maxCharacters && left < limit)) {
+        part.push({ node, pods: taken });
+        return { part, next: { node, after: taken.at(-1)?.key ?? '' } };
+      }
+      taken.push(pod);
+      left -= 1;
+    }
+    part.push({ node, pods: taken });
+  }
+  return unread === undefined ? { part } : { part, next: { node: unread, after: '' } };
+}
+
+/** By namespace and name, as an API server lists them. */
+export const inOrder = (part: readonly PodsOfNode[]): readonly TracedPod[] =>
+  part
+    .flatMap(({ pods }) => pods)
+    .map((traced) => ({ traced, order: toOrder(traced.pod) }))
+    .sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
+    .map(({ traced }) => traced);
+
+/** The one name that the view asks for: a list or watch of a single pod. */
+export function toPinned({ namespace, fieldSelector }: PodsView): string | undefined {
+  if (namespace === undefined) return undefined;
+  return fieldSelector.find(({ field, operator }) => field === 'metadata.name' && operator === '=')?.value;
+}
+
+/** A pod that is asked for alone is one, and not what several nodes say it is. Throws Conflict. */
+export function refuseClaims(view: PodsView, holders: readonly NodeName[]): void {
+  const name = toPinned(view);
+  if (name === undefined || holders.length < 2) return;
+  throw new Fault(
+    'Conflict',
+    `pods ${JSON.stringify(name)} in namespace ${view.namespace ?? ''} is claimed by several nodes: ` +
+      `${holders.toSorted().slice(0, 5).join(', ')}; name the node: /nodes/{node}`,
+    { details: { kind: 'pods', name } },
+  );
+}

@@ -1,0 +1,195 @@
+// `kubectl get pods --watch`: the pods of the kubelets that the caller may read, and what happens to them, as the shared
+// readings of the nodes tell it. Nodes that come and go meanwhile are looked after.
+
+import type { PodsView, WatchOptions } from '../core/action.ts';
+import type { Authorized } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
+import type { Clock } from '../core/ports.ts';
+import { Fault } from '../core/fault.ts';
+import { toPodCells } from '../kubectl/pods-table.ts';
+import type { Pod } from '../kubectl/pods-view.ts';
+import { isInView, toEventObject } from '../kubectl/pods-view.ts';
+import type { TracedPod } from './own-pods.ts';
+import type { FeedSeat, PodFeeds, Told } from './pod-feeds.ts';
+import { refuseClaims, toPinned } from './pods-list.ts';
+import { inTurn } from './readable.ts';
+import type { Seen, WatchEvents } from './watch-events.ts';
+
+/** How often one looks which nodes there are. */
+const NODES_MS = 5_000;
+const BOOKMARK_MS = 60_000;
+
+export interface PodsWatchPorts {
+  readonly clock: Clock;
+  readonly feeds: PodFeeds;
+  readonly events: WatchEvents;
+}
+
+export interface PodsWatchScope {
+  readonly view: PodsView;
+  readonly watch: WatchOptions;
+  /** The node that the server URL names: all that it tells of is shown, in its own words. */
+  readonly within?: NodeName;
+  /** The rights by which the nodes of the moment are read. */
+  readonly nodes: readonly Authorized[];
+  /** Those that the watch is about, as they are now. */
+  readonly present: () => readonly NodeName[];
+  /** The right to read a node that was not there before; undefined: there is none. Rejects where nobody can say. */
+  readonly permit: (node: NodeName) => Promise<Authorized | undefined>;
+}
+
+/** Begins it. The returned function ends it. */
+export function startPodsWatch(ports: PodsWatchPorts, scope: PodsWatchScope): () => void {
+  const watch = new PodsWatch(ports, scope);
+  void watch.start();
+  return () => watch.stop();
+}
+
+class PodsWatch {
+  readonly #ports: PodsWatchPorts;
+  readonly #scope: PodsWatchScope;
+  readonly #seats = new Map<NodeName, FeedSeat>();
+  /** Those that are not the caller's to read. */
+  readonly #refused = new Set<NodeName>();
+  #isOver = false;
+  #cancels: readonly (() => void)[] = [];
+
+  constructor(ports: PodsWatchPorts, scope: PodsWatchScope) {
+    this.#ports = ports;
+    this.#scope = scope;
+    const permitted = new Set(scope.nodes.map(({ node }) => node));
+    for (const name of scope.present()) if (!permitted.has(name)) this.#refused.add(name);
+  }
+
+  async start(): Promise<void> {
+    const { events } = this.#ports;
+    const { nodes, watch } = this.#scope;
+    this.#loseAbsent();
+    const seats = nodes.map((authorized) => this.#follow(authorized));
+    this.#every(NODES_MS, () => void this.#look());
+    if (watch.bookmarks) this.#every(BOOKMARK_MS, () => events.bookmark(false));
+    await inTurn(seats, async (seat) => seat.read().catch(() => undefined));
+    // A node that does not answer is not waited for: what it tells later is added later.
+    if (!this.#isOver && watch.initialEvents === true) events.bookmark(true);
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    for (const cancel of this.#cancels) cancel();
+    for (const seat of this.#seats.values()) seat.stop();
+    this.#seats.clear();
+  }
+
+  #follow(authorized: Authorized): FeedSeat {
+    const seat = this.#ports.feeds.follow(authorized, (told) => this.#see(authorized.node, told));
+    this.#seats.set(authorized.node, seat);
+    return seat;
+  }
+
+  #see(node: NodeName, told: Told): void {
+    const { events } = this.#ports;
+    const { view, within } = this.#scope;
+    const byKey = new Map<string, TracedPod>();
+    const now = new Map<string, Seen>();
+    for (const traced of told.pods) {
+      if (within === undefined && !traced.isOwn) continue;
+      byKey.set(traced.key, traced);
+      if (isInView(view, traced.pod)) now.set(traced.key, this.#toSeen(traced));
+    }
+    events.see(node, now, (key) => this.#toGone(node, key, byKey.get(key), told));
+    this.#refuseClaims();
+  }
+
+  #toSeen({ pod, fingerprint }: TracedPod): Seen {
+    const { clock } = this.#ports;
+    return this.#toEvent(fingerprint, pod, () => toPodCells(pod, clock.now()));
+  }
+
+  /** Gone from the view, where the pod is still there with other labels, or gone from its node. */
+  #toGone(node: NodeName, key: string, still: TracedPod | undefined, told?: Told): Seen {
+    if (still !== undefined) return this.#toSeen(still);
+    const remains = told?.remains(key);
+    if (remains !== undefined) return this.#toEvent('', remains.pod, () => remains.cells);
+    const pod = toNamed(key, node);
+    return this.#toEvent('', pod, () => toPodCells(pod, this.#ports.clock.now()));
+  }
+
+  #toEvent(fingerprint: string, pod: Pod, cells: () => readonly string[]): Seen {
+    const { view } = this.#scope;
+    return {
+      fingerprint,
+      toObject: (resourceVersion, withColumns) =>
+        toEventObject(pod, view, resourceVersion, { cells, withColumns }),
+    };
+  }
+
+  /** A pod that is asked for alone is one: what two nodes say of it is not mixed. */
+  #refuseClaims(): void {
+    const { events } = this.#ports;
+    if (toPinned(this.#scope.view) === undefined) return;
+    const holders = [...this.#seats.keys()].filter((node) => (events.shownOf(node)?.size ?? 0) > 0);
+    try {
+      refuseClaims(this.#scope.view, holders);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      events.fail(error);
+    }
+  }
+
+  async #look(): Promise<void> {
+    this.#loseAbsent();
+    const unknown = this.#scope
+      .present()
+      .filter((name) => !this.#seats.has(name) && !this.#refused.has(name));
+    for (const name of unknown) {
+      // Asked for once: whoever is given more rights meanwhile watches anew.
+      this.#refused.add(name);
+      const authorized = await this.#scope.permit(name).catch(() => 'unanswered' as const);
+      if (authorized === undefined || this.#isOver) continue;
+      this.#refused.delete(name);
+      if (authorized === 'unanswered') continue;
+      this.#follow(authorized)
+        .read()
+        .catch(() => undefined);
+    }
+  }
+
+  /** A node that is none any more has no pods. */
+  #loseAbsent(): void {
+    const present = new Set<string>(this.#scope.present());
+    for (const group of this.#ports.events.groups) {
+      if (present.has(group)) continue;
+      this.#ports.events.lose(group, (key) => this.#toGone(group as NodeName, key, undefined));
+    }
+    for (const [name, seat] of this.#seats) {
+      if (present.has(name)) continue;
+      seat.stop();
+      this.#seats.delete(name);
+    }
+    for (const name of this.#refused) if (!present.has(name)) this.#refused.delete(name);
+  }
+
+  #every(delayMs: number, work: () => void): void {
+    let cancel = (): void => undefined;
+    const arm = (): void => {
+      cancel = this.#ports.clock.after(delayMs, () => {
+        if (this.#isOver) return;
+        work();
+        arm();
+      });
+    };
+    arm();
+    this.#cancels = [...this.#cancels, () => cancel()];
+  }
+}
+
+/** What the key alone says of a pod: it went while nobody looked. */
+function toNamed(key: string, nodeName: NodeName): Pod {
+  const [order = '', uid = ''] = key.split(' ', 2);
+  const slash = order.indexOf('/');
+  return {
+    metadata: { name: order.slice(slash + 1), namespace: order.slice(0, slash), uid },
+    spec: { nodeName },
+    status: { phase: 'Unknown' },
+  };
+}

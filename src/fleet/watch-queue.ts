@@ -1,0 +1,71 @@
+// The lines of one watch that its client has not taken yet. Promises a bound on what waits for a client that does not
+// read, and on what waits for all of them together.
+
+import type { ByteBudget } from '../core/byte-budget.ts';
+
+/** For one client, as many as a list may have. */
+const MAX_WAITING = 64 * 1024 * 1024;
+
+export class WatchQueue {
+  readonly #budget: ByteBudget;
+  #waiting: string[] = [];
+  #characters = 0;
+  #isClosed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** False: the client is too slow for it, or too many are. */
+  add(line: string): boolean {
+    if (this.#isClosed) return true;
+    if (this.#characters + line.length > MAX_WAITING || !this.#budget.take(line.length)) return false;
+    this.#characters += line.length;
+    this.#waiting.push(line);
+    this.#wake();
+    return true;
+  }
+
+  /** Nothing is added after it; what waits is still handed out, and `lastLine` after that. */
+  close(lastLine = ''): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Short, and the one line that must not be lost.
+    if (lastLine !== '') this.#waiting.push(lastLine);
+    this.#wake();
+  }
+
+  /** To the end of the watch, or of `signal`. The first is empty: the head of the answer waits for nothing. */
+  async *lines(signal: AbortSignal): AsyncGenerator<string> {
+    const onAbort = (): void => this.#wake();
+    signal.addEventListener('abort', onAbort);
+    try {
+      yield '';
+      while (!signal.aborted) {
+        const lines = this.#waiting;
+        this.#waiting = [];
+        const characters = this.#characters;
+        this.#characters = 0;
+        try {
+          for (const line of lines) yield line;
+        } finally {
+          this.#budget.give(characters);
+        }
+        if (this.#waiting.length > 0) continue;
+        if (this.#isClosed) return;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#isClosed = true;
+      this.#budget.give(this.#characters);
+      this.#characters = 0;
+      this.#waiting = [];
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// Watches of nodes: their health as the kubelets tell it, and nodes that come and go.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FleetQuery } from '../../src/core/fleet.ts';
+import { FROM_NOW, createFleet, follow } from './watching.ts';
+
+const QUERY = { kind: 'nodes', labelSelector: [], fieldSelector: [], view: 'Table' } as const;
+const watchOf = (more: Partial<Extract<FleetQuery, { kind: 'nodes' }>> = {}): FleetQuery => ({
+  ...QUERY,
+  watch: FROM_NOW,
+  ...more,
+});
+
+describe('a watch of nodes', () => {
+  it('tells of health, of nodes that come and of nodes that go', async () => {
+    const fleet = createFleet({ n1: [], n2: [] });
+    const asked = fleet.asked();
+    const answer = await fleet.watch.ofFleet(asked, watchOf());
+    assert.ok(answer !== undefined);
+    const watch = follow(answer, asked);
+    assert.deepEqual(await watch.news(), ['ADDED n1 Ready <none>', 'ADDED n2 Ready <none>']);
+    fleet.unhealthy.add('n2');
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['MODIFIED n2 NotReady <none>']);
+    delete fleet.pods['n2'];
+    fleet.pods['n3'] = [];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['DELETED n2 NotReady <none>', 'ADDED n3 Ready <none>']);
+    asked.lifetime.end('clientClosed');
+    await watch.ended;
+    assert.deepEqual([fleet.watches.running, fleet.clock.pending], [0, 0]);
+  });
+
+  it('begins at a list', async () => {
+    const fleet = createFleet({ n1: [], n2: [] });
+    const asked = fleet.asked();
+    const { body } = await fleet.listNodes(asked);
+    const { metadata } = JSON.parse(body) as { metadata: { resourceVersion: string } };
+    delete fleet.pods['n1'];
+    const watch = { ...FROM_NOW, ...metadata, bookmarks: true };
+    const answer = await fleet.watch.ofFleet(asked, watchOf({ view: 'Metadata', watch }));
+    assert.ok(answer !== undefined);
+    const followed = follow(answer, asked);
+    assert.deepEqual(await followed.news(), ['DELETED n1']);
+    for (let look = 0; look < 12; look += 1) {
+      fleet.clock.advance(5_000);
+      await followed.news().then((news) => look === 11 && assert.deepEqual(news, ['BOOKMARK']));
+    }
+  });
+
+  it('is of one node by its name, and says when that was told', async () => {
+    const fleet = createFleet({ n1: [], n2: [] });
+    const asked = fleet.asked();
+    const fieldSelector = [{ field: 'metadata.name', operator: '=', value: 'n2' }] as const;
+    const watch = { ...FROM_NOW, initialEvents: true };
+    const answer = await fleet.watch.ofFleet(asked, watchOf({ fieldSelector, watch, view: 'Object' }));
+    assert.ok(answer !== undefined);
+    assert.deepEqual(await follow(answer, asked).news(), ['ADDED n2', 'BOOKMARK']);
+  });
+
+  it('ends when the right to it is gone, and not while nobody can say', async () => {
+    let answering: 'yes' | 'no' | 'away' = 'yes';
+    const fleet = createFleet({ n1: [] }, () => {
+      if (answering === 'away') throw new Error('away');
+      return { kind: answering === 'yes' ? 'allow' : 'noOpinion', reason: '' };
+    });
+    const asked = fleet.asked();
+    const answer = await fleet.watch.ofFleet(asked, watchOf());
+    assert.ok(answer !== undefined);
+    const watch = follow(answer, asked);
+    assert.equal((await watch.news()).length, 1);
+    answering = 'away';
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), []);
+    answering = 'no';
+    fleet.clock.advance(5_000);
+    await watch.ended;
+    assert.match((await watch.news())[0] ?? '', /^ERROR 403 /);
+    await assert.rejects(fleet.watch.ofFleet(asked, watchOf()) ?? Promise.resolve(), { reason: 'Forbidden' });
+  });
+});

@@ -1,0 +1,317 @@
+// Watches of pods: what differs between what a client was shown and what the kubelets tell, and what a watch may cost.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Fault } from '../../src/core/fault.ts';
+import { parseFieldSelector } from '../../src/kubectl/field-selector.ts';
+import { parseLabelSelector } from '../../src/kubectl/label-selector.ts';
+import { createResolved, createUser, namespaceName, nodeName } from '../support/resolved.ts';
+import { FROM_NOW, VIEW, createFleet, follow, pod, settle } from './watching.ts';
+
+const versionOf = (body: string): string =>
+  (JSON.parse(body) as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
+
+describe('a watch from a list', () => {
+  it('tells what has changed since, once, and goes on', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a'), pod('n1', 'b')], n2: [pod('n2', 'c')] });
+    const asked = fleet.asked();
+    const { body } = await fleet.list(VIEW, asked);
+    fleet.pods['n1'] = [pod('n1', 'a'), pod('n1', 'b', 'Failed')];
+    fleet.pods['n2'] = [pod('n2', 'd', 'Pending')];
+    const watch = await fleet.open(VIEW, { ...FROM_NOW, resourceVersion: versionOf(body) }, asked);
+    assert.deepEqual([...(await watch.news())].sort(), [
+      'ADDED d Pending',
+      'DELETED c Unknown',
+      'MODIFIED b Failed',
+    ]);
+    fleet.pods['n2'] = [];
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), ['DELETED d Pending']);
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), []);
+    const versions = watch.events.map(({ object }) => BigInt(object.metadata.resourceVersion ?? '0'));
+    assert.ok(versions.every((version, index) => version > (versions[index - 1] ?? BigInt(versionOf(body)))));
+  });
+
+  it('another pod of the same name is another pod', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watch = await fleet.open(VIEW);
+    await watch.news();
+    fleet.pods['n1'] = [pod('n1', 'a', 'Pending', { uid: 'other' })];
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), ['DELETED a Running', 'ADDED a Pending']);
+  });
+
+  it('of which the gateway knows no more is Expired, as an event', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const mine = fleet.asked();
+    const version = versionOf((await fleet.list(VIEW, mine)).body);
+    const others = [
+      { view: VIEW, asked: fleet.asked('bob'), version },
+      { view: { ...VIEW, namespace: namespaceName('default') }, asked: mine, version },
+      { view: VIEW, asked: mine, version: '12' },
+    ];
+    for (const { view, asked, version: from } of others) {
+      const watch = await fleet.open(view, { ...FROM_NOW, resourceVersion: from }, asked);
+      await watch.ended;
+      assert.deepEqual(await watch.news(), [`ERROR 410 too old resource version: ${from}; list again`]);
+      assert.equal(watch.answer.fault()?.reason, 'Expired');
+    }
+    assert.equal(fleet.watches.running, 0);
+  });
+
+  it('may begin where another watch ended', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const asked = fleet.asked();
+    const first = await fleet.open(VIEW, { ...FROM_NOW, timeoutMs: 3_000 }, asked);
+    await settle();
+    fleet.clock.advance(3_000);
+    await first.ended;
+    const version = first.events.at(-1)?.object.metadata.resourceVersion ?? '';
+    fleet.pods['n1'] = [pod('n1', 'a'), pod('n1', 'b')];
+    const second = await fleet.open(VIEW, { ...FROM_NOW, resourceVersion: version }, asked);
+    assert.deepEqual(await second.news(), ['ADDED b Running']);
+  });
+});
+
+describe('what a watch begins with', () => {
+  it('is all that is there, and a bookmark where it is asked for', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watch = await fleet.open(VIEW, { ...FROM_NOW, initialEvents: true, bookmarks: true });
+    assert.deepEqual(await watch.news(), ['ADDED a Running', 'BOOKMARK']);
+    assert.deepEqual(watch.events[1]?.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
+    fleet.clock.advance(60_000);
+    assert.deepEqual(await watch.news(), ['BOOKMARK']);
+    assert.equal(watch.events[2]?.object.metadata.annotations, undefined);
+  });
+
+  it('is nothing where it is not wanted', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watch = await fleet.open(VIEW, { ...FROM_NOW, initialEvents: false });
+    assert.deepEqual(await watch.news(), []);
+    fleet.pods['n1'] = [];
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), ['DELETED a Running']);
+  });
+
+  it('does not wait for a node that does not answer', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')], n2: 'broken' as never });
+    const watch = await fleet.open(VIEW, { ...FROM_NOW, initialEvents: true });
+    assert.deepEqual(await watch.news(), ['ADDED a Running', 'BOOKMARK']);
+    fleet.pods['n2'] = [pod('n2', 'b')];
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), ['ADDED b Running']);
+  });
+});
+
+describe('the view of a watch', () => {
+  it('has selectors, and a pod that leaves it is deleted from it', async () => {
+    const view = { ...VIEW, labelSelector: parseLabelSelector('app=x') };
+    const fleet = createFleet({ n1: [pod('n1', 'a', 'Running', { labels: { app: 'x' } }), pod('n1', 'b')] });
+    const watch = await fleet.open(view);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+    fleet.pods['n1'] = [
+      pod('n1', 'a', 'Running', { labels: { app: 'y' } }),
+      pod('n1', 'b', 'Running', { labels: { app: 'x' } }),
+    ];
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), ['DELETED a Running', 'ADDED b Running']);
+  });
+
+  it('is a table with its columns in the first event alone, and the last cells of what is gone', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a'), pod('n1', 'b')] });
+    const watch = await fleet.open({ ...VIEW, as: 'Table' });
+    assert.deepEqual(await watch.news(), ['ADDED a 0/0 Running', 'ADDED b 0/0 Running']);
+    assert.deepEqual(
+      watch.events.map(({ object }) => object.columnDefinitions !== undefined),
+      [true, false],
+    );
+    fleet.pods['n1'] = [pod('n1', 'b')];
+    fleet.clock.advance(2_000);
+    assert.deepEqual(await watch.news(), ['DELETED a 0/0 Running']);
+  });
+
+  it('is metadata alone', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watch = await fleet.open({ ...VIEW, as: 'Metadata' });
+    assert.deepEqual(await watch.news(), ['ADDED a']);
+    assert.equal(watch.events[0]?.object.kind, 'PartialObjectMetadata');
+  });
+});
+
+describe('a kubelet that lies', () => {
+  it('adds no pod that another node runs', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')], n2: [pod('n1', 'a', 'Failed'), pod('n3', 'x')] });
+    const watch = await fleet.open(VIEW);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+  });
+
+  it('that claims a pod which is watched alone ends the watch with a conflict that names both', async () => {
+    const view = {
+      ...VIEW,
+      namespace: namespaceName('default'),
+      fieldSelector: parseFieldSelector('metadata.name=a'),
+    };
+    const fleet = createFleet({ n1: [pod('n1', 'a')], n2: [] });
+    const watch = await fleet.open(view);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+    fleet.pods['n2'] = [pod('n2', 'a', 'Failed', { uid: 'lie' })];
+    fleet.clock.advance(2_000);
+    await watch.ended;
+    assert.match((await watch.news()).at(-1) ?? '', /^ERROR 409 .* is claimed by several nodes: n1, n2/);
+    await assert.rejects(fleet.list(view, fleet.asked()), { reason: 'Conflict' });
+  });
+
+  it('that tells of too much is not listened to', async () => {
+    const many = Array.from({ length: 2_001 }, (_, index) => pod('n2', `p${index}`));
+    const fleet = createFleet({ n1: [pod('n1', 'a')], n2: many });
+    const watch = await fleet.open(VIEW);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+  });
+});
+
+describe('nodes that come and go', () => {
+  it('bring their pods and take them along', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watch = await fleet.open(VIEW);
+    await watch.news();
+    fleet.pods['n2'] = [pod('n2', 'b')];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['ADDED b Running']);
+    delete fleet.pods['n1'];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['DELETED a Unknown']);
+    assert.equal(fleet.watches.feeds.size, 1);
+  });
+
+  it('are asked about for who has rights on some', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')], n2: [pod('n2', 'b')] }, (_user, attributes) => ({
+      kind: 'name' in attributes && ['n1', 'n3'].includes(attributes.name) ? 'allow' : 'noOpinion',
+      reason: 'test',
+    }));
+    const watch = await fleet.open(VIEW);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+    fleet.pods['n3'] = [pod('n3', 'c')];
+    fleet.pods['n4'] = [pod('n4', 'd')];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['ADDED c Running']);
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), []);
+    assert.deepEqual(fleet.held, [{ node: 'n1' }, { node: 'n3' }]);
+  });
+});
+
+describe('what watches cost', () => {
+  it('is one reading of a node for all, and none when nobody watches', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watches = [await fleet.open(VIEW), await fleet.open(VIEW), await fleet.open(VIEW)];
+    await settle();
+    const before = fleet.reads.length;
+    fleet.clock.advance(2_000);
+    await settle();
+    assert.equal(fleet.reads.length, before + 1);
+    for (const { asked } of watches) asked.lifetime.end('clientClosed');
+    await Promise.all(watches.map(({ ended }) => ended));
+    assert.deepEqual([fleet.watches.running, fleet.watches.feeds.size, fleet.clock.pending], [0, 0, 0]);
+  });
+
+  it('is ten readings a second at most', async () => {
+    const nodes = Array.from({ length: 100 }, (_, index) => `n${String(index)}`);
+    const fleet = createFleet(Object.fromEntries(nodes.map((node) => [node, [pod(node, `p-${node}`)]])));
+    await fleet.open(VIEW);
+    await settle();
+    await settle();
+    assert.equal(fleet.reads.length, 100);
+    fleet.clock.advance(9_000);
+    await settle();
+    assert.equal(fleet.reads.length, 100);
+    fleet.clock.advance(2_000);
+    await settle();
+    assert.equal(fleet.reads.length, 200);
+  });
+
+  it('is 50 watches of one user', async () => {
+    const fleet = createFleet({ n1: [] });
+    for (let count = 0; count < 50; count += 1) await fleet.open(VIEW, FROM_NOW, fleet.asked());
+    await assert.rejects(fleet.open(VIEW, FROM_NOW, fleet.asked()), { reason: 'TooManyRequests' });
+    await fleet.open(VIEW, FROM_NOW, fleet.asked('bob'));
+  });
+
+  it('is no more than a client takes', async () => {
+    const fleet = createFleet({ n1: [] });
+    const asked = fleet.asked();
+    const answer = await fleet.watch.ofFleet(asked, { kind: 'pods', view: { ...VIEW, watch: FROM_NOW } });
+    assert.ok(answer !== undefined);
+    // Nobody reads it.
+    for (let round = 0; round < 16; round += 1) {
+      fleet.pods['n1'] = [
+        pod('n1', 'a', 'Running', { annotations: { x: `${round}`.padEnd(7_500_000, 'x') } }),
+      ];
+      fleet.clock.advance(2_000);
+      await settle();
+    }
+    const { events, ended } = follow(answer, asked);
+    await ended;
+    assert.equal(events.at(-1)?.object.code, 410);
+    assert.ok(events.length < 12, 'no more than 64 MB waited');
+    assert.match(answer.fault()?.message ?? '', /read too slowly/);
+  });
+});
+
+describe('the end of a watch', () => {
+  it('comes with its time, or after an hour', async () => {
+    const fleet = createFleet({ n1: [] });
+    const watch = await fleet.open(VIEW);
+    await settle();
+    fleet.clock.advance(3_600_000);
+    await watch.ended;
+    assert.equal(watch.answer.fault(), undefined);
+  });
+
+  it('of a drain is one of all', async () => {
+    const fleet = createFleet({ n1: [] });
+    const watches = [await fleet.open(VIEW), await fleet.open(VIEW)];
+    fleet.watches.endAll('draining');
+    await Promise.all(watches.map(({ ended }) => ended));
+    assert.deepEqual(
+      watches.map(({ asked }) => asked.lifetime.reason),
+      ['draining', 'draining'],
+    );
+  });
+
+  for (const [reason, code] of [
+    ['credentialExpired', 401],
+    ['signedOut', 401],
+    ['rightRevoked', 403],
+    ['rightUnconfirmed', 503],
+  ] as const) {
+    it(`says why: ${reason}`, async () => {
+      const { answer } = await createFleet({ n1: [] }).open(VIEW);
+      assert.match(answer.lastWords(reason), new RegExp(`^{"type":"ERROR",.*"code":${code}}}\n$`));
+      assert.equal(answer.lastWords('draining'), '');
+    });
+  }
+
+  it('whoever may not watch is told so before it begins', async () => {
+    const fleet = createFleet({ n1: [] }, () => ({ kind: 'noOpinion', reason: '' }));
+    await assert.rejects(fleet.open(VIEW), (error) => error instanceof Fault && error.reason === 'Forbidden');
+    assert.equal(fleet.watches.running, 0);
+  });
+});
+
+describe('a watch of the node that the server URL names', () => {
+  it('is of what the node says, and ends with its pods', async () => {
+    const fleet = createFleet({ n1: [pod('elsewhere', 'a')] });
+    const action = { kind: 'pods', view: { ...VIEW, watch: FROM_NOW } } as const;
+    const resolved = createResolved({ user: createUser('alice'), node: 'n1', action });
+    const authorized = { ...resolved, grant: {} as never };
+    const answer = fleet.watch.ofNode(authorized);
+    assert.ok(answer !== undefined);
+    const watch = follow(answer, authorized);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+    delete fleet.pods['n1'];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['DELETED a Unknown']);
+    const list = { ...action, view: VIEW };
+    assert.equal(fleet.watch.ofNode({ ...authorized, action: list, node: nodeName('n1') }), undefined);
+  });
+});
