@@ -187,6 +187,7 @@ function toLine(
     identify: withLogin(login, createIdentify({ ...parts.bearers, session: login?.session })),
     resolve: login === undefined ? resolve : (identified) => login.check(resolve(identified)),
     authorize,
+    permit: fleet.permit,
     find: fleet.find,
     locate: (authorized) => fleet.doubting(authorized, () => locate(authorized)),
     credential,

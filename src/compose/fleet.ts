@@ -12,6 +12,7 @@ import { Fault } from '../core/fault.ts';
 import type { FleetPorts } from '../fleet/ports.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
 import { createMachines } from '../fleet/machines.ts';
+import { createPermit, findPermitted } from '../fleet/permit.ts';
 import { createPodIndex } from '../fleet/pod-index.ts';
 import { createPodPlaces } from '../fleet/pod-places.ts';
 import { withLimit } from '../fleet/readable.ts';
@@ -69,7 +70,12 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
     machines: createMachines({ clock, inventory, read: parts.text }),
   };
   return {
-    find: async (permitted: Permitted) => permitted.on(await find(permitted)),
+    permit: createPermit({
+      inventory,
+      authorize: async (resolved) => parts.authorize(resolved),
+      authorizeAll: async (sought) => parts.authorize(sought),
+    }),
+    find: async (permitted: Permitted) => permitted.on(await findPermitted(permitted, find)),
     answer: createFleetAnswer(ports, watches.positions),
     watch: createFleetWatch({
       clock,

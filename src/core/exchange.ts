@@ -12,6 +12,7 @@ import type { Action } from './action.ts';
 import type { AnyAttributes, Requirement } from './attributes.ts';
 import type { Grant } from './decision.ts';
 import type { HeaderLines } from './headers.ts';
+import type { Fault } from './fault.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { FleetQuery } from './fleet.ts';
 import type { Namespace, NodeName, PodName } from './names.ts';
@@ -96,6 +97,8 @@ export interface Sought extends Identified {
 /** A Sought whose first right was found: where the pod is may be looked up. */
 export interface Permitted extends Sought {
   readonly grant: Grant;
+  /** Present: the right is to these nodes alone, and a pod that is on none of them is answered with `refusal`. */
+  readonly among?: { readonly nodes: ReadonlySet<NodeName>; readonly refusal: Fault };
 }
 
 /** What the gateway answers by itself to anybody with a valid identity. */

@@ -87,9 +87,11 @@ export function createPodIndex(ports: PodIndexPorts): Find {
     const { namespace, name } = permitted.pod;
     const key = toKey(namespace, name);
     // Who is alone in what was claimed lately is answered at once; whether that is still so is looked at meanwhile.
-    if (holders(key).length === 1) void refresh(permitted, FRESH_MS);
+    // A pod on a node that is not the caller's is looked for as long as one that is nowhere.
+    const mine = (name: NodeName): boolean => permitted.among?.nodes.has(name) ?? true;
+    if (holders(key).filter(mine).length === 1) void refresh(permitted, FRESH_MS);
     else await refresh(permitted, RETRY_MS);
-    const [first, ...others] = holders(key).filter((node) => inventory.get(node) !== undefined);
+    const [first, ...others] = holders(key).filter((node) => mine(node) && inventory.get(node) !== undefined);
     const details = { kind: 'pods', name };
     if (first === undefined) {
       const silent = [...known.values()].filter(({ readAt = 0, triedAt }) => readAt < triedAt - FRESH_MS);

@@ -13,6 +13,7 @@ import type {
   Permitted,
   Received,
   Resolved,
+  Sought,
 } from '../core/exchange.ts';
 import type { Grant } from '../core/decision.ts';
 import type { EarlyEvidence, Ending, Observation, Observer } from '../core/observation.ts';
@@ -29,6 +30,8 @@ export interface Line {
   identify(received: Received): Awaitable<Identified>;
   resolve(identified: Identified): Found;
   authorize<Asked extends Authorizable>(resolved: Asked): Awaitable<Asked & { readonly grant: Grant }>;
+  /** The first right to a pod whose node is not known yet: to all nodes, to the pod, or to some nodes. */
+  permit(sought: Sought): Awaitable<Permitted>;
   /** The same request with the node that its pod is on. */
   find(permitted: Permitted): Awaitable<Resolved>;
   locate(authorized: Authorized): Awaitable<Located>;
@@ -91,7 +94,7 @@ async function carryOut(
     return line.serve(authorized, observation);
   }
   if (isSought(found)) {
-    const permitted = await line.authorize(found);
+    const permitted = await line.permit(found);
     await told;
     // The right to the node that was found is asked for as if the request had named it.
     return carryOut(line, await line.find(permitted), told, observation);

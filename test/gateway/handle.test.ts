@@ -57,6 +57,9 @@ function recordingLine(options: Options = {}): { line: Line; calls: string[]; en
       return { ...exchange, ...found, requirement: [] } as unknown as Resolved | OwnResolved;
     },
     authorize: pass('authorize'),
+    permit: () => {
+      throw new Error('nothing is sought here');
+    },
     find: () => {
       throw new Error('nothing is sought here');
     },

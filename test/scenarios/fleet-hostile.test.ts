@@ -164,14 +164,25 @@ describe('a user with rights on some nodes', () => {
     assert.match(other.stderr, /Forbidden/);
   });
 
-  it('is told to name the node where a pod is asked for by its name', async () => {
-    for (const name of ['shell', 'trap', 'nope']) {
+  it('reaches a pod on one of them by its name', async () => {
+    for (const name of ['shell', 'web']) {
+      const exec = await fleet('carol', 'exec', name, '--', 'echo', 'found');
+      assert.equal(exec.stdout.toString(), 'found\n', exec.stderr);
+    }
+    assert.equal((await fleet('carol', 'logs', 'shell', '--tail=1')).code, 0);
+  });
+
+  it('is told to name the node, whether the pod is elsewhere or nowhere', async () => {
+    const told = new Set<string>();
+    for (const name of ['trap', 'nope']) {
       const { code, stderr } = await fleet('carol', 'exec', name, '--', 'echo', 'found');
       assert.equal(code, 1);
       assert.match(stderr, /forbidden/);
       assert.match(stderr, /name the node in the server URL: --server https:\/\/GATEWAY\/nodes\/NODE/);
       assert.doesNotMatch(stderr, /node-\d/, 'says nothing of where it is, or whether');
+      told.add(stderr.replaceAll(name, 'POD'));
     }
+    assert.equal(told.size, 1);
     const named = await scenario.kubectl('carol', ['exec', 'shell', '--', 'echo', 'found']);
     assert.equal(named.stdout.toString(), 'found\n', named.stderr);
     assert.match((await scenario.kubectl('carol@node-2', ['exec', 'trap', '--', 'id'])).stderr, /forbidden/);
