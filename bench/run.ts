@@ -92,7 +92,8 @@ async function measureRequests(
   const proxies: Proxy[] = [];
   try {
     const gateway = await startGateway(on, by);
-    proxies.push(await startRelay(on), gateway, await startHaproxy(on), await startNginx(on));
+    proxies.push(await startRelay(on), gateway, await startRelay(on, on.nodePort, 'undici'));
+    proxies.push(await startHaproxy(on), await startNginx(on));
     console.log('answers of three sizes');
     const scenarios: Scenario[] = [...(await measureSizes(proxies, options))];
     const warm = {

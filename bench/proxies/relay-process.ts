@@ -1,22 +1,27 @@
-// The floor: a relay of the same server and client library as the gateway (node:http behind tls.Server, undici's
-// Pool.dispatch), which checks nobody, decides nothing, logs nothing and counts nothing. Upgrades are joined as bytes.
-// Run by proxies/relay.ts as a process of its own: relay-process.ts PORT NODE_PORT PKI_FOLDER.
+// The floor: a relay of the same server and client as the gateway (node:http behind tls.Server, src/upstream), which
+// checks nobody, decides nothing, logs nothing and counts nothing; or the same with undici's Pool.dispatch for a client, of
+// public packages alone. Upgrades are joined as bytes. Run by proxies/relay.ts as a process of its own: relay-process.ts
+// PORT NODE_PORT PKI_FOLDER [own|undici].
 
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
+import type { OnReadOpts } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
+import { systemClock } from '../../src/core/ports.ts';
+import { ConnectionPool } from '../../src/upstream/connection-pool.ts';
+import { NodeRequest } from '../../src/upstream/node-request.ts';
 import { NODE_SERVER_NAME } from './ground.ts';
 
 // An end that lets a profiler write down what it saw.
 process.once('SIGTERM', () => process.exit(0));
-const [port, nodePort, pki = ''] = process.argv.slice(2);
+const [port, nodePort, pki = '', client = 'own'] = process.argv.slice(2);
 const read = (name: string): string => readFileSync(join(pki, name), 'utf8');
 
 const secureContext = createSecureContext({
@@ -24,28 +29,81 @@ const secureContext = createSecureContext({
   cert: read('client.crt'),
   key: read('client.key'),
 });
-const dial = (): TLSSocket =>
+const dial = (onread?: OnReadOpts): TLSSocket =>
   connect({
     host: '127.0.0.1',
     port: Number(nodePort),
     servername: NODE_SERVER_NAME,
     secureContext,
     ALPNProtocols: ['http/1.1'],
+    ...(onread === undefined ? {} : { onread }),
   }).setNoDelay(true);
 
-const pool = new Pool(`https://127.0.0.1:${nodePort ?? ''}`, {
-  connect: (_options, callback) => {
-    const socket = dial();
-    socket.once('error', (error: Error) => callback(error, null));
-    socket.once('secureConnect', () => callback(null, socket));
-  },
-  connections: 100,
-  pipelining: 1,
-  allowH2: false,
-  keepAliveTimeout: 60_000,
-  headersTimeout: 0,
-  bodyTimeout: 0,
-});
+/** Asks the node for `target` and passes on what it says. */
+type Relay = (target: string, response: ServerResponse) => void;
+
+/** By the client of the gateway itself. */
+function createOwnRelay(): Relay {
+  const pool = new ConnectionPool(
+    {
+      clock: systemClock,
+      dial: (_signal, onread) => secure(dial(onread)),
+      readInto: Buffer.alloc(16 * 1024),
+    },
+    { maxConnections: 100, keepAliveTimeoutMs: 60_000 },
+  );
+  const upstream = { pool, authority: `127.0.0.1:${nodePort ?? ''}` };
+  return (target, response) => {
+    const request = new NodeRequest(
+      upstream,
+      { method: 'GET', target, headers: [] },
+      {
+        onHead: (code, headers) => {
+          const lines: string[] = [];
+          for (const name of ['content-type', 'content-length']) {
+            const value = headers.only(name);
+            if (value !== undefined) lines.push(name, value);
+          }
+          response.writeHead(code, lines);
+        },
+        onData: (chunk) => {
+          if (response.write(chunk)) return true;
+          response.once('drain', () => request.resume());
+          return false;
+        },
+        onEnd: () => response.end(),
+        onFault: () => response.destroy(),
+      },
+    );
+    request.send();
+  };
+}
+
+const secure = (socket: TLSSocket): Promise<TLSSocket> =>
+  new Promise((resolve, reject) => {
+    socket.once('error', reject).once('secureConnect', () => resolve(socket));
+  });
+
+/** By undici, as the gateway did once. */
+function createUndiciRelay(): Relay {
+  const pool = new Pool(`https://127.0.0.1:${nodePort ?? ''}`, {
+    connect: (_options, callback) => {
+      secure(dial()).then(
+        (socket) => callback(null, socket),
+        (error: Error) => callback(error, null),
+      );
+    },
+    connections: 100,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: 60_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  return (target, response) => {
+    pool.dispatch({ method: 'GET', path: target }, new Relayed(response));
+  };
+}
 
 /** The answer's head and body, passed on as they come. */
 class Relayed implements Dispatcher.DispatchHandler {
@@ -88,8 +146,9 @@ class Relayed implements Dispatcher.DispatchHandler {
 }
 
 const http = createHttpServer({ keepAliveTimeout: 75_000, headersTimeout: 0, requestTimeout: 0 });
+const relay = client === 'undici' ? createUndiciRelay() : createOwnRelay();
 http.on('request', (request: IncomingMessage, response: ServerResponse) => {
-  pool.dispatch({ method: 'GET', path: request.url ?? '/' }, new Relayed(response));
+  relay(request.url ?? '/', response);
 });
 http.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
   const node = dial();

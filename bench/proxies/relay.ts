@@ -10,9 +10,11 @@ const PROGRAM = fileURLToPath(new URL('relay-process.ts', import.meta.url));
 export async function startRelay(
   { directory, pki, nodePort: standInPort }: Ground,
   nodePort = standInPort,
+  client: 'own' | 'undici' = 'own',
 ): Promise<Proxy> {
   const port = await freePort();
-  const command = [process.execPath, PROGRAM, String(port), String(nodePort), pki] as const;
-  const running = await startProgram('relay', command, { directory, port });
-  return { ...running, name: 'relay', url: `https://127.0.0.1:${port}` };
+  const command = [process.execPath, PROGRAM, String(port), String(nodePort), pki, client] as const;
+  const name = client === 'own' ? 'relay' : 'relay, undici';
+  const running = await startProgram(name, command, { directory, port });
+  return { ...running, name, url: `https://127.0.0.1:${port}` };
 }

@@ -30,6 +30,12 @@ export function toBars(
       unit: 'times',
     },
     {
+      what: `CPU, ${size}, against a bare relay of public packages (node:http, undici)`,
+      value: ratio(`keep-alive-${size}`, 'gateway', 'relay, undici'),
+      atMost: RELAY_BARS[size],
+      unit: 'times',
+    },
+    {
       what: `CPU, ${size}, against haproxy`,
       value: ratio(`keep-alive-${size}`, 'gateway', 'haproxy'),
       atMost: HAPROXY_BARS[size],

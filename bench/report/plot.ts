@@ -8,6 +8,7 @@ import { RELAY_BARS } from './bars.ts';
 const PANEL = { width: 330, height: 280, left: 62, top: 104, bottom: 96, gap: 26 } as const;
 const COLORS: Readonly<Record<string, string>> = {
   relay: '#8c959f',
+  'relay, undici': '#afb8c1',
   gateway: '#1f6feb',
   haproxy: '#2da44e',
   nginx: '#bf8700',

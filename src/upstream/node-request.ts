@@ -38,7 +38,7 @@ const TARGET = /^\/[\x21-\x7e]*$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export class NodeRequest implements ConnectionUser, Waiting {
-  readonly #upstream: Upstream;
+  readonly #upstream: Pick<Upstream, 'authority' | 'pool'>;
   readonly #outgoing: OutgoingRequest;
   readonly #reader: AnswerReader;
   readonly #head: string;
@@ -47,7 +47,11 @@ export class NodeRequest implements ConnectionUser, Waiting {
   #over = false;
 
   /** Throws InternalError when what is to be sent would be another request to the node's parser. */
-  constructor(upstream: Upstream, outgoing: OutgoingRequest, reader: AnswerReader) {
+  constructor(
+    upstream: Pick<Upstream, 'authority' | 'pool'>,
+    outgoing: OutgoingRequest,
+    reader: AnswerReader,
+  ) {
     this.#upstream = upstream;
     this.#outgoing = outgoing;
     this.#reader = reader;
