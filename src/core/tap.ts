@@ -30,7 +30,10 @@ export interface Tap {
   accepted(protocol: string): void;
   /** The session begins: from now on it can be held up and ended. */
   attach(control: TapControl): void;
-  /** False: these bytes must not go on, and the session ends as a protocol error. Must not throw. */
+  /**
+   * False: these bytes must not go on, and the session ends as a protocol error. Must not throw. The chunk is to be looked
+   * at, not kept: its memory is given back when it has been written on.
+   */
   fromClient(chunk: Buffer): boolean;
   fromNode(chunk: Buffer): boolean;
   /** Nothing more is to be read, in either direction, until `control.drained`. */

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { EndReason, Lifetime } from '../core/lifetime.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Tap, TapControl } from '../core/tap.ts';
+import { writeSpent } from './spent-chunk.ts';
 import type { Limits } from './watch.ts';
 import { Watch } from './watch.ts';
 
@@ -190,7 +191,8 @@ class Session implements TapControl {
       this.end('protocolError');
       return;
     }
-    if (!to.write(chunk)) {
+    // Nobody keeps a chunk: a tap looks at it, and copies what it keeps.
+    if (!writeSpent(to, chunk)) {
       direction.behind = true;
       from.pause();
       to.once('drain', direction.onDrain);

@@ -44,11 +44,11 @@ export class TarListing {
     this.#archive.on('error', () => this.#stop('the archive is cut short or malformed'));
   }
 
-  /** What it is made of is looked at later, before anything else happens. */
+  /** A copy of it is looked at later, before anything else happens. */
   write(data: Buffer): void {
     if (this.#over) return;
     this.#unread += data.length;
-    this.#archive.write(data);
+    this.#archive.write(Buffer.from(data));
     if (this.#unread > MAX_HEADER_BYTES) this.#stop('the archive has a header that is too long');
   }
 

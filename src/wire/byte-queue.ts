@@ -1,5 +1,5 @@
-// The bytes a decoder has been fed and has not yet consumed. Chunks are kept as they came: a byte is copied only when
-// somebody takes a piece that spans two of them.
+// The bytes a decoder has been fed and has not yet consumed. While they are looked at, chunks are kept as they came: a byte
+// is copied only when somebody takes a piece that spans two of them, or when it has to wait for the next chunk.
 
 export class ByteQueue {
   #chunks: Buffer[] = [];
@@ -10,11 +10,25 @@ export class ByteQueue {
     return this.#length;
   }
 
-  /** Adds a chunk at the end. The queue keeps a reference to it: it must not change afterwards. */
+  /** Adds a chunk at the end. The queue refers to it until `letGo`. */
   append(chunk: Buffer): void {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#length += chunk.length;
+  }
+
+  /**
+   * Copies what waits of the chunk that was appended last, and what was copied before stays as it is: from here on the
+   * memory of all chunks is their owner's again, to be freed or written over.
+   */
+  letGo(): void {
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunks[last];
+    if (chunk === undefined) return;
+    // Outside of Node's pool: a few bytes that wait long would keep all of a piece of it.
+    const copy = Buffer.allocUnsafeSlow(chunk.length);
+    chunk.copy(copy);
+    this.#chunks[last] = copy;
   }
 
   /** Takes exactly `count` bytes, or undefined when fewer wait. */

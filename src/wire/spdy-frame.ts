@@ -144,9 +144,10 @@ export class SpdyDecoder {
   }
 
   /**
-   * Delivers what these bytes complete, in order. Throws a Fault on a malformed, unknown or oversized frame, after what
-   * came before it, and from then on always: where the next frame begins is no longer known. As in moby/spdystream, the
-   * version field is not looked at.
+   * Delivers what these bytes complete, in order. Data may be a view of `chunk`, which is its owner's again when this
+   * returns: whoever keeps it copies it. Throws a Fault on a malformed, unknown or oversized frame, after what came before
+   * it, and from then on always: where the next frame begins is no longer known. As in moby/spdystream, the version field
+   * is not looked at.
    */
   push(chunk: Buffer, deliver: (event: SpdyEvent) => void): void {
     if (this.#state.kind === 'failed') throw this.#state.fault;
@@ -155,8 +156,9 @@ export class SpdyDecoder {
       const before: State = this.#state;
       const event = this.#tryStep();
       if (event !== undefined) deliver(event);
-      else if (this.#state === before) return;
+      else if (this.#state === before) break;
     }
+    this.#queue.letGo();
   }
 
   #tryStep(): SpdyEvent | undefined {

@@ -290,6 +290,23 @@ describe('a session that is tapped', () => {
     assertReleased(joined);
   });
 
+  it('gives the memory of a chunk back when it is written, seen by a tap or not', async (t) => {
+    const kept: Buffer[] = [];
+    const { tap } = createTap({ fromNode: (chunk) => kept.push(chunk) > 0 });
+    const joined = await join(t, { tap });
+    const bytes = Buffer.alloc(100_000, 'x');
+    joined.node.end(bytes);
+    assert.equal((await readAll(joined.client)).length, bytes.length);
+    const large = kept.filter(({ buffer }) => buffer.byteLength === 0 || buffer.byteLength > 4096);
+    assert.ok(large.length > 0);
+    await eventually('their memory given back', () =>
+      large.every(({ length }) => length === 0) ? true : undefined,
+    );
+    joined.client.destroy();
+    await joined.spliced;
+    assertReleased(joined);
+  });
+
   it('ends before a byte that the tap refuses, with its last words', async (t) => {
     const { tap } = createTap({
       fromClient: (chunk) => !chunk.toString().includes('bad'),

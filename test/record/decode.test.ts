@@ -12,7 +12,7 @@ import type { DecoderOptions } from '../../src/record/decode/create-decoder.ts';
 import type { SessionDecoder } from '../../src/record/decode/session-decoder.ts';
 import type { SessionEvent } from '../../src/record/decode/session-event.ts';
 import { containerName, namespaceName, podName } from '../support/resolved.ts';
-import { HOPS, SCENARIOS, readCapture } from '../wire/captures.ts';
+import { HOPS, SCENARIOS, lend, readCapture } from '../wire/captures.ts';
 
 const pod = { namespace: namespaceName('default'), name: podName('shell') };
 const toStreams = (letters: string) => ({
@@ -112,10 +112,11 @@ function readsOf(name: string): readonly Read[] {
 
 function decode(options: DecoderOptions, reads: Iterable<Read>): readonly SessionEvent[] {
   const events: SessionEvent[] = [];
-  const decoder = createDecoder(options, (event) => events.push(event));
+  const decoder = createDecoder(options, (event) =>
+    events.push(event.kind === 'data' ? { ...event, data: Buffer.from(event.data) } : event),
+  );
   for (const { direction, bytes } of reads) {
-    if (direction === 'c2s') decoder.fromClient(bytes);
-    else decoder.fromNode(bytes);
+    lend(bytes, (lent) => (direction === 'c2s' ? decoder.fromClient(lent) : decoder.fromNode(lent)));
   }
   decoder.end();
   return events;

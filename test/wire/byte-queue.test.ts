@@ -31,4 +31,20 @@ describe('ByteQueue', () => {
     assert.equal(queue.takeUpTo(10).toString(), 'ef');
     assert.equal(queue.takeUpTo(10).length, 0);
   });
+
+  it('holds copies once it has let go, whatever becomes of the chunks', () => {
+    const queue = new ByteQueue();
+    for (const text of ['abc', 'de', 'f']) {
+      const chunk = Buffer.from(text);
+      queue.append(chunk);
+      queue.letGo();
+      chunk.fill(0);
+    }
+    assert.equal(queue.take(2)?.toString(), 'ab');
+    queue.letGo();
+    assert.equal(queue.length, 4);
+    assert.equal(queue.take(4)?.toString(), 'cdef');
+    queue.letGo();
+    assert.equal(queue.length, 0);
+  });
 });

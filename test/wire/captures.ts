@@ -36,3 +36,10 @@ export function* cuts(bytes: Buffer): Generator<readonly Buffer[]> {
   yield Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
   for (let at = 1; at < bytes.length; at++) yield [bytes.subarray(0, at), bytes.subarray(at)];
 }
+
+/** Hands out a chunk as its owner does who frees it, or writes over it, as soon as it has been looked at. */
+export function lend(chunk: Buffer, look: (chunk: Buffer) => void): void {
+  const lent = Buffer.from(chunk);
+  look(lent);
+  lent.fill(0xee);
+}

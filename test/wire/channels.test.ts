@@ -10,8 +10,8 @@ import {
 } from '../../src/wire/channels.ts';
 import type { ChannelEvent, ChannelProtocol } from '../../src/wire/channels.ts';
 import { OPCODE, WebSocketDecoder, encodeWebSocketFrame } from '../../src/wire/websocket-frame.ts';
-import type { Opcode } from '../../src/wire/websocket-frame.ts';
-import { cuts, readCapture } from './captures.ts';
+import type { Opcode, WebSocketPiece } from '../../src/wire/websocket-frame.ts';
+import { cuts, lend, readCapture } from './captures.ts';
 
 const protocolOf = (name: string): ChannelProtocol => {
   const protocol = parseChannelProtocol(name);
@@ -38,11 +38,12 @@ const decode = (name: string, chunks: readonly Buffer[], from: 'client' | 'serve
     }
   };
   for (const chunk of chunks) {
-    frames.push(chunk, (piece) => {
+    const deliver = (piece: WebSocketPiece): void => {
       if (piece.opcode > OPCODE.binary) return;
       const event = channels.push(piece);
       if (event !== undefined) note(event);
-    });
+    };
+    lend(chunk, (lent) => frames.push(lent, deliver));
   }
   return texts;
 };

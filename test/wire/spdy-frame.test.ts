@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Fault } from '../../src/core/fault.ts';
 import { SpdyDecoder, encodeSpdyFrame } from '../../src/wire/spdy-frame.ts';
 import type { SpdyDecoderOptions, SpdyEvent, SpdyFrame } from '../../src/wire/spdy-frame.ts';
-import { HOPS, SCENARIOS, cuts, readCapture } from './captures.ts';
+import { HOPS, SCENARIOS, cuts, lend, readCapture } from './captures.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 
@@ -14,7 +14,9 @@ const decode = (chunks: readonly Buffer[], options?: SpdyDecoderOptions): SpdyFr
   let data = Buffer.alloc(0);
   const deliver = (event: SpdyEvent): void => {
     if (event.kind !== 'data') {
-      frames.push(event);
+      frames.push(
+        'headerBlock' in event ? { ...event, headerBlock: Buffer.from(event.headerBlock) } : event,
+      );
       return;
     }
     data = Buffer.concat([data, event.data]);
@@ -22,7 +24,7 @@ const decode = (chunks: readonly Buffer[], options?: SpdyDecoderOptions): SpdyFr
     frames.push({ kind: 'data', streamId: event.streamId, fin: event.fin, data });
     data = Buffer.alloc(0);
   };
-  for (const chunk of chunks) decoder.push(chunk, deliver);
+  for (const chunk of chunks) lend(chunk, (lent) => decoder.push(lent, deliver));
   return frames;
 };
 

@@ -10,7 +10,7 @@ import {
   toWebSocketAccept,
 } from '../../src/wire/websocket-frame.ts';
 import type { WebSocketDecoderOptions, WebSocketPiece } from '../../src/wire/websocket-frame.ts';
-import { HOPS, SCENARIOS, cuts, readCapture } from './captures.ts';
+import { HOPS, SCENARIOS, cuts, lend, readCapture } from './captures.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 
@@ -29,7 +29,7 @@ const decode = (chunks: readonly Buffer[], options: WebSocketDecoderOptions): Fr
     payload = piece.first ? piece.payload.toString('hex') : payload + piece.payload.toString('hex');
     if (piece.last) frames.push({ opcode: piece.opcode, fin: piece.fin, payload });
   };
-  for (const chunk of chunks) decoder.push(chunk, deliver);
+  for (const chunk of chunks) lend(chunk, (lent) => decoder.push(lent, deliver));
   return frames;
 };
 
