@@ -15,10 +15,12 @@ const MAX_GROWTH = 3;
 const ALWAYS_TEXT_BYTES = 1024;
 /** What is not text is looked at in blocks of this size. */
 const BLOCK_BYTES = 4096;
-/** With more blocks than these that are no text, there is nothing to read in it: an archive, an image. */
-const MAX_ODD_BLOCKS = 4;
+/** With more than this share of blocks that are no text, and more than one, there is nothing to read in it: an archive. */
+const MAX_ODD_SHARE = 1 / 4;
 
 export const MAX_BYTES = MAX_TEXT_BYTES;
+/** Of what stands around the data of a line, and before it. */
+const MAX_PREFIX_BYTES = 128;
 
 export interface ByteLines {
   readonly code: ByteCode;
@@ -31,6 +33,7 @@ export interface ByteLines {
 }
 
 export function createByteLines(writeText: WriteJsonText): (lines: ByteLines, write: WriteLines) => void {
+  const encoded = Buffer.allocUnsafeSlow(MAX_PREFIX_BYTES + Math.ceil(MAX_BYTES / 3) * 4);
   const toPrefix = (elapsed: string, code: string, isError: boolean): string =>
     isError ? `[${elapsed},"e",""]\n[0,"${code}","` : `[${elapsed},"${code}","`;
   return ({ code, isError, elapsed, bytes }, write) => {
@@ -40,9 +43,13 @@ export function createByteLines(writeText: WriteJsonText): (lines: ByteLines, wr
       next = '0';
       return text;
     };
-    // As Latin-1: all of it is ASCII, and its length is known without a look.
-    const writeEncoded = (all: Buffer): void =>
-      write(Buffer.from(`${prefix(code.toUpperCase())}${all.toString('base64')}"]\n`, 'latin1'));
+    const writeEncoded = (all: Buffer): void => {
+      // As Latin-1: all of it is ASCII, and its length is known without a look.
+      let end = encoded.write(prefix(code.toUpperCase()), 0, 'latin1');
+      end += encoded.write(all.toString('base64'), end, 'latin1');
+      end += encoded.write('"]\n', end, 'latin1');
+      write(encoded.subarray(0, end));
+    };
     const writeValid = (valid: Buffer): void => {
       const before = next;
       const line = writeText(prefix(code), valid, '"]\n');
@@ -81,13 +88,14 @@ interface Run {
 function toRuns(bytes: Buffer): readonly Run[] | undefined {
   if (isUtf8(bytes)) return [{ isText: true, run: bytes }];
   const runs: Run[] = [];
+  const maxOdd = Math.max(1, Math.ceil(bytes.length / BLOCK_BYTES) * MAX_ODD_SHARE);
   let odd = 0;
   let textAt = 0;
   for (let at = 0; at < bytes.length;) {
     const end = toCut(bytes, at + BLOCK_BYTES);
     if (!isUtf8(bytes.subarray(at, end))) {
       odd += 1;
-      if (odd > MAX_ODD_BLOCKS) return undefined;
+      if (odd > maxOdd) return undefined;
       if (at > textAt) runs.push({ isText: true, run: bytes.subarray(textAt, at) });
       runs.push({ isText: false, run: bytes.subarray(at, end) });
       textAt = end;

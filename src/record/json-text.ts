@@ -2,7 +2,10 @@
 // bytes at a time. Measured for 100 MB of text: 25 ms, where JSON.stringify and its way through strings take 335 ms and
 // a loop of JavaScript 190 ms. What is recorded of a busy session passes through here, so it pays.
 
-/** Writes `before`, the text of `bytes` and `after` into one new Buffer. `bytes` must be valid UTF-8. */
+/**
+ * Writes `before`, the text of `bytes` and `after` one after the other. `bytes` must be valid UTF-8. What it returns is to
+ * be looked at before the next call, which writes over it.
+ */
 export type WriteJsonText = (before: string, bytes: Buffer, after: string) => Buffer;
 
 /** The longest `bytes` that are taken at once. */
@@ -36,7 +39,7 @@ export function createJsonTextWriter(): WriteJsonText {
     bytes.copy(bytesOf, INPUT_AT);
     const textAt = OUTPUT_AT + bytesOf.write(before, OUTPUT_AT, 'latin1');
     const textEnd = escape(INPUT_AT, INPUT_AT + bytes.length, textAt);
-    return Buffer.from(bytesOf.subarray(OUTPUT_AT, textEnd + bytesOf.write(after, textEnd, 'latin1')));
+    return bytesOf.subarray(OUTPUT_AT, textEnd + bytesOf.write(after, textEnd, 'latin1'));
   };
 }
 

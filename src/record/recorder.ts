@@ -8,6 +8,7 @@ import type { Credentialed } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Tap, TapFactory } from '../core/tap.ts';
+import { BlockPool } from './block-pool.ts';
 import { createByteLines } from './cast-lines.ts';
 import { createJsonTextWriter } from './json-text.ts';
 import { Recording } from './recording.ts';
@@ -34,7 +35,11 @@ const PATIENCE_MS = 10_000;
 /** The factory gives undefined for an exchange that is not recorded, and rejects with ServiceUnavailable. */
 export function createRecorder(deps: RecorderDeps, options: RecorderOptions): TapFactory {
   const choose = createRules(options.rules);
-  const parts = { ...deps, writeBytes: createByteLines(createJsonTextWriter()) };
+  const parts = {
+    ...deps,
+    pool: new BlockPool(),
+    writeBytes: createByteLines(createJsonTextWriter()),
+  };
   const actions: ReadonlySet<string> = new Set<RecordedAction>(RECORDED_ACTIONS);
   return (exchange) => {
     if (!actions.has(exchange.action.kind)) return undefined;
@@ -44,17 +49,17 @@ export function createRecorder(deps: RecorderDeps, options: RecorderOptions): Ta
 }
 
 async function begin(
-  deps: RecorderDeps & Pick<RecordingDeps, 'writeBytes'>,
+  deps: RecorderDeps & Pick<RecordingDeps, 'pool' | 'writeBytes'>,
   options: RecorderOptions,
   exchange: Credentialed,
   rule: RecordingRule,
 ): Promise<Tap> {
-  const { clock, log, onEnded, writeBytes } = deps;
+  const { clock, log, onEnded, pool, writeBytes } = deps;
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
   const session = { exchange, rule, segment: options.segment, patienceMs };
   try {
     const store = await inTime(clock, patienceMs, beginStored(deps, exchange, rule));
-    return new Recording({ clock, log, onEnded, writeBytes, store }, session);
+    return new Recording({ clock, log, onEnded, pool, writeBytes, store }, session);
   } catch (error) {
     log.error({ error, auditId: exchange.auditId, mode: rule.mode }, 'a recording could not be begun');
     if (rule.mode === 'required') {
@@ -62,7 +67,7 @@ async function begin(
       const message = 'this session must be recorded, and its recording cannot be begun';
       throw new Fault('ServiceUnavailable', message, { cause: error });
     }
-    return new Recording({ clock, log, onEnded, writeBytes, store: undefined }, session);
+    return new Recording({ clock, log, onEnded, pool, writeBytes, store: undefined }, session);
   }
 }
 

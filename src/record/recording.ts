@@ -51,14 +51,18 @@ export class Recording implements Tap {
     this.#required = session.rule.mode === 'required';
     this.#state = deps.store === undefined ? 'failed' : 'complete';
     if (deps.store === undefined) this.#problem = 'the recording could not be begun';
-    this.#batch = new LineBatch({
-      clock: deps.clock,
-      flush: () => this.#transcript?.flush(),
-      send: (lines) => {
-        this.#segments?.append(lines);
-        this.#checkRoom();
+    this.#batch = new LineBatch(
+      {
+        clock: deps.clock,
+        pool: deps.pool,
+        flush: () => this.#transcript?.flush(),
+        send: (lines, done) => {
+          this.#segments?.append(lines, done);
+          this.#checkRoom();
+        },
       },
-    });
+      session.segment,
+    );
   }
 
   get isFull(): boolean {

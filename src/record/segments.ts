@@ -8,6 +8,7 @@ import type { OpenRecording, OpenSegment } from './store/recording-store.ts';
 export interface SegmentOptions {
   readonly extension: string;
   readonly maxAgeMs: number;
+  /** Of the largest segment, but for a single line that is longer. */
   readonly maxBytes: number;
 }
 
@@ -20,21 +21,35 @@ export interface SegmentDeps {
   readonly onFailed: (error: unknown) => void;
 }
 
+interface Lines {
+  readonly bytes: Buffer;
+  readonly done: () => void;
+}
+
 interface Segment {
   readonly file: OpenSegment;
+  readonly maxBytes: number;
   bytes: number;
   due: boolean;
   readonly cancel: () => void;
 }
 
+/**
+ * How large a segment may become that follows one which was closed by its age. A store reserves room for all of it, and to
+ * close one costs as much as to write half a megabyte: those of a session that fills them quickly grow, up to `maxBytes`.
+ */
+const FIRST_BYTES = 1024 * 1024;
+const GROWTH = 4;
+
 export class Segments {
   readonly #deps: SegmentDeps;
   readonly #options: SegmentOptions;
-  #queue: Buffer[] = [];
+  #queue: Lines[] = [];
   #pending = 0;
   #written = 0;
   #count = 0;
   #named = 0;
+  #nextBytes: number;
   #segment: Segment | undefined;
   #running: Promise<void> | undefined;
   #closing = false;
@@ -43,6 +58,7 @@ export class Segments {
   constructor(deps: SegmentDeps, options: SegmentOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#nextBytes = Math.min(options.maxBytes, FIRST_BYTES);
   }
 
   /** Bytes that the disk has not taken yet. */
@@ -63,11 +79,13 @@ export class Segments {
     return this.#named;
   }
 
-  /** Whole lines. They are never divided between segments. */
-  append(lines: string | Buffer): void {
-    if (lines.length === 0 || this.#failed || this.#closing) return;
-    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
-    this.#queue.push(bytes);
+  /**
+   * Whole lines, which are never divided between segments. They must not change until `done` is called: when they are
+   * written, or never.
+   */
+  append(bytes: Buffer, done: () => void): void {
+    if (bytes.length === 0 || this.#failed || this.#closing) return;
+    this.#queue.push({ bytes, done });
     this.#pending += bytes.length;
     this.#start();
   }
@@ -116,8 +134,8 @@ export class Segments {
     const segment = this.#segment;
     const next = this.#queue[0];
     if (next !== undefined) {
-      const isFull = segment !== undefined && segment.bytes + next.length > this.#options.maxBytes;
-      if (isFull && segment.bytes > 0) await this.#close(segment);
+      const isFull = segment !== undefined && segment.bytes + next.bytes.length > segment.maxBytes;
+      if (isFull && segment.bytes > 0) await this.#closeFull(segment);
       else await this.#write((this.#segment ??= await this.#open()));
       return true;
     }
@@ -128,7 +146,8 @@ export class Segments {
 
   async #open(): Promise<Segment> {
     const { clock, recording } = this.#deps;
-    const { extension, maxAgeMs, maxBytes } = this.#options;
+    const { extension, maxAgeMs } = this.#options;
+    const maxBytes = this.#nextBytes;
     this.#count += 1;
     const name = `${String(this.#count).padStart(8, '0')}.${extension}`;
     const file = await recording.createSegment(name, maxBytes);
@@ -136,37 +155,48 @@ export class Segments {
       segment.due = true;
       this.#start();
     });
-    const segment: Segment = { file, bytes: 0, due: false, cancel };
+    const segment: Segment = { file, maxBytes, bytes: 0, due: false, cancel };
     return segment;
   }
 
   async #write(segment: Segment): Promise<void> {
-    const lines = this.#take(this.#options.maxBytes - segment.bytes);
-    await segment.file.append(lines);
+    const lines = this.#take(segment.maxBytes - segment.bytes);
+    await segment.file.append(lines.map(({ bytes }) => bytes));
     let bytes = 0;
-    for (const line of lines) bytes += line.length;
+    for (const line of lines) {
+      bytes += line.bytes.length;
+      line.done();
+    }
     segment.bytes += bytes;
     this.#written += bytes;
     // After abandon() nothing waits any more.
     this.#pending = Math.max(0, this.#pending - bytes);
-    if (segment.bytes >= this.#options.maxBytes || segment.due) await this.#close(segment);
+    if (segment.bytes >= segment.maxBytes) await this.#closeFull(segment);
+    else if (segment.due) await this.#close(segment);
     this.#deps.onWritten();
   }
 
   /** Lines for what is left of a segment: one at least, and no more than fit. */
-  #take(room: number): readonly Buffer[] {
+  #take(room: number): readonly Lines[] {
     let count = 0;
     let bytes = 0;
     for (const line of this.#queue) {
-      bytes += line.length;
+      bytes += line.bytes.length;
       if (count > 0 && bytes > room) break;
       count += 1;
     }
     return this.#queue.splice(0, count);
   }
 
+  async #closeFull(segment: Segment): Promise<void> {
+    const growth = segment.due ? 1 : GROWTH;
+    await this.#close(segment);
+    this.#nextBytes = Math.min(this.#options.maxBytes, segment.maxBytes * growth);
+  }
+
   async #close(segment: Segment): Promise<void> {
     const { clock, recording } = this.#deps;
+    this.#nextBytes = Math.min(this.#options.maxBytes, FIRST_BYTES);
     segment.cancel();
     this.#segment = undefined;
     const stored = await segment.file.close();

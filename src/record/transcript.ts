@@ -3,7 +3,7 @@
 
 import type { SessionEvent } from './decode/session-event.ts';
 
-/** Whole lines, each with its line end. */
+/** Whole lines, each with its line end. They are copied, or written, before it returns. */
 export type WriteLines = (lines: string | Buffer) => void;
 
 export interface Transcript {

@@ -28,7 +28,7 @@ describe('the recording section', () => {
     assert.equal(result.configuration.recording, undefined);
   });
 
-  it('becomes typed values, with stdin off and segments of a second and a mebibyte by default', async () => {
+  it('becomes typed values, with stdin off and segments of a second and eight mebibytes by default', async () => {
     const result = await load(
       setUp,
       withRecording({
@@ -43,7 +43,7 @@ describe('the recording section', () => {
     assert.ok(result.ok);
     assert.deepEqual(result.configuration.recording, {
       directory: `${FOLDER}/recordings`,
-      segment: { maxAgeMs: 1000, maxBytes: 1_048_576 },
+      segment: { maxAgeMs: 1000, maxBytes: 8 * 1024 * 1024 },
       fsync: false,
       rules: [
         { users: ['robot'], mode: 'off', stdin: 'off' },

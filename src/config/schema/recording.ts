@@ -13,7 +13,11 @@ export const recording = strict({
     maxAge: duration('100ms', '1h')
       .prefault('1s')
       .describe('Age at which a segment is closed: what a gateway that dies can lose of the proof.'),
-    maxSize: quantity('4Ki', '1Gi').prefault('1Mi').describe('Size at which a segment is closed.'),
+    maxSize: quantity('4Ki', '1Gi')
+      .prefault('8Mi')
+      .describe(
+        'Size at which a segment is closed. The first one, and each after one that was closed by its age, is closed at 1Mi at most.',
+      ),
   })
     .prefault({})
     .describe('The files that a recording consists of.'),

@@ -84,7 +84,9 @@ class EncryptedSegment implements OpenSegment {
 
   async append(lines: readonly Buffer[]): Promise<void> {
     for (const line of lines) {
-      await Promise.race([this.#plain.write(line), this.#stored.then(() => undefined)]);
+      // A copy: a stream may have taken it and not read it yet, and its memory is used again.
+      const copy = Uint8Array.from(line);
+      await Promise.race([this.#plain.write(copy), this.#stored.then(() => undefined)]);
     }
   }
 
