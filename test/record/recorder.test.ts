@@ -112,6 +112,39 @@ async function begin(options: BeginOptions = {}): Promise<Begun> {
   return { tap, exchange, folder, ends, drained: () => drains, states };
 }
 
+describe('segments', () => {
+  it('are small at first, grow where they are filled within their time, and are small again after one that was not', async () => {
+    const clock = createFakeClock();
+    const { tap, folder } = await begin({ clock, segment: { maxAgeMs: 1000, maxBytes: 8 * 1024 * 1024 } });
+    const fill = async (bytes: number): Promise<void> => {
+      const frame = output('x'.repeat(60_000));
+      for (let sent = 0; sent < bytes; sent += frame.length) {
+        assert.equal(tap.fromNode(frame), true);
+        if (tap.isFull) await eventually('room', () => (tap.isFull ? undefined : true));
+      }
+    };
+    const segmentsOf = async (count: number): Promise<readonly number[]> =>
+      eventually('segments in the manifest', async () => {
+        const lines = (await readFile(join(folder, 'manifest.jsonl'), 'utf8')).trim().split('\n');
+        const sizes = lines.slice(1).map((line) => Number((JSON.parse(line) as { bytes: unknown }).bytes));
+        return sizes.length >= count ? sizes : undefined;
+      });
+    await fill(16_000_000);
+    const [first = 0, second = 0, third = 0] = await segmentsOf(3);
+    const mebibyte = 1024 * 1024;
+    assert.ok(first <= mebibyte && first > mebibyte / 2, String(first));
+    assert.ok(second <= 4 * mebibyte && second > 3 * mebibyte, String(second));
+    assert.ok(third <= 8 * mebibyte && third > 7 * mebibyte, String(third));
+    clock.advance(2000);
+    await segmentsOf(4);
+    await fill(2_000_000);
+    const small = (await segmentsOf(5))[4] ?? 0;
+    assert.ok(small <= mebibyte && small > mebibyte / 2, String(small));
+    await tap.end('completed');
+    await readRecording(folder);
+  });
+});
+
 describe('rules', () => {
   const alice = createUser('alice', { groups: ['sre'] });
   const rules: readonly RecordingRule[] = [

@@ -14,9 +14,7 @@ const decode = (chunks: readonly Buffer[], options?: SpdyDecoderOptions): SpdyFr
   let data = Buffer.alloc(0);
   const deliver = (event: SpdyEvent): void => {
     if (event.kind !== 'data') {
-      frames.push(
-        'headerBlock' in event ? { ...event, headerBlock: Buffer.from(event.headerBlock) } : event,
-      );
+      frames.push('headerBlock' in event ? { ...event, headerBlock: Buffer.from(event.headerBlock) } : event);
       return;
     }
     data = Buffer.concat([data, event.data]);
