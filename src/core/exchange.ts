@@ -38,8 +38,8 @@ export type Reply =
   | { readonly kind: 'http'; readonly request: IncomingMessage; readonly response: ServerResponse }
   | {
       readonly kind: 'upgrade';
-      readonly request: IncomingMessage;
       readonly socket: Duplex;
+      /** What the client has said early. */
       readonly head: Buffer;
       /** `Set-Cookie` lines that go with whatever is answered, the 101 included (RFC 6455 §4.1). Added to by `identify`. */
       readonly setCookies: string[];
@@ -53,8 +53,10 @@ export interface Received {
   readonly method: string;
   /** The request target exactly as the client wrote it. */
   readonly target: string;
+  /** Gone when an upgrade has been accepted: `HeaderLines.forget`. */
   readonly headers: HeaderLines;
   readonly peer: Peer;
+  /** Empty where an upgrade is asked for. */
   readonly body: Readable;
   readonly reply: Reply;
   readonly lifetime: Lifetime;

@@ -1,9 +1,11 @@
 // The header lines of a request as they came, in order, with repeated lines kept apart. Node's own `headers` object
 // joins or drops repeated lines, and which of two `Authorization` lines counts is not a thing to leave to chance.
 
+const NONE: readonly string[] = [];
+
 export class HeaderLines {
   /** Name, value, name, value …; names in lower case. */
-  readonly #lines: readonly string[];
+  #lines: readonly string[];
 
   /** `raw` alternates names and values, as `IncomingMessage.rawHeaders` does. */
   constructor(raw: readonly string[]) {
@@ -42,6 +44,14 @@ export class HeaderLines {
     const values: string[] = [];
     for (let i = 0; i < lines.length; i += 2) if (lines[i] === name) values.push(lines[i + 1] ?? '');
     return values;
+  }
+
+  /**
+   * Lets go of all lines. An upgraded connection stays open for hours after the last who reads them, and a bearer token
+   * is among them.
+   */
+  forget(): void {
+    this.#lines = NONE;
   }
 
   /** Lower-case names, in order, repeated where a line is. */

@@ -159,6 +159,7 @@ class Session implements TapControl {
     this.#lifetime.end(reason);
   }
 
+  /** Listens with `on` to what happens once: `once` keeps two functions and a record for each. */
   #join(direction: Direction): void {
     const { from, to, closed } = direction;
     from.on('data', (chunk: Buffer) => {
@@ -166,14 +167,14 @@ class Session implements TapControl {
       this.#pass(direction, chunk);
     });
     const onClose = (): void => this.#closed(closed, to);
-    from.once('end', () => this.#halfClose(closed, to));
+    from.on('end', () => this.#halfClose(closed, to));
     // An error is followed by `close`, which says all there is to say.
     from.on('error', ignore);
     if (from.destroyed) {
       onClose();
       return;
     }
-    from.once('close', onClose);
+    from.on('close', onClose);
     from.resume();
   }
 

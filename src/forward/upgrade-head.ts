@@ -81,8 +81,10 @@ export function toUpgradeAnswer(
 }
 
 /** What the node chose, once `toUpgradeAnswer` has found nothing wrong with it; empty: none was asked for. */
-export function toChosenProtocol({ headers }: AnswerHead, { kind }: UpgradeTransport): string {
-  return headers.first(kind === 'spdy' ? 'x-stream-protocol-version' : 'sec-websocket-protocol') ?? '';
+export function toChosenProtocol({ headers }: AnswerHead, { kind, protocols }: UpgradeTransport): string {
+  const chosen = headers.first(kind === 'spdy' ? 'x-stream-protocol-version' : 'sec-websocket-protocol');
+  // The request's own string: the answer's is a piece of the whole head, which would be kept with it.
+  return protocols.find((protocol) => protocol === chosen) ?? '';
 }
 
 function toWebSocketLines(

@@ -29,6 +29,13 @@ export interface UpgradeDeps extends RefusalDeps {
 
 type UpgradeReply = Extract<Reply, { kind: 'upgrade' }>;
 
+interface Opened {
+  readonly node: Duplex;
+  /** Of the client's answer. */
+  readonly head: Buffer;
+  readonly fromNode: Buffer;
+}
+
 /** Resolves when both streams are closed; rejects with a Fault while nothing was sent to the client. */
 export async function forwardUpgrade(
   deps: UpgradeDeps,
@@ -38,6 +45,20 @@ export async function forwardUpgrade(
   reply: UpgradeReply,
   observation: Observation,
 ): Promise<Ending> {
+  const opened = await open(deps, upstream, limits, exchange, reply, observation);
+  // Not awaited here: what opened the session is not to stay in memory for as long as it lasts.
+  return 'node' in opened ? join(deps, limits, exchange, reply, opened) : opened;
+}
+
+/** The two ends of a session, or how it ended before it began. */
+async function open(
+  deps: UpgradeDeps,
+  upstream: Upstream,
+  limits: Limits,
+  exchange: Credentialed,
+  reply: UpgradeReply,
+  observation: Observation,
+): Promise<Opened | Ending> {
   const transport = toUpgradeTransport(exchange);
   const { method, target } = toKubeletTarget(exchange.action, transport);
   const request = toUpgradeRequest(exchange, transport, method, target);
@@ -53,8 +74,8 @@ export async function forwardUpgrade(
     const own = { auditId: exchange.auditId, setCookies: reply.setCookies };
     const head = Buffer.from(toUpgradeAnswer(answer.head, transport, own), 'latin1');
     deps.tap?.accepted(toChosenProtocol(answer.head, transport));
-    waiting.release();
-    return await join(deps, limits, exchange, reply, node, { head, fromNode: answer.rest }, observation);
+    observation.started(101);
+    return { node, head, fromNode: answer.rest };
   } catch (error) {
     node?.destroy();
     const given = waiting.reason;
@@ -70,23 +91,22 @@ function toUpgradeTransport({ transport }: Credentialed): UpgradeTransport {
   return transport;
 }
 
-async function join(
+function join(
   { clock, tap }: UpgradeDeps,
   limits: Limits,
-  exchange: Credentialed,
+  { headers, lifetime }: Credentialed,
   reply: UpgradeReply,
-  node: Duplex,
-  answer: { readonly head: Buffer; readonly fromNode: Buffer },
-  observation: Observation,
+  { node, head, fromNode }: Opened,
 ): Promise<Ending> {
   if (reply.socket instanceof Socket) reply.socket.setTimeout(0).setNoDelay(true);
   // From here on the end of the client's words is not the end of the node's.
   reply.socket.allowHalfOpen = true;
-  observation.started(101);
-  const opening = { ...answer, fromClient: reply.head };
-  const options = { limits, tap };
-  const spliced = await splice(clock, reply.socket, node, opening, exchange.lifetime, options);
-  return { code: 101, ...spliced };
+  headers.forget();
+  const opening = { head, fromNode, fromClient: reply.head };
+  return splice(clock, reply.socket, node, opening, lifetime, { limits, tap }).then((spliced) => ({
+    code: 101,
+    ...spliced,
+  }));
 }
 
 interface Waiting {

@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import type { Received, Reply } from '../core/exchange.ts';
 import { Fault } from '../core/fault.ts';
@@ -53,6 +54,10 @@ export interface Acceptor {
   malformed(connection: Connection, fault: Fault): void;
 }
 
+/** Of every request for an upgrade: `findUpgradeFault` refuses those that have one. */
+const NO_BODY = Readable.from([]);
+const NOTHING_EARLY = Buffer.alloc(0);
+
 const CONNECT_REFUSED = { allow: 'GET, POST', connection: 'close' };
 
 const draining = (): Fault =>
@@ -70,7 +75,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     request: (connection, request, response) => {
       // What follows the last answer of a connection is not read as a request (RFC 9112 §9.6).
       if (connection.closing || !connection.socket.writable) return;
-      const received = toReceived(ports, connection, { kind: 'http', request, response });
+      const received = toReceived(ports, connection, request, { kind: 'http', request, response });
       const fault = findHeadFault(request, received.headers, limits) ?? findCrowd(connection, limits);
       follow(connection, received, request, response, ports.clock);
       if (fault !== undefined) turnAway(ports, connection, received, fault);
@@ -83,7 +88,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     },
 
     upgrade: (connection, request, socket, head) => {
-      const received = toReceived(ports, connection, toUpgradeReply(request, socket, head));
+      const received = toReceived(ports, connection, request, toUpgradeReply(socket, head));
       const amid = connection.unanswered.length > 0;
       connection.begin(received);
       connection.stop();
@@ -103,7 +108,7 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
     },
 
     connect: (connection, request, socket, head) => {
-      const received = toReceived(ports, connection, toUpgradeReply(request, socket, head));
+      const received = toReceived(ports, connection, request, toUpgradeReply(socket, head));
       connection.begin(received);
       const fault = new Fault('MethodNotAllowed', 'the method CONNECT is not offered', {
         headers: CONNECT_REFUSED,
@@ -121,19 +126,22 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
   };
 }
 
-const toUpgradeReply = (request: IncomingMessage, socket: Duplex, head: Buffer): Reply => ({
+/** An empty `head` is the end of a copy of all that was received, which would live as long as the session. */
+const toUpgradeReply = (socket: Duplex, head: Buffer): Reply => ({
   kind: 'upgrade',
-  request,
   socket,
-  head,
+  head: head.length === 0 ? NOTHING_EARLY : head,
   setCookies: [],
 });
 
-function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): Received {
-  const { request } = reply;
+function toReceived(
+  ports: AcceptPorts,
+  connection: Connection,
+  request: IncomingMessage,
+  reply: Reply,
+): Received {
   const headers = new HeaderLines(request.rawHeaders);
   const lifetime = new Lifetime();
-  const waits = reply.kind === 'http' && headers.first('expect')?.trim().toLowerCase() === '100-continue';
   return {
     auditId: randomUUID(),
     receivedAt: ports.clock.now(),
@@ -144,10 +152,17 @@ function toReceived(ports: AcceptPorts, connection: Connection, reply: Reply): R
       sourceIPs: ports.sourcesOf(connection.peerAddress, headers),
       certificate: connection.certificate,
     },
-    body: waits ? createContinueBody(request, reply.response, lifetime) : request,
+    body: toBody(request, headers, reply, lifetime),
     reply,
     lifetime,
   };
+}
+
+function toBody(request: IncomingMessage, headers: HeaderLines, reply: Reply, lifetime: Lifetime): Readable {
+  // The request itself is not kept beside an upgraded connection.
+  if (reply.kind === 'upgrade') return NO_BODY;
+  const waits = headers.first('expect')?.trim().toLowerCase() === '100-continue';
+  return waits ? createContinueBody(request, reply.response, lifetime) : request;
 }
 
 /** Refuses a request that never reaches the line. */

@@ -20,7 +20,7 @@ export class Connection {
   readonly #onOverdue: () => void;
   /** A few at most, in the order in which they came. An array, and no Set: core/roster.ts says why. */
   readonly #unanswered: Received[] = [];
-  #cancelDeadline: () => void = () => undefined;
+  #cancelDeadline: () => void = nothing;
   #used = false;
   #closing = false;
 
@@ -40,9 +40,9 @@ export class Connection {
     };
     this.#setDeadline(limits.headMs, this.#onOverdue);
     // Node takes its own listeners away at an upgrade; an error must not find none.
-    this.socket.on('error', () => undefined);
-    this.socket.once('close', () => {
-      this.#cancelDeadline();
+    this.socket.on('error', nothing);
+    this.socket.on('close', () => {
+      this.#clearDeadline();
       for (const { lifetime } of [...this.#unanswered]) lifetime.end('clientClosed');
       this.#unanswered.length = 0;
     });
@@ -62,7 +62,7 @@ export class Connection {
   begin(received: Received, onSlowBody?: () => void): void {
     this.#used = true;
     this.#unanswered.push(received);
-    this.#cancelDeadline();
+    this.#clearDeadline();
     if (onSlowBody !== undefined) this.#setDeadline(this.#limits.bodyMs, onSlowBody);
   }
 
@@ -89,12 +89,20 @@ export class Connection {
   /** No further request is accepted. */
   stop(): void {
     this.#closing = true;
-    this.#cancelDeadline();
+    this.#clearDeadline();
   }
 
   #setDeadline(delayMs: number, callback: () => void): void {
-    this.#cancelDeadline();
+    this.#clearDeadline();
     if (this.socket.destroyed) return;
     this.#cancelDeadline = this.#clock.after(delayMs, callback);
   }
+
+  /** A deadline that was withdrawn is not kept beside an upgraded connection. */
+  #clearDeadline(): void {
+    this.#cancelDeadline();
+    this.#cancelDeadline = nothing;
+  }
 }
+
+const nothing = (): void => undefined;

@@ -36,7 +36,8 @@ export function createDoors(options: ListenerOptions, handshakeMs: number, event
     key: options.tls.privateKey.reveal(),
     minVersion: MIN_VERSIONS[options.tls.minVersion],
     // No HTTP/2: upgrades do not exist there, and its denial-of-service class (CVE-2023-44487) stays outside.
-    ALPNProtocols: ['http/1.1'],
+    // A function: of a list Node keeps a copy for each connection, in its pool of buffers, 64 kB of which stay with it.
+    ALPNCallback: ({ protocols }) => protocols.find((protocol) => protocol === 'http/1.1'),
     handshakeTimeout: handshakeMs,
   };
   const silent = listen(createServer(secured(shared)), events);
@@ -92,7 +93,8 @@ function listen(server: ReturnType<typeof createServer>, events: DoorEvents): ty
     socket.prependOnceListener('secure', () => chains.set(socket, readPresentedCertificate(socket)));
   });
   server.on('secureConnection', (socket) => {
-    events.onSecure(socket, chains.get(socket) ?? readPresentedCertificate(socket));
+    const certificate = chains.has(socket) ? chains.get(socket) : readPresentedCertificate(socket);
+    events.onSecure(socket, certificate);
   });
   server.on('tlsClientError', (error, socket) => {
     events.onFailed(error, socket);

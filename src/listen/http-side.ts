@@ -47,7 +47,7 @@ export function createHttpSide(
       }
       const from = { socket, peerAddress, certificate };
       connections.set(socket, new Connection({ clock: ports.clock, onOverdue }, limits, from));
-      socket.once('close', () => connections.delete(socket));
+      socket.on('close', () => connections.delete(socket));
       server.emit('connection', socket);
     },
     connections: () => [...connections.values()],

@@ -82,8 +82,7 @@ export function createListener(ports: ListenerPorts, options: ListenerOptions): 
 
   const tcp = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
     tcpSockets.add(socket);
-    socket.once('close', () => tcpSockets.delete(socket));
-    socket.on('error', () => undefined);
+    socket.on('close', () => tcpSockets.delete(socket)).on('error', ignore);
     const { doors } = current;
     if (doors.exceptServerNames.size === 0) doors.enter(socket, undefined);
     else
@@ -118,6 +117,8 @@ export function createListener(ports: ListenerPorts, options: ListenerOptions): 
     },
   };
 }
+
+const ignore = (): void => undefined;
 
 function listenOn(
   server: Server,

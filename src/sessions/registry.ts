@@ -21,13 +21,13 @@ export function createSessionRegistry(deps: {
   readonly createReader: CreateReader;
 }): SessionRegistry {
   const running = new Map<SessionId, SessionTap>();
+  const parts = {
+    ...deps,
+    onBegun: (id: SessionId, tap: SessionTap) => void running.set(id, tap),
+    onOver: (id: SessionId) => void running.delete(id),
+  };
   const enter = (exchange: Credentialed, id: SessionId, inner: Tap | undefined): Tap =>
-    new SessionTap(
-      { ...deps, onBegun: (tap) => running.set(id, tap), onOver: () => running.delete(id) },
-      id,
-      exchange,
-      inner,
-    );
+    new SessionTap(parts, id, exchange, inner);
   return {
     list: (): Iterable<LiveSession> => running.values(),
     get: (id) => running.get(id),

@@ -29,11 +29,12 @@ export type CreateReader = (
   onEvent: (event: OutputEvent) => void,
 ) => SessionReader | undefined;
 
+/** The same for all sessions. */
 interface SessionParts {
   readonly clock: Clock;
   readonly createReader: CreateReader;
-  readonly onBegun: (session: SessionTap) => void;
-  readonly onOver: () => void;
+  readonly onBegun: (id: SessionId, session: SessionTap) => void;
+  readonly onOver: (id: SessionId) => void;
 }
 
 /** Of one session at a time. */
@@ -84,7 +85,7 @@ export class SessionTap implements Tap, LiveSession {
     if (this.#inner?.watch === undefined) {
       this.#reader = this.#parts.createReader(this.#exchange, protocol, (event) => this.#show(event));
     }
-    this.#parts.onBegun(this);
+    this.#parts.onBegun(this.#id, this);
   }
 
   attach(control: TapControl): void {
@@ -124,7 +125,7 @@ export class SessionTap implements Tap, LiveSession {
       return await this.#inner?.end(reason);
     } finally {
       // Not before its recording is stored: until then that is one that is being written.
-      this.#parts.onOver();
+      this.#parts.onOver(this.#id);
       for (const { connection } of this.#connections?.list() ?? [])
         this.#show({ kind: 'closed', connection });
       const followers = [...this.#followers];

@@ -164,6 +164,18 @@ describe('an upgrade', () => {
     ]);
   });
 
+  it('lets go of what the client said in its head when the session is open, and not before', async (t) => {
+    const { front, kubelet } = await set(t, () => undefined);
+    const client = await begin(front);
+    const connection = await kubelet.connection(0);
+    await connection.saw(HEAD_END);
+    const headers = front.exchanges[0]?.headers;
+    assert.equal(headers?.first('authorization'), 'Bearer of-the-client');
+    connection.write(SPDY_101);
+    await client.saw(HEAD_END);
+    assert.equal(headers.count, 0);
+  });
+
   it('relays the empty protocol of a kubelet that was asked for none', async (t) => {
     const { front } = await set(t, toWebSocket101(ACCEPT, 'Sec-WebSocket-Protocol: '), {
       transport: { kind: 'websocket', protocols: [], key: KEY },

@@ -76,7 +76,8 @@ describe('an exchange', () => {
     for (let i = 0; i < 30; i += 1) {
       socket.write(GET);
       await readUntil(socket, 'ok GET /x');
-      const server = gateway.received.at(-1)?.reply.request.socket;
+      const reply = gateway.received.at(-1)?.reply;
+      const server = reply?.kind === 'http' ? reply.request.socket : undefined;
       const now = server?.eventNames().map((name) => [name, server.listenerCount(name)]);
       if (i > 0) assert.deepEqual(now, listeners);
       listeners = now;
@@ -171,6 +172,18 @@ describe('an exchange', () => {
       assert.equal(bytes, 'EARLYLATER');
     });
   }
+
+  it('of an upgrade keeps nothing of what was received beside the head', async (t) => {
+    const hands = createHands();
+    const gateway = await startListener(t, pki, {}, hands);
+    const socket = await gateway.open();
+    socket.write(UPGRADE);
+    const received = await hands.next();
+    assert.ok(received.reply.kind === 'upgrade');
+    // An empty piece of a buffer would keep all of it.
+    assert.equal(received.reply.head.buffer.byteLength, 0);
+    assert.equal(await text(received.body), '');
+  });
 
   it('of an upgrade is not begun while an earlier request waits for its answer', async (t) => {
     const hands = createHands();
