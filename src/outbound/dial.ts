@@ -53,16 +53,42 @@ export function createDial(
   entry: NodeEntry,
   credential: KubeletCredential,
 ): Dial {
-  let context: SecureContext | undefined;
+  let connection: ConnectionParts | undefined;
   return (signal, onread) => {
     try {
-      context ??= toSecureContext(entry, credential);
+      connection ??= toConnectionParts(entry, credential);
     } catch (cause) {
       return Promise.reject(
         new Fault('InternalError', 'the certificates for this node cannot be used', { cause }),
       );
     }
-    return open(deps, options, entry, context, signal, onread);
+    return open(deps, options, entry, connection, signal, onread);
+  };
+}
+
+/** What all connections of one dial share. */
+type ConnectionParts = Required<
+  Pick<ConnectionOptions, 'secureContext' | 'checkServerIdentity' | 'rejectUnauthorized'>
+>;
+
+const toConnectionParts = (entry: NodeEntry, credential: KubeletCredential): ConnectionParts => ({
+  secureContext: toSecureContext(entry, credential),
+  // Without an authority no chain verifies: what is trusted instead is looked at in `verify`, before a byte is written.
+  rejectUnauthorized: !isPinOnly(entry),
+  checkServerIdentity: createIdentityCheck(entry),
+});
+
+/**
+ * Whether a leaf is the node's by name and pin, which the bytes of the leaf and the entry decide: the same bytes as last
+ * time are not parsed again. Chain, validity and purpose are verified for each connection before this is asked.
+ */
+function createIdentityCheck(entry: NodeEntry): ConnectionParts['checkServerIdentity'] {
+  let right: Buffer | undefined;
+  return (_host, { raw }) => {
+    if (right?.equals(raw) === true) return undefined;
+    const wrong = checkServingIdentity(entry, new X509Certificate(raw));
+    if (wrong === undefined) right = raw;
+    return wrong;
   };
 }
 
@@ -84,7 +110,7 @@ function open(
   { clock, log, reach, upstreamTlsError }: DialDeps,
   { connectTimeoutMs }: DialOptions,
   entry: NodeEntry,
-  secureContext: SecureContext,
+  parts: ConnectionParts,
   signal: AbortSignal | undefined,
   onread: OnReadOpts | undefined,
 ): Promise<TLSSocket> {
@@ -119,7 +145,7 @@ function open(
     const connectTo = (addresses: readonly LookupAddress[]): void => {
       if (isSettled) return;
       const opened = (socket = connect({
-        ...toConnectOptions(entry, addresses, secureContext),
+        ...toConnectOptions(entry, addresses, parts),
         ...(onread === undefined ? {} : { onread }),
       }));
       opened.on('error', onError).on('close', onClose);
@@ -144,7 +170,7 @@ function open(
 const toConnectOptions = (
   entry: NodeEntry,
   addresses: readonly LookupAddress[],
-  secureContext: SecureContext,
+  parts: ConnectionParts,
 ): ConnectionOptions &
   Pick<SocketConstructorOpts, 'allowHalfOpen'> & { readonly autoSelectFamily: true } => ({
   autoSelectFamily: true,
@@ -154,10 +180,7 @@ const toConnectOptions = (
   lookup: (_host, _options, callback) => callback(null, [...addresses]),
   // RFC 6066 §3 allows no address here; the name that is verified is the entry's in either case.
   servername: isHostName(entry.serverName) ? entry.serverName : '',
-  secureContext,
-  // Without an authority no chain verifies: what is trusted instead is looked at in \`verify\`, before a byte is written.
-  rejectUnauthorized: !isPinOnly(entry),
-  checkServerIdentity: (_host, { raw }) => checkServingIdentity(entry, new X509Certificate(raw)),
+  ...parts,
   // An upgrade is impossible on HTTP/2, which kubelets before 1.36 would choose.
   ALPNProtocols: HTTP_1_1,
   allowHalfOpen: true,
