@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { before, describe, it } from 'node:test';
 import { Fault } from '../../src/core/fault.ts';
 import type { NodeEntry } from '../../src/core/node.ts';
@@ -33,6 +34,26 @@ function dialling(entry: NodeEntry, connectTimeoutMs = 5_000) {
 
 const DAY_MS = 86_400_000;
 const inDays = (days: number): Date => new Date(Date.now() + days * DAY_MS);
+
+describe('a certificate that a kubelet shows in place of another', () => {
+  it('is looked at, however often the first was right, and the first is right again after it', async (t) => {
+    const issue = async (dnsNames: readonly string[]) => {
+      const { certificate, key } = await pki.kubeletCa.issue({ dnsNames, usages: ['server'] });
+      return { cert: certificate, key };
+    };
+    const [right, other] = [await issue(['node-1']), await issue(['node-2'])];
+    const server = createTlsServer(right, (socket) => socket.on('error', () => undefined).resume());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => server.close());
+    const { dial, problems } = dialling(toEntry(pki, (server.address() as AddressInfo).port));
+    for (const shown of [right, right, other, right]) {
+      server.setSecureContext(shown);
+      if (shown === other) await assert.rejects(dial(), /certificate is not trusted/);
+      else (await dial()).destroy();
+    }
+    assert.deepEqual(problems, ['wrongName']);
+  });
+});
 
 describe('a certificate of a kubelet', () => {
   const rows: readonly [string, LeafOptions, string, TlsProblem | undefined][] = [
