@@ -109,6 +109,8 @@ class RunningGateway implements Gateway {
   #configuration: GatewayConfiguration;
   #composed: ComposedLine;
   #isServing = false;
+  /** Nothing runs any more, and nothing begins. */
+  #isOver = false;
 
   constructor(
     foundation: Foundation,
@@ -171,6 +173,8 @@ class RunningGateway implements Gateway {
   }
 
   reload(next: GatewayConfiguration): void {
+    // Read while the gateway was ending. As long as something runs, a right that is taken away still ends it.
+    if (this.#isOver) return;
     const before = this.#composed;
     let composed: ComposedLine | undefined;
     try {
@@ -228,6 +232,7 @@ class RunningGateway implements Gateway {
     await within(clock, LAST_WORDS_MS, this.#live.empty());
     await within(clock, LAST_WORDS_MS, Promise.all(this.#handled));
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
+    this.#isOver = true;
     this.#composed.retire();
     await recordings.stop(LAST_WORDS_MS);
     pools.close();

@@ -35,3 +35,14 @@ describe('a SIGHUP while the audit file cannot be opened', () => {
     });
   });
 });
+
+describe('a SIGHUP with the end close behind it', () => {
+  it('does not make a crash of the end: what was read is given up', async (t) => {
+    const scenario = await startScenario();
+    t.after(() => closeAll(scenario));
+    // Reading the configuration takes longer than ending does while nothing runs.
+    scenario.gateway.signal('SIGHUP');
+    scenario.gateway.signal('SIGTERM');
+    assert.equal(await scenario.gateway.ended, 0);
+  });
+});
