@@ -1,5 +1,5 @@
 // Blocks of memory that lines are gathered in before they are written, used again and again: new memory costs a page fault
-// for every four kilobytes, and V8 collects everything when enough of it has passed (docs/adr/0014, 0019).
+// for every four kilobytes, and V8 collects everything when enough of it has passed (docs/adr/0014, 0022).
 
 export const BLOCK_BYTES = 256 * 1024;
 /** Kept while nobody writes into them; more than these are left to the garbage collector. */
