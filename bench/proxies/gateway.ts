@@ -45,6 +45,34 @@ export async function startGateway(
   identity: Identity,
   options: GatewayOptions = {},
 ): Promise<GatewayUnderTest> {
+  const { name = 'gateway' } = options;
+  const { directory, port, adminPort } = await writeConfiguration(ground, identity, options);
+  const startedAt = performance.now();
+  const running = await startProgram(
+    name,
+    [
+      process.execPath,
+      ...(options.execArgv ?? []),
+      options.main ?? MAIN,
+      'serve',
+      '--config',
+      join(directory, 'gateway.yaml'),
+    ],
+    { directory, port },
+  );
+  while (!(await isReady(adminPort))) await new Promise((resolve) => setTimeout(resolve, 5));
+  const readyMs = performance.now() - startedAt;
+  const token = await identity.issue('alice');
+  const url = `https://127.0.0.1:${port}/nodes/${toNodeName(1)}`;
+  return { ...running, name, url, token, port, adminPort, readyMs, directory };
+}
+
+/** A folder with `gateway.yaml` and what it names. */
+export async function writeConfiguration(
+  ground: Ground,
+  identity: Identity,
+  options: GatewayOptions,
+): Promise<{ readonly directory: string; readonly port: number; readonly adminPort: number }> {
   const { name = 'gateway', nodes = 1, nodePort = ground.nodePort } = options;
   const directory = join(ground.directory, name);
   mkdirSync(directory);
@@ -64,24 +92,7 @@ export async function startGateway(
   const configuration = toConfiguration(ground.pki, { port, adminPort, nodes, nodePort });
   write('audit-nothing.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{ level: None }]\n');
   write('gateway.yaml', options.configure?.(configuration) ?? configuration);
-  const startedAt = performance.now();
-  const running = await startProgram(
-    name,
-    [
-      process.execPath,
-      ...(options.execArgv ?? []),
-      options.main ?? MAIN,
-      'serve',
-      '--config',
-      join(directory, 'gateway.yaml'),
-    ],
-    { directory, port },
-  );
-  while (!(await isReady(adminPort))) await new Promise((resolve) => setTimeout(resolve, 5));
-  const readyMs = performance.now() - startedAt;
-  const token = await identity.issue('alice');
-  const url = `https://127.0.0.1:${port}/nodes/${toNodeName(1)}`;
-  return { ...running, name, url, token, port, adminPort, readyMs, directory };
+  return { directory, port, adminPort };
 }
 
 const toConfiguration = (
