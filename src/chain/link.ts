@@ -34,6 +34,11 @@ const LINK = /[,{]"chain\.kubelet-gateway\.io\/link":"([0-9a-f]{32}) ([1-9][0-9]
 /** No link is longer, the annotation's name and the closing braces included. */
 const MAX_LINK_BYTES = 160;
 
+/** A UTF-16 code unit is at most this many bytes in UTF-8. */
+const MAX_UTF8_BYTES_PER_UNIT = 3;
+const QUOTE = 0x22;
+const BRACE = 0x7d;
+
 export const isChainId = (text: string): boolean => CHAIN_ID.test(text);
 export const isDigest = (text: string): boolean => DIGEST.test(text);
 
@@ -43,10 +48,27 @@ export const createChainId = (): string => randomBytes(16).toString('hex');
 export const toDigest = (bytes: string | Uint8Array): string => hash('sha256', bytes, 'hex');
 
 /** The event with its link as its last annotation. The event must end with annotations, of which there is one at least. */
-export function toLinkedLine(event: string, { chain, sequence, previous }: Link): string {
-  if (!event.endsWith('"}}')) throw new Error('an audit event without annotations cannot be chained');
-  return `${event.slice(0, -2)},"${LINK_ANNOTATION}":"${chain} ${sequence} ${previous}"}}`;
+export function toLinkedLine(event: string, link: Link): string {
+  if (!event.endsWith('"}}')) throw unlinkable();
+  return event.slice(0, -2) + toAnnotation(link);
 }
+
+/** Writes the same line into `bytes` at `at` and returns where it ends. There must be room: `linkedSize`. */
+export function writeLinkedLine(bytes: Buffer, at: number, event: string, link: Link): number {
+  const end = at + bytes.write(event, at);
+  const isLinkable =
+    end - at >= 3 && bytes[end - 3] === QUOTE && bytes[end - 2] === BRACE && bytes[end - 1] === BRACE;
+  if (!isLinkable) throw unlinkable();
+  return end - 2 + bytes.write(toAnnotation(link), end - 2, 'latin1');
+}
+
+/** How many bytes the event's line may need. */
+export const linkedSize = (event: string): number => event.length * MAX_UTF8_BYTES_PER_UNIT + MAX_LINK_BYTES;
+
+const toAnnotation = ({ chain, sequence, previous }: Link): string =>
+  `,"${LINK_ANNOTATION}":"${chain} ${sequence} ${previous}"}}`;
+
+const unlinkable = (): Error => new Error('an audit event without annotations cannot be chained');
 
 /** The link of a line without its line end; undefined when it has none. */
 export function readLink(line: Buffer): Link | undefined {

@@ -18,7 +18,7 @@ export type Adopted =
 export interface Lines {
   /** Reads where a file stands, and mends its end. Rejects when it cannot. */
   adopt(file: OpenedFile): Promise<Adopted>;
-  /** Whole lines, with their ends. Nothing is kept of them until `stored`. */
+  /** Whole lines, with their ends, good until the next are made. Nothing is kept of them until `stored`. */
   make(events: readonly string[]): Buffer;
   /** What was made last is in the file, alone in it or behind others. */
   stored(isAlone: boolean): void;

@@ -8,7 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { toRepairEvent } from '../../../chain/checkpoint.ts';
 import type { ChainPoint } from '../../../chain/link.ts';
-import { NO_PREVIOUS, createChainId, toDigest, toLinkedLine } from '../../../chain/link.ts';
+import { NO_PREVIOUS, createChainId, linkedSize, toDigest, writeLinkedLine } from '../../../chain/link.ts';
 import type { Clock, Log } from '../../../core/ports.ts';
 import type { Adopted, Lines, OpenedFile } from '../lines.ts';
 import { listRotated } from '../rotation.ts';
@@ -39,11 +39,16 @@ export interface ChainDeps {
 /** How the gateway's events begin. What begins otherwise is no line that it could have left unfinished. */
 const EVENT_START = '{"kind":"Event",';
 
+const LINE_END = 0x0a;
+/** Memory that is used again for the next lines; more is given back. */
+const MAX_KEPT_BYTES = 512 * 1024;
+
 export class ChainLines implements Lines {
   readonly #deps: ChainDeps;
   #head: ChainHead | undefined;
   /** Name of the file that is written to now. */
   #file = '-';
+  #kept = Buffer.alloc(0);
   #made:
     { readonly point: ChainPoint; readonly first: number; readonly events: readonly string[] } | undefined;
 
@@ -78,15 +83,28 @@ export class ChainLines implements Lines {
     const { chain, sequence: from, hash } = this.#current();
     let sequence = from;
     let previous = hash;
-    const lines: string[] = [];
+    let end = 0;
+    const bytes = this.#room(events);
     for (const event of events) {
       sequence += 1;
-      const line = toLinkedLine(event, { chain, sequence, previous });
-      previous = toDigest(line);
-      lines.push(line);
+      const start = end;
+      end = writeLinkedLine(bytes, start, event, { chain, sequence, previous });
+      // The bytes that are hashed are those that are written.
+      previous = toDigest(bytes.subarray(start, end));
+      bytes[end] = LINE_END;
+      end += 1;
     }
     this.#made = { point: { chain, sequence, hash: previous }, first: from + 1, events };
-    return Buffer.from(`${lines.join('\n')}\n`);
+    return bytes.subarray(0, end);
+  }
+
+  /** Memory for the lines of these events: the same again and again, unless they are many. */
+  #room(events: readonly string[]): Buffer {
+    let size = 0;
+    for (const event of events) size += linkedSize(event) + 1;
+    if (size > MAX_KEPT_BYTES) return Buffer.allocUnsafeSlow(size);
+    if (size > this.#kept.length) this.#kept = Buffer.allocUnsafeSlow(Math.min(size * 2, MAX_KEPT_BYTES));
+    return this.#kept;
   }
 
   stored(isAlone: boolean): void {

@@ -52,6 +52,15 @@ async function assertProven(at: LogCase): Promise<OneReport> {
 }
 
 describe('the chain', () => {
+  it('holds groups of every size, one after the other', async (t) => {
+    const at = await caseOf(t);
+    const { audit, exchange } = await openAudit(at);
+    for (const size of [1, 40, 3, 900, 2, 300]) await Promise.all(Array.from({ length: size }, exchange));
+    await audit.close();
+    assertChained(await linesOf(at.path));
+    await assertProven(at);
+  });
+
   it('goes on over restarts', async (t) => {
     const at = await caseOf(t);
     for (let i = 0; i < 4; i += 1) await writeLog(at, 3);
