@@ -1,66 +1,64 @@
 // The annotations of an audit event: Kubernetes' two about the decision, and the gateway's own. Values are strings,
 // as metav1 annotations are; a command vector is a JSON array within its string, so that no argument is ambiguous.
 
-import type { Action } from '../../core/action.ts';
+import type { Action, StreamFlags } from '../../core/action.ts';
 import type { Resolved } from '../../core/exchange.ts';
+import type { Fault } from '../../core/fault.ts';
 import type { Ending, Evidence } from '../../core/observation.ts';
+import type { RecordingOutcome } from '../../core/recording.ts';
 import { toObjectText } from '../../core/attributes.ts';
+import { inQuotes } from '../json-text.ts';
 
-const OWN = 'kubelet-gateway.io/';
+const DOMAIN = 'kubelet-gateway.io/';
 
-/** `,"name":"value"` parts, to be put between braces. */
-class Parts {
-  text = '';
+/** `,"name":"value"`, to be put between braces. For what is in few events; the rest is written out below. */
+const toPart = (name: string, value: string): string => `,"${DOMAIN}${name}":"${inQuotes(value)}"`;
 
-  add(name: string, value: string): void {
-    this.text += `,"${name}":${JSON.stringify(value)}`;
-  }
-
-  own(name: string, value: string): void {
-    this.add(OWN + name, value);
-  }
+/**
+ * What is known before authorization: it is in the event that is stored before a node is dialled. The first of all
+ * annotations is among them and has no comma before it.
+ */
+export function toRequestAnnotations(evidence: Evidence): string {
+  return (
+    `"kubelet-gateway.io/http-method":"${inQuotes(evidence.method)}"` +
+    ('authentication' in evidence
+      ? `,"kubelet-gateway.io/authenticated-by":"${evidence.authentication.method}"`
+      : '') +
+    toAbout(evidence)
+  );
 }
 
-/** What is known before authorization: it is in the event that is stored before a node is dialled. */
-export function toRequestAnnotations(evidence: Evidence): string {
-  const parts = new Parts();
-  parts.own('http-method', evidence.method);
-  if ('authentication' in evidence) parts.own('authenticated-by', evidence.authentication.method);
-  if ('action' in evidence) addAction(parts, evidence);
-  if ('sought' in evidence) parts.own('action', evidence.sought.kind);
-  if ('operation' in evidence) parts.own('action', evidence.operation.kind);
-  return parts.text;
+function toAbout(evidence: Evidence): string {
+  if ('action' in evidence) return toActionParts(evidence);
+  if ('sought' in evidence) return toPart('action', evidence.sought.kind);
+  return 'operation' in evidence ? toPart('action', evidence.operation.kind) : '';
 }
 
 const PROTOCOLS = { http: 'http', spdy: 'SPDY/3.1', websocket: 'websocket' } as const;
 
-function addAction(parts: Parts, { node, action, transport, reason }: Resolved): void {
-  parts.own('node', node);
-  parts.own('action', action.kind);
-  if (reason !== undefined) parts.own('reason', reason);
-  parts.own('protocol', PROTOCOLS[transport.kind]);
-  if ('container' in action) parts.own('container', action.container);
-  addDetails(parts, action);
+/** A node's name has passed the checks of core/names. */
+function toActionParts({ node, action, transport, reason }: Resolved): string {
+  return (
+    `,"kubelet-gateway.io/node":"${node}","kubelet-gateway.io/action":"${action.kind}` +
+    (reason === undefined ? '' : `","kubelet-gateway.io/reason":"${inQuotes(reason)}`) +
+    `","kubelet-gateway.io/protocol":"${PROTOCOLS[transport.kind]}"` +
+    ('container' in action ? toPart('container', action.container) : '') +
+    toDetails(action)
+  );
 }
 
-function addDetails(parts: Parts, action: Action): void {
+function toDetails(action: Action): string {
   switch (action.kind) {
     case 'exec':
-      parts.own('command', JSON.stringify(action.command));
-      addStreams(parts, action.streams);
-      return;
+      return toPart('command', JSON.stringify(action.command)) + toStreams(action.streams);
     case 'attach':
-      addStreams(parts, action.streams);
-      return;
+      return toStreams(action.streams);
     case 'run':
-      parts.own('command', action.command);
-      return;
+      return toPart('command', action.command);
     case 'portForward':
-      if (action.ports.length > 0) parts.own('ports', action.ports.join(','));
-      return;
+      return action.ports.length === 0 ? '' : toPart('ports', action.ports.join(','));
     case 'checkpoint':
-      parts.own('pod', `${action.pod.namespace}/${action.pod.name}`);
-      return;
+      return toPart('pod', `${action.pod.namespace}/${action.pod.name}`);
     case 'healthz':
     case 'metrics':
     case 'stats':
@@ -73,60 +71,64 @@ function addDetails(parts: Parts, action: Action): void {
     case 'nodeLogs':
     case 'containerLogs':
     case 'pprof':
-      return;
+      return '';
   }
 }
 
-function addStreams(parts: Parts, { stdin, tty }: { readonly stdin: boolean; readonly tty: boolean }): void {
-  parts.own('stdin', String(stdin));
-  parts.own('tty', String(tty));
-}
+const toStreams = ({ stdin, tty }: StreamFlags): string =>
+  toPart('stdin', String(stdin)) + toPart('tty', String(tty));
 
 /**
  * The decision and what followed from it. A refusal without a grant is `forbid`; an authorizer that could not decide
  * leaves the reason `internal error` and no decision (apiserver pkg/endpoints/filters/authorization.go).
  */
 export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undefined): string {
-  const parts = new Parts();
   const fault = ending?.fault;
+  const told =
+    toDecision(evidence, fault) +
+    ('credential' in evidence
+      ? `,"kubelet-gateway.io/credential":"${inQuotes(evidence.credential.name)}"`
+      : '');
+  return fault === undefined ? told : told + toParts(fault.annotations);
+}
+
+function toDecision(evidence: Evidence, fault: Fault | undefined): string {
   if ('grant' in evidence) {
     const { by, reason, staleForMs } = evidence.grant;
-    parts.add('authorization.k8s.io/decision', 'allow');
-    parts.add('authorization.k8s.io/reason', reason);
-    parts.own('authorized-by', `${by.verb} ${toObjectText(by)}`);
-    if (staleForMs !== undefined) parts.own('stale-decision', `${Math.round(staleForMs / 1000)}s`);
-  } else if (fault?.reason === 'Forbidden') {
-    parts.add('authorization.k8s.io/decision', 'forbid');
-    parts.add('authorization.k8s.io/reason', fault.message);
-  } else if ('requirement' in evidence && fault?.reason === 'InternalError') {
-    parts.add('authorization.k8s.io/reason', 'internal error');
+    return (
+      `,"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":"${inQuotes(reason)}` +
+      `","kubelet-gateway.io/authorized-by":"${inQuotes(`${by.verb} ${toObjectText(by)}`)}"` +
+      (staleForMs === undefined ? '' : toPart('stale-decision', `${Math.round(staleForMs / 1000)}s`))
+    );
   }
-  if ('credential' in evidence) parts.own('credential', evidence.credential.name);
-  for (const [name, value] of Object.entries(fault?.annotations ?? {})) parts.own(name, value);
-  return parts.text;
+  if (fault?.reason === 'Forbidden') {
+    return `,"authorization.k8s.io/decision":"forbid","authorization.k8s.io/reason":"${inQuotes(fault.message)}"`;
+  }
+  const isUndecided = 'requirement' in evidence && fault?.reason === 'InternalError';
+  return isUndecided ? ',"authorization.k8s.io/reason":"internal error"' : '';
 }
 
 /** How it ended. */
-export function toEndingAnnotations({
-  reason,
-  bytesSent,
-  bytesReceived,
-  recording,
-  notes = {},
-}: Ending): string {
-  const parts = new Parts();
-  if (reason !== undefined) parts.own('end-reason', reason);
-  if (bytesSent !== undefined) parts.own('bytes-sent', String(bytesSent));
-  if (bytesReceived !== undefined) parts.own('bytes-received', String(bytesReceived));
-  if (recording !== undefined) {
-    parts.own('recording', `${recording.id} ${recording.state}`);
-    if (recording.manifest !== undefined) {
-      const { sha256, segments } = recording.manifest;
-      parts.own('recording-manifest', `${sha256} ${segments}`);
-    }
-    if (recording.problem !== undefined) parts.own('recording-problem', recording.problem);
-    for (const [name, note] of Object.entries(recording.notes ?? {})) parts.own(name, note);
-  }
-  for (const [name, note] of Object.entries(notes)) parts.own(name, note);
-  return parts.text;
+export function toEndingAnnotations({ reason, bytesSent, bytesReceived, recording, notes }: Ending): string {
+  return (
+    (reason === undefined ? '' : `,"kubelet-gateway.io/end-reason":"${reason}"`) +
+    (bytesSent === undefined ? '' : `,"kubelet-gateway.io/bytes-sent":"${bytesSent}"`) +
+    (bytesReceived === undefined ? '' : `,"kubelet-gateway.io/bytes-received":"${bytesReceived}"`) +
+    (recording === undefined ? '' : toRecording(recording)) +
+    (notes === undefined ? '' : toParts(notes))
+  );
 }
+
+function toRecording({ id, state, manifest, problem, notes }: RecordingOutcome): string {
+  return (
+    toPart('recording', `${id} ${state}`) +
+    (manifest === undefined ? '' : toPart('recording-manifest', `${manifest.sha256} ${manifest.segments}`)) +
+    (problem === undefined ? '' : toPart('recording-problem', problem)) +
+    (notes === undefined ? '' : toParts(notes))
+  );
+}
+
+const toParts = (values: Readonly<Record<string, string>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => toPart(name, value))
+    .join('');

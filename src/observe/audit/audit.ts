@@ -11,6 +11,7 @@ import type { Clock, Log } from '../../core/ports.ts';
 import type { RecordingLedger } from '../../core/recording-mark.ts';
 import type { User } from '../../core/user.ts';
 import { Fault } from '../../core/fault.ts';
+import { createTimeText } from '../time-text.ts';
 import { openChain } from './chain/chain.ts';
 import type { Chain } from './chain/chain.ts';
 import type { ChainMetrics } from './chain/checkpointer.ts';
@@ -22,6 +23,7 @@ import { AuditQueue } from './queue.ts';
 import type { AuditMetrics, AuditSink } from './queue.ts';
 import { createStdoutSink } from './stdout-sink.ts';
 import { AuditTrail } from './trail.ts';
+import type { TrailParts } from './trail.ts';
 
 export interface AuditDependencies {
   readonly clock: Clock;
@@ -67,22 +69,28 @@ export async function createAudit(dependencies: AuditDependencies, options: Audi
   const sinks = await toSinks(dependencies, options, chain);
   const queues = sinks.map((sink) => new AuditQueue({ sink, ...dependencies }, { mode, bufferSize }));
   const fileQueue = options.file === undefined ? undefined : queues[0];
-  const users = new WeakMap<User, string>();
-  let evaluate = createEvaluator(options.policy);
   const store = (event: string): Promise<void> | undefined => {
-    const waits = queues.map((queue) => queue.store(event)).filter((wait) => wait !== undefined);
+    let wait: Promise<void> | undefined;
+    for (const queue of queues) wait = both(wait, queue.store(event));
     const problem = chain?.problem();
-    if (problem !== undefined) return Promise.reject(new Fault('ServiceUnavailable', problem));
-    return waits.length < 2 ? waits[0] : Promise.all(waits).then(() => undefined);
+    return problem === undefined ? wait : Promise.reject(new Fault('ServiceUnavailable', problem));
   };
   const storeLater = (event: string, failed?: () => void): void => {
     for (const queue of queues) queue.storeLater(event, mode === 'blocking-strict' ? failed : undefined);
   };
+  let parts: TrailParts = {
+    clock,
+    timeText: createTimeText(),
+    users: new WeakMap<User, string>(),
+    evaluate: createEvaluator(options.policy),
+    store,
+    storeLater,
+  };
   return {
-    observer: (received) => new AuditTrail({ clock, users, evaluate, store, storeLater }, received),
+    observer: (received) => new AuditTrail(parts, received),
     ledger: createLedger({ clock, store, storeLater, chain: () => chain?.id() }),
     reconfigure: (policy) => {
-      evaluate = createEvaluator(policy);
+      parts = { ...parts, evaluate: createEvaluator(policy) };
     },
     reopen: async () => {
       await Promise.all(queues.map((queue) => queue.reopen()));
@@ -99,6 +107,12 @@ export async function createAudit(dependencies: AuditDependencies, options: Audi
     problem: () =>
       queues.map((queue) => queue.problem()).find((problem) => problem !== undefined) ?? chain?.problem(),
   };
+}
+
+/** Settles when both have, and rejects with the first that does; undefined where there is nothing to wait for. */
+function both(a: Promise<void> | undefined, b: Promise<void> | undefined): Promise<void> | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Promise.all([a, b]).then(() => undefined);
 }
 
 async function toChain(

@@ -3,8 +3,8 @@
 
 import type { AuditLevel, AuditStage } from '../../core/audit-policy.ts';
 import type { Evidence, Ending } from '../../core/observation.ts';
-import type { Peer } from '../../core/exchange.ts';
 import type { User } from '../../core/user.ts';
+import { inQuotes, toListText } from '../json-text.ts';
 import { redactTarget, redactText } from '../redact.ts';
 import { toDecisionAnnotations, toEndingAnnotations } from './annotations.ts';
 import type { AuditSubject } from './subject.ts';
@@ -23,63 +23,66 @@ export type UserTexts = WeakMap<User, string>;
 export interface EventFrame {
   /** From the opening brace to the value of `stage`. */
   readonly head: string;
-  /** From `requestURI` to `objectRef`. */
+  /** From `requestURI` to `objectRef`; one piece, because each event holds it. */
   readonly body: string;
   readonly receivedAt: string;
 }
 
 export interface StageFacts {
   readonly stage: AuditStage;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
+  /** metav1.MicroTime. */
+  readonly at: string;
   readonly evidence: Evidence;
   /** What `toRequestAnnotations` makes of the evidence. */
   readonly requestAnnotations: string;
   /** The HTTP status, once there is one. */
-  readonly code?: number;
-  readonly ending?: Ending;
+  readonly code: number | undefined;
+  readonly ending: Ending | undefined;
 }
 
+/** `receivedAt` as metav1.MicroTime. */
 export function toFrame(
   evidence: Evidence,
   { verb, subject }: AuditSubject,
   level: AuditLevel,
+  receivedAt: string,
   users: UserTexts,
 ): EventFrame {
   const userAgent = evidence.headers.first('user-agent');
+  const parts = [
+    `","requestURI":"`,
+    inQuotes(redactTarget(evidence.target)),
+    `","verb":"`,
+    inQuotes(verb),
+    `","user":`,
+    'authentication' in evidence ? toUserText(evidence.authentication.user, users) : '{}',
+    `,"sourceIPs":`,
+    toListText(evidence.peer.sourceIPs),
+  ];
+  if (userAgent !== undefined) parts.push(`,"userAgent":"`, inQuotes(toUserAgent(userAgent)), '"');
+  if (subject.kind !== 'nonResource') parts.push(`,"objectRef":`, toObjectText(subject));
   return {
     head: `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"${level}","auditID":"${evidence.auditId}","stage":"`,
-    body:
-      `","requestURI":${JSON.stringify(redactTarget(evidence.target))}` +
-      `,"verb":${JSON.stringify(verb)}` +
-      `,"user":${'authentication' in evidence ? toUserText(evidence.authentication.user, users) : '{}'}` +
-      `,"sourceIPs":${toAddressText(evidence.peer)}` +
-      (userAgent === undefined ? '' : `,"userAgent":${JSON.stringify(toUserAgent(userAgent))}`) +
-      (subject.kind === 'nonResource' ? '' : `,"objectRef":${toObjectText(subject)}`),
-    receivedAt: toMicroTime(evidence.receivedAt),
+    body: parts.join(''),
+    receivedAt,
   };
 }
 
 /** One event, without a line end. */
 export function toEvent(frame: EventFrame, facts: StageFacts): string {
   const { stage, at, evidence, requestAnnotations, code, ending } = facts;
-  const stamp = stage === 'RequestReceived' ? frame.receivedAt : toMicroTime(at);
-  const annotations =
-    requestAnnotations +
-    toDecisionAnnotations(evidence, ending) +
-    (ending === undefined ? '' : toEndingAnnotations(ending));
   return (
     frame.head +
     stage +
     frame.body +
-    (code === undefined ? '' : `,"responseStatus":${toStatusText(evidence, code, ending)}`) +
-    `,"requestReceivedTimestamp":"${frame.receivedAt}","stageTimestamp":"${stamp}"` +
-    `,"annotations":{${annotations.slice(1)}}}`
+    (code === undefined ? '' : toStatusText(evidence, code, ending)) +
+    `,"requestReceivedTimestamp":"${frame.receivedAt}","stageTimestamp":"${at}","annotations":{` +
+    requestAnnotations +
+    toDecisionAnnotations(evidence, ending) +
+    (ending === undefined ? '' : toEndingAnnotations(ending)) +
+    '}}'
   );
 }
-
-/** metav1.MicroTime. The clock knows milliseconds. */
-const toMicroTime = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, -1)}000Z`;
 
 function toUserText(user: User, users: UserTexts): string {
   const kept = users.get(user);
@@ -94,9 +97,6 @@ function toUserText(user: User, users: UserTexts): string {
   return text;
 }
 
-const toAddressText = ({ sourceIPs }: Peer): string =>
-  sourceIPs.length === 1 ? `[${JSON.stringify(sourceIPs[0])}]` : JSON.stringify(sourceIPs);
-
 function toUserAgent(userAgent: string): string {
   const text = redactText(userAgent);
   return text.length > MAX_USER_AGENT_LENGTH ? text.slice(0, MAX_USER_AGENT_LENGTH) + TRUNCATED : text;
@@ -107,27 +107,28 @@ function toObjectText(subject: Extract<AuditSubject['subject'], { kind: 'resourc
   const { apiGroup = '', version = 'v1', resource, subresource, namespace, name } = subject;
   return (
     `{"resource":"${resource}"` +
-    (namespace === '' ? '' : `,"namespace":${JSON.stringify(namespace)}`) +
-    (name === '' ? '' : `,"name":${JSON.stringify(name)}`) +
+    (namespace === '' ? '' : `,"namespace":"${inQuotes(namespace)}"`) +
+    (name === '' ? '' : `,"name":"${inQuotes(name)}"`) +
     (apiGroup === '' ? '' : `,"apiGroup":"${apiGroup}"`) +
     `,"apiVersion":"${version}"` +
-    (subresource === '' ? '' : `,"subresource":${JSON.stringify(subresource)}`) +
+    (subresource === '' ? '' : `,"subresource":"${inQuotes(subresource)}"`) +
     '}'
   );
 }
 
+/** The member `responseStatus`. */
 function toStatusText(evidence: Evidence, code: number, ending: Ending | undefined): string {
   const fault = ending?.fault;
   if (fault === undefined) {
     return code === 0
-      ? `{"metadata":{},"message":"${CONNECTION_CLOSED}","code":0}`
-      : `{"metadata":{},"code":${code}}`;
+      ? `,"responseStatus":{"metadata":{},"message":"${CONNECTION_CLOSED}","code":0}`
+      : `,"responseStatus":{"metadata":{},"code":${code}}`;
   }
   const message =
     fault.reason === 'Unauthorized' && !('authentication' in evidence)
       ? toAttempts(evidence)
       : redactText(fault.message);
-  return `{"metadata":{},"status":"Failure","message":${JSON.stringify(message)},"reason":"${fault.reason}","code":${code}}`;
+  return `,"responseStatus":{"metadata":{},"status":"Failure","message":"${inQuotes(message)}","reason":"${fault.reason}","code":${code}}`;
 }
 
 /** Which kinds of credential a refused request presented, in the words of apiserver's authn_audit.go; never their text. */

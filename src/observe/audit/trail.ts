@@ -7,6 +7,7 @@ import type { Ending, Evidence, Observation } from '../../core/observation.ts';
 import type { Clock } from '../../core/ports.ts';
 import { Fault } from '../../core/fault.ts';
 import { isLong } from '../long-running.ts';
+import type { TimeText } from '../time-text.ts';
 import { toRequestAnnotations } from './annotations.ts';
 import { toEvent, toFrame } from './event.ts';
 import type { EventFrame, UserTexts } from './event.ts';
@@ -15,6 +16,7 @@ import { toSubject } from './subject.ts';
 
 export interface TrailParts {
   readonly clock: Clock;
+  readonly timeText: TimeText;
   readonly users: UserTexts;
   readonly evaluate: AuditEvaluator;
   /** Stores the event of RequestReceived; the promise is what the exchange waits for. */
@@ -51,7 +53,8 @@ export class AuditTrail implements Observation {
     const user = 'authentication' in evidence ? evidence.authentication.user : undefined;
     this.#verdict = this.#parts.evaluate({ user, ...subject });
     if (this.#verdict.level === 'None') return undefined;
-    this.#frame = toFrame(evidence, subject, this.#verdict.level, this.#parts.users);
+    const receivedAt = this.#toMicroTime(evidence.receivedAt);
+    this.#frame = toFrame(evidence, subject, this.#verdict.level, receivedAt, this.#parts.users);
     const event = this.#event('RequestReceived');
     return event === undefined ? undefined : this.#parts.store(event);
   }
@@ -85,12 +88,17 @@ export class AuditTrail implements Observation {
     if (this.#frame === undefined || this.#verdict?.omitStages.has(stage) !== false) return undefined;
     return toEvent(this.#frame, {
       stage,
-      at: this.#parts.clock.now(),
+      at: stage === 'RequestReceived' ? this.#frame.receivedAt : this.#toMicroTime(this.#parts.clock.now()),
       evidence: this.#evidence,
       requestAnnotations: this.#requestAnnotations(),
-      ...(code === undefined ? {} : { code }),
-      ...(ending === undefined ? {} : { ending }),
+      code,
+      ending,
     });
+  }
+
+  /** metav1.MicroTime. The clock knows milliseconds. */
+  #toMicroTime(atMs: number): string {
+    return `${this.#parts.timeText(atMs)}000Z`;
   }
 
   /** Made again only where a later stage has changed the action: `locate` fills in the container. */
