@@ -74,7 +74,7 @@ function createNotes(notes: string[]): GatewayLog {
     notes.push(`${about}${message}${error instanceof Error ? `: ${error.message}` : ''}`);
   };
   const drop = (): void => undefined;
-  return { debug: drop, info: drop, warn: keep, error: keep, setLevel: drop };
+  return { debug: drop, info: drop, warn: keep, error: keep, infoText: drop, setLevel: drop };
 }
 
 const NODES_DEADLINE_MS = 15_000;

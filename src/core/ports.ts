@@ -27,3 +27,9 @@ export interface Log {
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
 }
+
+/** A log that takes fields which are JSON already, for lines that come with every request. */
+export interface TextLog extends Log {
+  /** `members`: `,"name":value` for each. `message` needs no escaping. */
+  infoText(members: string, message: string): void;
+}

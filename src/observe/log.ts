@@ -3,10 +3,11 @@
 
 import { pino } from 'pino';
 import type { LogLevel } from '../core/configuration.ts';
-import type { Log, LogFields } from '../core/ports.ts';
+import type { LogFields, TextLog } from '../core/ports.ts';
 import { Fault } from '../core/fault.ts';
 import { createGatheredLines } from './gathered-lines.ts';
 import { redactText } from './redact.ts';
+import { createTimeText } from './time-text.ts';
 
 /** Where lines go: a stream, or anything that takes text. */
 export interface LogDestination {
@@ -19,7 +20,7 @@ export interface LogOptions {
   readonly destination?: LogDestination | undefined;
 }
 
-export interface GatewayLog extends Log {
+export interface GatewayLog extends TextLog {
   /** From the next line on. */
   setLevel(level: LogLevel): void;
 }
@@ -27,11 +28,13 @@ export interface GatewayLog extends Log {
 export function createLog({ level, destination }: LogOptions): GatewayLog {
   const output = destination === undefined ? createStandardOutput() : destination;
   let isUrgent = true;
+  const timeText = createTimeText();
+  const toTime = (): string => `,"time":"${timeText(Date.now())}Z"`;
   const logger = pino(
     {
       level,
       base: null,
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: toTime,
       // Errors are taken apart here, whatever their field is called.
       serializers: { err: (value: unknown) => value },
       formatters: { level: (label) => ({ level: label }) },
@@ -48,6 +51,10 @@ export function createLog({ level, destination }: LogOptions): GatewayLog {
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
+    infoText: (members, message) => {
+      if (!logger.isLevelEnabled('info')) return;
+      output.write(redactText(`{"level":"info"${toTime()}${members},"msg":"${message}"}\n`), false);
+    },
     setLevel: (next) => {
       logger.level = next;
     },

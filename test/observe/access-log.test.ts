@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { Fault } from '../../src/core/fault.ts';
 import { createAccessLog } from '../../src/observe/access-log.ts';
 import { createKeptLog } from '../support/kept-log.ts';
+import { createUser } from '../support/resolved.ts';
 import { AUDIT_ID, authorized, credentialed, execByWebSocket, received, resolved } from './evidence.ts';
 
 /** The fields that are there. */
@@ -54,6 +55,23 @@ describe('the access log', () => {
     assert.equal(line.fields['fault'], 'the token is not valid');
     assert.equal(line.fields['action'], 'unresolved');
     assert.doesNotMatch(JSON.stringify(line), /s3cr3t/);
+  });
+  it('escapes what others have written', () => {
+    const log = createKeptLog();
+    const odd = 'q"\\\n\u0001';
+    const exchange = {
+      ...resolved({ user: createUser(odd) }),
+      method: odd,
+      peer: { sourceIPs: ['192.0.2.1', odd], certificate: undefined },
+    } as const;
+    const observation = createAccessLog({ log })(exchange);
+    void observation.received(exchange);
+    observation.complete({ code: 403, fault: new Fault('Forbidden', odd) });
+    const { user, method, sourceIPs, fault } = log.lines[0]?.fields ?? {};
+    assert.deepEqual(
+      { user, method, sourceIPs, fault },
+      { user: odd, method: odd, sourceIPs: ['192.0.2.1', odd], fault: odd },
+    );
   });
   it('warns of a failure and shows its cause', () => {
     const log = createKeptLog();

@@ -114,3 +114,23 @@ describe('no secret is in the log', () => {
     });
   }
 });
+
+describe('a line whose fields are JSON already', () => {
+  it('is a line like others', () => {
+    const { log, last } = create('info');
+    log.infoText(',"node":"node-1","code":200', 'exchange');
+    const { time, ...rest } = last();
+    assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.deepEqual(rest, { level: 'info', node: 'node-1', code: 200, msg: 'exchange' });
+  });
+  it('is left out below the level', () => {
+    const { log, lines } = create('warn');
+    log.infoText(',"node":"node-1"', 'exchange');
+    assert.equal(lines.length, 0);
+  });
+  it('shows no token either', () => {
+    const { log, lines } = create('info');
+    log.infoText(',"fault":"Bearer abcdefghijklmnop.0123"', 'exchange');
+    assert.match(lines[0] ?? '', /Bearer \[redacted\]/);
+  });
+});

@@ -1,6 +1,6 @@
 // A Log that keeps what it is told.
 
-import type { Log, LogFields } from '../../src/core/ports.ts';
+import type { Log, LogFields, TextLog } from '../../src/core/ports.ts';
 
 export interface LogLine {
   readonly level: keyof Log;
@@ -8,7 +8,7 @@ export interface LogLine {
   readonly message: string;
 }
 
-export interface KeptLog extends Log {
+export interface KeptLog extends TextLog {
   readonly lines: readonly LogLine[];
 }
 
@@ -18,5 +18,16 @@ export function createKeptLog(): KeptLog {
     (level: keyof Log) =>
     (fields: LogFields, message: string): void =>
       void lines.push({ level, fields, message });
-  return { lines, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
+  const info = keep('info');
+  return {
+    lines,
+    debug: keep('debug'),
+    info,
+    warn: keep('warn'),
+    error: keep('error'),
+    infoText: (members, message) => {
+      const fields: unknown = JSON.parse(`{${members.slice(1)}}`);
+      info(Object.fromEntries(Object.entries(fields ?? {})), message);
+    },
+  };
 }
