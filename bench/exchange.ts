@@ -6,6 +6,8 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toQuantile, toSpread } from './load/statistics.ts';
@@ -81,13 +83,21 @@ async function start(name: string, tree: string): Promise<Contestant> {
   const { directory } = await writeConfiguration(ground, identity, { name });
   const token = await identity.issue('alice');
   const profiling = ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${values.profile ?? ''}`];
+  // The gateway's log.
+  const output = openSync(join(directory, 'gateway.log'), 'a', 0o600);
   const child = fork(PROGRAM, [tree, directory, token], {
+    stdio: ['ignore', output, 'inherit', 'ipc'],
     execArgv: values.profile === undefined ? [] : profiling,
     // The kubeconfig's and the audit log's paths are relative to the configuration.
     cwd: directory,
   });
+  closeSync(output);
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`the process that carries exchanges for ${tree} has ended`);
+  });
+  ended.catch(() => undefined);
   const hear = async (): Promise<unknown> => {
-    const messages: unknown[] = await once(child, 'message');
+    const messages: unknown[] = await Promise.race([once(child, 'message'), ended]);
     return messages[0];
   };
   await hear();
@@ -99,8 +109,10 @@ async function start(name: string, tree: string): Promise<Contestant> {
       return Number(await hear());
     },
     stop: async () => {
-      child.disconnect();
-      await once(child, 'exit');
+      if (child.connected) child.disconnect();
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await ended.catch(() => undefined);
+      clearTimeout(timer);
     },
   };
 }

@@ -13,29 +13,14 @@ import type { ComposedLine } from './compose.ts';
 import type { Foundation } from './compose/foundation.ts';
 import { createAdminApp } from './admin/admin.ts';
 import { composeLine } from './compose.ts';
-import { createRecordings } from './compose/recordings.ts';
 import { composeAdmin } from './compose/admin.ts';
+import { createFoundation } from './compose/create-foundation.ts';
 import type { AdminListener } from './compose/admin.ts';
-import { composeSessions } from './compose/sessions.ts';
-import { createRechecks } from './authorize/recheck.ts';
-import { createAddressGate, toAddressWords } from './compose/addresses.ts';
 import type { AddressGate } from './compose/addresses.ts';
-import { createKept } from './compose/kept.ts';
-import { createRenewal } from './credential/renewal.ts';
-import { createPools } from './upstream/pools.ts';
 import { handle } from './gateway/handle.ts';
 import type { Line } from './gateway/handle.ts';
-import { createWatches } from './fleet/watches.ts';
-import { createLiveSignIns } from './login-store/live-sign-ins.ts';
-import { createSessionLeases } from './login-store/session-leases.ts';
 import { createLiveExchanges } from './listen/live.ts';
 import { createListener } from './listen/server.ts';
-import { createAccessLog } from './observe/access-log.ts';
-import { createAudit } from './observe/audit/audit.ts';
-import { createLog } from './observe/log.ts';
-import { createMetrics } from './observe/metrics/metrics.ts';
-import { createObserver } from './observe/observe.ts';
-import { createReach } from './outbound/reach.ts';
 
 /** After the grace period, how long streams that were told to end may take to do so, in milliseconds. */
 const LAST_WORDS_MS = 2_000;
@@ -59,40 +44,7 @@ export async function createGateway(
   configuration: GatewayConfiguration,
   { clock, version }: { readonly clock: Clock; readonly version: string },
 ): Promise<Gateway> {
-  const log = createLog(configuration.log);
-  const metrics = createMetrics({ version });
-  const audit = await createAudit({ clock, log, metrics }, configuration.audit);
-  const addresses = createAddressGate();
-  const foundation: Foundation = {
-    clock,
-    log,
-    metrics,
-    version,
-    observer: createObserver([audit.observer, metrics.observer, createAccessLog({ log })]),
-    inventories: createKept(),
-    rechecks: createRechecks({ clock, log, onChecked: (result) => metrics.streamRecheck(result) }),
-    renewal: createRenewal({ clock, log }),
-    watches: createWatches({ clock }),
-    loginStores: createKept(),
-    signIns: createLiveSignIns(),
-    leases: createSessionLeases({ clock }),
-    sessions: composeSessions(clock),
-    recordings: createRecordings({ clock, log, metrics, ledger: audit.ledger }),
-    pools: createPools(
-      {
-        clock,
-        log,
-        reach: createReach({
-          judge: addresses.judge,
-          words: toAddressWords,
-          log,
-          onRefused: (problem) => metrics.dialRefused(problem),
-        }),
-        upstreamTlsError: (problem) => metrics.upstreamTlsError(problem),
-      },
-      configuration.forwarding,
-    ),
-  };
+  const { foundation, audit, addresses } = await createFoundation(configuration, { clock, version });
   return new RunningGateway(foundation, audit, configuration, addresses);
 }
 
