@@ -32,7 +32,12 @@ const LEAVES = [
   'oidc',
 ];
 /** Certificates are read in one place. */
-const LEAF_USES = { kube: ['outbound'], outbound: ['pki'], upstream: ['outbound', 'wire'], 'sign-in': ['outbound'] };
+const LEAF_USES = {
+  kube: ['outbound'],
+  outbound: ['pki'],
+  upstream: ['outbound', 'wire'],
+  'sign-in': ['outbound'],
+};
 const SURFACES = ['admin', 'login'];
 const any = (folders) => `^src/(${folders.join('|')})/`;
 

@@ -90,7 +90,7 @@ function createUndiciRelay(): Relay {
     connect: (_options, callback) => {
       secure(dial()).then(
         (socket) => callback(null, socket),
-        (error: Error) => callback(error, null),
+        (error: unknown) => callback(error instanceof Error ? error : new Error('dial failed'), null),
       );
     },
     connections: 100,

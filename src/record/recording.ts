@@ -17,9 +17,8 @@ import { Segments } from './segments.ts';
 import type { RecordingDeps, RecordingSession } from './recording-session.ts';
 import type { Transcript } from './transcript.ts';
 
-/** Bytes of lines that wait for the disk: from here on the session waits too. */
+/** Bytes of lines that wait for the disk: from here on the session waits too, and from `LOW_WATER` on it goes on. */
 export const HIGH_WATER = 512 * 1024;
-/** And from here on it goes on. */
 const LOW_WATER = 256 * 1024;
 
 export class Recording implements Tap {
@@ -313,14 +312,13 @@ export class Recording implements Tap {
     const segments = this.#segments;
     if (store === undefined) return;
     await segments?.close();
-    const problem = this.#problem;
     try {
       const sha256 = await store.append({
         kind: 'End',
         endedAt: new Date(clock.now()).toISOString(),
         state: this.#state,
         ...(reason === undefined ? {} : { reason }),
-        ...(problem === undefined ? {} : { problem }),
+        ...(this.#problem === undefined ? {} : { problem: this.#problem }),
         segments: segments?.count ?? 0,
         ...this.#transcript?.summary(),
       });
@@ -332,9 +330,8 @@ export class Recording implements Tap {
   }
 
   #watchArchives(transcript: Transcript): ArchiveWatch {
-    const { clock } = this.#deps;
     const tell = (write: (atMs: number) => void): void => {
-      write(clock.now());
+      write(this.#deps.clock.now());
       this.#afterLines();
     };
     return new ArchiveWatch({

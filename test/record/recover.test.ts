@@ -35,7 +35,10 @@ async function leave(): Promise<Left> {
   const marks: RecordingMark[] = [];
   const ledger: RecordingLedger = {
     chain: CHAIN,
-    tell: async (mark) => void marks.push(mark),
+    tell: (mark) => {
+      marks.push(mark);
+      return Promise.resolve();
+    },
     tellLater: (mark) => void marks.push(mark),
   };
   const log = createKeptLog();

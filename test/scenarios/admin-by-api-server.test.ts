@@ -73,8 +73,9 @@ async function ask(
   method: string,
   path: string,
 ): Promise<{ readonly code: number; readonly body: string }> {
-  const { adminPort: port, certificateAuthority: ca, issueToken } = scenario.environment;
-  const headers = { authorization: `Bearer ${await issueToken(user)}` };
+  const { environment } = scenario;
+  const { adminPort: port, certificateAuthority: ca } = environment;
+  const headers = { authorization: `Bearer ${await environment.issueToken(user)}` };
   return new Promise((resolve, reject) => {
     request({ host: '127.0.0.1', port, method, path, agent: false, ca, headers }, (response) => {
       let body = '';
