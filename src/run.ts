@@ -54,8 +54,12 @@ class RunningGateway implements Gateway {
   readonly #audit: Audit;
   readonly #addresses: AddressGate;
   readonly #live = createLiveExchanges();
-  /** One for each exchange whose last audit event is still to come, whether or not its client is still there. */
-  readonly #handled = new Set<Promise<void>>();
+  /**
+   * Exchanges whose last audit event is still to come, whether or not their clients are still there. A number, and no Set
+   * of them: core/roster.ts says why.
+   */
+  #carried = 0;
+  #onNoneCarried: () => void = () => undefined;
   readonly #listeners: ReadonlyMap<string, Listener>;
   readonly #admin: AdminListener;
   #configuration: GatewayConfiguration;
@@ -104,13 +108,27 @@ class RunningGateway implements Gateway {
   }
 
   #handle(line: Line, received: Received): void {
-    const handled = handle(line, received)
-      .catch((error: unknown) => {
-        this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
-        received.lifetime.end('protocolError');
-      })
-      .finally(() => this.#handled.delete(handled));
-    this.#handled.add(handled);
+    void this.#carry(line, received);
+  }
+
+  async #carry(line: Line, received: Received): Promise<void> {
+    this.#carried += 1;
+    try {
+      await handle(line, received);
+    } catch (error) {
+      this.log.error({ error, auditId: received.auditId }, 'an exchange failed outside of its line');
+      received.lifetime.end('protocolError');
+    }
+    this.#carried -= 1;
+    if (this.#carried === 0) this.#onNoneCarried();
+  }
+
+  /** Resolves when every exchange has told its end. */
+  #noneCarried(): Promise<void> {
+    if (this.#carried === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onNoneCarried = resolve;
+    });
   }
 
   async start(): Promise<void> {
@@ -182,7 +200,7 @@ class RunningGateway implements Gateway {
     this.#admin.drain();
     this.#live.endAll('draining');
     await within(clock, LAST_WORDS_MS, this.#live.empty());
-    await within(clock, LAST_WORDS_MS, Promise.all(this.#handled));
+    await within(clock, LAST_WORDS_MS, this.#noneCarried());
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
     this.#isOver = true;
     this.#composed.retire();
