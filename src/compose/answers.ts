@@ -7,6 +7,7 @@ import type { createScrapeTargets } from '../answer/scrape-targets.ts';
 import type { createFleetAnswer } from '../fleet/answer.ts';
 import type { FleetWatch } from '../fleet/watch-answer.ts';
 import type { WatchAnswer } from '../fleet/watches.ts';
+import { endWithCredential } from '../core/credential-end.ts';
 import { sendAnswer, sendRedirect } from '../listen/answer.ts';
 import { sendStream } from '../listen/stream-answer.ts';
 
@@ -43,10 +44,7 @@ export const createAnswer =
 export const createSendWatch =
   (clock: Clock, credentialExpiryGraceMs: number) =>
   async (asked: Identified, watch: WatchAnswer, observation: Observation): Promise<Ending> => {
-    const { lifetime, authentication } = asked;
-    const leftMs = authentication.expiresAt + credentialExpiryGraceMs - clock.now();
-    const cancel = clock.after(leftMs, () => lifetime.end('credentialExpired'));
-    lifetime.onEnd(cancel);
+    endWithCredential(clock, asked, credentialExpiryGraceMs);
     const ending = await sendStream(asked, watch, observation);
     const fault = watch.fault();
     return fault === undefined ? ending : { ...ending, fault };

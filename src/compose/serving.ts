@@ -8,6 +8,7 @@ import type { FlushableCache, Operation, OperationKind } from '../core/operation
 import type { RecordingArchive } from '../core/recording-archive.ts';
 import type { Foundation } from './foundation.ts';
 import { composeArchive, composeAuditFiles } from './archive.ts';
+import { endWithCredential } from '../core/credential-end.ts';
 import { Fault } from '../core/fault.ts';
 import { sendAnswer } from '../listen/answer.ts';
 import { sendStream } from '../listen/stream-answer.ts';
@@ -57,9 +58,7 @@ function composeServers({ clock, sessions: live, metrics }: Foundation, ports: S
     getSession: (own) => send(own, sessions.get(own.operation.id, own.operation.view)),
     followSession: (own, observation) => {
       // Who has no right any more sees no more.
-      const leftMs = own.authentication.expiresAt + ports.credentialExpiryGraceMs - clock.now();
-      const cancel = clock.after(leftMs, () => own.lifetime.end('credentialExpired'));
-      own.lifetime.onEnd(cancel);
+      endWithCredential(clock, own, ports.credentialExpiryGraceMs);
       const body = sessions.follow(own.operation.id, own.lifetime.signal);
       return sendStream(own, { contentType: 'application/x-asciicast', body }, observation);
     },

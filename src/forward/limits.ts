@@ -4,8 +4,9 @@
 
 import type { Action, ActionKind } from '../core/action.ts';
 import type { ForwardingSettings, SessionLimits, SessionSettings } from '../core/configuration.ts';
-import type { Authentication, Validity } from '../core/user.ts';
+import type { Authentication } from '../core/user.ts';
 import type { Limits } from './watch.ts';
+import { toCredentialEnd } from '../core/credential-end.ts';
 
 export interface LimitOptions extends Pick<
   ForwardingSettings,
@@ -17,7 +18,7 @@ export interface LimitOptions extends Pick<
 export function toLimits(
   options: LimitOptions,
   action: Action,
-  { expiresAt, validity }: Pick<Authentication, 'expiresAt' | 'validity'>,
+  credential: Pick<Authentication, 'expiresAt' | 'validity'>,
 ): Limits {
   const graceMs = options.sessions.credentialExpiryGraceMs;
   const total = toTotal(options, action.kind);
@@ -26,14 +27,10 @@ export function toLimits(
     answerMs: total ?? (isFollowing(action) ? Infinity : options.answerTimeoutMs),
     idleMs: total ?? (isBrief(action) ? Math.min(options.answerTimeoutMs, session.idleMs) : session.idleMs),
     absoluteMs: total ?? session.absoluteMs,
-    ...(validity === undefined
-      ? { expiresAt: expiresAt + graceMs }
-      : { expiresAt: toEnd(validity(), graceMs), prolonged: () => toEnd(validity(), graceMs) }),
+    expiresAt: toCredentialEnd(credential, graceMs),
+    ...(credential.validity === undefined ? {} : { prolonged: () => toCredentialEnd(credential, graceMs) }),
   };
 }
-
-const toEnd = ({ expiresAt, endsAt }: Validity, graceMs: number): number =>
-  Math.min(expiresAt + graceMs, endsAt);
 
 /** A kubelet sends the head of a followed log with its first byte, which may be hours away. */
 const isFollowing = (action: Action): boolean =>
