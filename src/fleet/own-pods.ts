@@ -5,6 +5,7 @@ import type { PodsView } from '../core/action.ts';
 import type { Readable } from './readable.ts';
 import type { FleetPorts } from './ports.ts';
 import { Fault } from '../core/fault.ts';
+import { isNamespace, isPodName } from '../core/names.ts';
 import type { Pod } from '../kubectl/pods-view.ts';
 import { selectPods, toOrder, toPodText } from '../kubectl/pods-view.ts';
 import { at, text } from '../kubectl/untrusted.ts';
@@ -12,6 +13,8 @@ import { at, text } from '../kubectl/untrusted.ts';
 /** Of one node: more than that is not what a kubelet runs, and must not take all others' place. */
 const MAX_PODS = 2_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
+/** Wider than a UUID: a uid is what the kubelet says it is, and is kept with each pod that was shown. */
+const UID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 export interface TracedPod {
   /** What the pod is known by on its node: namespace, name and uid. Another pod of the same name has another one. */
@@ -46,11 +49,11 @@ const toOwnPods = (podList: unknown, node: string, view: PodsView): TracedPods =
     node,
   );
 
-/** Throws BadGateway where it is too much for one node. */
+/** Those with names that Kubernetes knows. Throws BadGateway where it is too much for one node. */
 export function toFewPods(all: readonly Pod[], node: string): TracedPods {
   const pods: TracedPod[] = [];
   let characters = 0;
-  for (const pod of all) {
+  for (const pod of all.filter(isNamed)) {
     const traced = trace(pod, node);
     characters += traced.characters;
     if (characters > MAX_CHARACTERS) throw new Fault('BadGateway', 'the node tells too much of its pods');
@@ -60,13 +63,20 @@ export function toFewPods(all: readonly Pod[], node: string): TracedPods {
   return { pods: pods.sort(byKey), characters };
 }
 
-/** All of one node that was named by the client, whatever it says. Throws BadGateway where it is no list. */
+/** All of one node that was named by the client, if they have names. Throws BadGateway where it is no list. */
 export const toTracedPods = (podList: unknown, node: string, view: PodsView): readonly TracedPod[] =>
   selectPods(podList, view)
+    .filter(isNamed)
     .map((pod) => trace(pod, node))
     .sort(byKey);
 
 const isOwn = (pod: Pod, node: string): boolean => at(pod, 'spec', 'nodeName') === node;
+
+/** What a pod is known by is kept, and goes into tokens: a node must not choose how long it is. */
+function isNamed(pod: Pod): boolean {
+  const [namespace, name, uid] = ['namespace', 'name', 'uid'].map((key) => text(at(pod, 'metadata', key)));
+  return isNamespace(namespace ?? '') && isPodName(name ?? '') && UID.test(uid ?? '');
+}
 
 const byKey = (a: TracedPod, b: TracedPod): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 

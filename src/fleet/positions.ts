@@ -10,8 +10,10 @@ import type { Clock } from '../core/ports.ts';
 
 /** How long a list is good for to begin a watch from; an API server keeps five minutes. */
 const MAX_AGE_MS = 300_000;
-/** Objects in all lists that are kept: 100 to 150 bytes each. */
-const MAX_KEPT = 200_000;
+/** Bytes of all lists that are kept: some 150,000 objects. */
+const MAX_KEPT = 32 * 1024 * 1024;
+/** What an entry of a map takes besides its text. */
+const ENTRY_BYTES = 100;
 
 /** Of each node, by what its objects are known by, the fingerprint of what was shown. Lists of nodes have one, `''`. */
 export type Shown = ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -34,11 +36,20 @@ interface Position {
 export function createPositions({ clock }: { readonly clock: Clock }): Positions {
   const kept = new LRUCache<string, Position>({
     maxSize: MAX_KEPT,
-    sizeCalculation: ({ shown }) => 1 + countOf(shown),
+    sizeCalculation: ({ list, shown }) => ENTRY_BYTES + list.length + bytesOf(shown),
   });
   const salt = String(randomInt(1000)).padStart(3, '0');
   let lastMs = 0;
   let count = 0;
+  const isOld = ({ at }: Position): boolean => clock.now() - at > MAX_AGE_MS;
+  /** The oldest come first: nothing but `keep` changes their order. */
+  const forgetOld = (): void => {
+    for (const resourceVersion of kept.rkeys()) {
+      const position = kept.peek(resourceVersion);
+      if (position === undefined || !isOld(position)) return;
+      kept.delete(resourceVersion);
+    }
+  };
   return {
     next: () => {
       const now = Math.floor(clock.now());
@@ -53,11 +64,12 @@ export function createPositions({ clock }: { readonly clock: Clock }): Positions
       return `${lastMs}${String(count).padStart(3, '0')}${salt}`;
     },
     keep: (list, resourceVersion, shown) => {
+      forgetOld();
       kept.set(resourceVersion, { list, shown, at: clock.now() });
     },
     recall: (list, resourceVersion) => {
-      const position = kept.get(resourceVersion);
-      if (position?.list !== list || clock.now() - position.at > MAX_AGE_MS) return undefined;
+      const position = kept.peek(resourceVersion);
+      if (position?.list !== list || isOld(position)) return undefined;
       return position.shown;
     },
   };
@@ -68,3 +80,12 @@ export const countOf = (shown: Shown): number => {
   for (const objects of shown.values()) count += objects.size;
   return count;
 };
+
+function bytesOf(shown: Shown): number {
+  let bytes = 0;
+  for (const [group, objects] of shown) {
+    bytes += ENTRY_BYTES + group.length;
+    for (const [key, fingerprint] of objects) bytes += ENTRY_BYTES + key.length + fingerprint.length;
+  }
+  return bytes;
+}

@@ -18,7 +18,12 @@ const MB = 1024 * 1024;
 const podsOf = (node: string, count: number, bytesEach = 0): object => ({
   kind: 'PodList',
   items: Array.from({ length: count }, (_, index) => ({
-    metadata: { name: `p${index}`, namespace: 'default', annotations: { x: 'x'.repeat(bytesEach) } },
+    metadata: {
+      name: `p${index}`,
+      namespace: 'default',
+      uid: `uid-${index}`,
+      annotations: { x: 'x'.repeat(bytesEach) },
+    },
     spec: { nodeName: node },
   })),
 });
@@ -73,6 +78,25 @@ describe('a list of pods', () => {
         .answered;
       assert.equal((JSON.parse(body) as { items: unknown[] }).items.length, 2);
       assert.match(headers?.['warning'] ?? '', /no usable answer of n1"/);
+    });
+  }
+
+  for (const [what, metadata] of [
+    ['a uid of 4 MB', { uid: 'x'.repeat(4 * MB) }],
+    ['a uid of 129 characters', { uid: 'x'.repeat(129) }],
+    ['a uid with a space', { uid: 'x y' }],
+    ['no uid', { uid: undefined }],
+    ['a uid that is no text', { uid: 7 }],
+    ['a name of 254 characters', { name: 'x'.repeat(254) }],
+    ['a name with a slash', { name: 'a/b' }],
+    ['a namespace of 64 characters', { namespace: 'x'.repeat(64) }],
+    ['no namespace', { namespace: '' }],
+  ] as const) {
+    it(`has no pod with ${what}, and the rest of its node`, async () => {
+      const items = [pod('n0', 'lie', 'Running', metadata), pod('n0', 'web')];
+      const { body, headers } = await ask(names(1), () => ({ kind: 'PodList', items })).answered;
+      const shown = (JSON.parse(body) as Listed).items.map((item) => item.metadata.name);
+      assert.deepEqual([shown, headers], [['web'], {}]);
     });
   }
 
@@ -151,6 +175,16 @@ describe('a list in parts', () => {
       assert.deepEqual(await watch.news(), []);
     });
   }
+
+  it('gives tokens that it takes, however long names are', async () => {
+    const longest = { namespace: 'n'.repeat(63), uid: 'u'.repeat(128) };
+    const nodes = createFleet({
+      n1: ['a', 'b'].map((letter) => pod('n1', letter.repeat(253), 'Running', longest)),
+    });
+    const { metadata } = await part(nodes, nodes.asked(), 1);
+    assert.ok((metadata.continue ?? '').length < 2_048 - 2 * 253, 'room for a long name of the node');
+    assert.deepEqual(namesOf(await part(nodes, nodes.asked(), 1, metadata.continue)), ['b'.repeat(253)]);
+  });
 
   it('asks no node more than it must', async () => {
     const nodes = createFleet(

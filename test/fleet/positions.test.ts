@@ -34,9 +34,19 @@ describe('what was shown', () => {
 
   it('gives way to what is newer', () => {
     const positions = createPositions({ clock: createFakeClock() });
-    for (let version = 1; version <= 21; version += 1)
+    for (let version = 1; version <= 40; version += 1)
       positions.keep('of alice', String(version), shownOf(9_999));
     assert.equal(positions.recall('of alice', '1'), undefined);
-    assert.notEqual(positions.recall('of alice', '21'), undefined);
+    assert.notEqual(positions.recall('of alice', '40'), undefined);
+  });
+
+  it('is bounded in bytes, however few objects there are', () => {
+    const positions = createPositions({ clock: createFakeClock() });
+    const long = (version: number): Shown =>
+      new Map([['node-1', new Map([[String(version).padEnd(4_000_000, 'x'), 'f']])]]);
+    for (let version = 1; version <= 10; version += 1)
+      positions.keep('of alice', String(version), long(version));
+    const kept = Array.from({ length: 10 }, (_, index) => positions.recall('of alice', String(index + 1)));
+    assert.equal(kept.filter((shown) => shown !== undefined).length, 8);
   });
 });
