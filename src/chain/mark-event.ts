@@ -11,6 +11,7 @@ const VERBS = {
   begun: 'create',
   reached: 'update',
   ended: 'update',
+  recovered: 'update',
   discarded: 'delete',
   deleted: 'delete',
 } as const satisfies Record<RecordingMark['what'], string>;

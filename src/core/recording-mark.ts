@@ -2,10 +2,11 @@
 // was deleted by somebody else than the gateway is found out, whether or not its session ever came to an end.
 
 /**
- * `begun`: before a node is dialled. `reached`: so much of it is stored. `ended`: nothing is added any more. `discarded`:
- * the node never accepted, and nothing is kept. `deleted`: by retention, or by somebody who may.
+ * `begun`: before a node is dialled. `reached`: so much of it is stored. `ended`: nothing is added any more. `recovered`:
+ * what a start found without an end, and gave one; it says nothing of what became of it before. `discarded`: the node never
+ * accepted, and nothing is kept. `deleted`: by retention, or by somebody who may.
  */
-export const RECORDING_MARKS = ['begun', 'reached', 'ended', 'discarded', 'deleted'] as const;
+export const RECORDING_MARKS = ['begun', 'reached', 'ended', 'recovered', 'discarded', 'deleted'] as const;
 
 export interface RecordingMark {
   readonly what: (typeof RECORDING_MARKS)[number];

@@ -1,6 +1,7 @@
 // What a gateway that died left without an end is given one at the next start: the torn line of its manifest is cut off,
 // the segments that it does not name are named as they are, and the audit log is told what that came to. From then on
-// nothing of it can be taken away unseen, and what is lost is what never was on the disk.
+// nothing of it can be taken away unseen. What somebody did to it before is not judged here: the mark is one of its own
+// kind, and a verification compares what was told of it while it ran.
 
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -79,7 +80,7 @@ async function recover(
       recoveredAt: new Date(clock.now()).toISOString(),
     });
     await manifest.sync();
-    await ledger.tell({ what: 'ended', id, manifest: sha256, segments, why: PROBLEM });
+    await ledger.tell({ what: 'recovered', id, manifest: sha256, segments, why: PROBLEM });
     return true;
   } finally {
     await manifest.close();

@@ -95,7 +95,7 @@ describe('a recording without an end', () => {
     const last = (await readFile(join(folder, 'manifest.jsonl'), 'utf8')).trimEnd().split('\n').at(-1) ?? '';
     assert.deepEqual(left.marks, [
       {
-        what: 'ended',
+        what: 'recovered',
         id: ID,
         manifest: digestOf(last),
         segments: 2,

@@ -2,13 +2,13 @@
 // deleted. Finds what is missing, was shortened, changed, or never told of. Memory grows with the number of recordings,
 // not with their size.
 
-import type { RecordingMark } from '../../core/recording-mark.ts';
 import { readLink } from '../link.ts';
 import { readMark } from '../mark-event.ts';
 import type { Findings, Place } from './findings.ts';
 import type { RecordedSource } from './recorded.ts';
 import { createManifestReader } from './recorded-manifest.ts';
 import type { FoundManifest, ManifestReader } from './recorded-manifest.ts';
+import { Told, toWords } from './told.ts';
 
 export interface RecordingTotals {
   /** Of which the end is as a log says. */
@@ -29,12 +29,6 @@ interface Beginning {
   readonly isWhole: boolean;
 }
 
-interface Told {
-  readonly place: Place;
-  readonly begun: string | undefined;
-  readonly last: RecordingMark;
-}
-
 const ID = /^\{"kind":"Event","apiVersion":"audit\.k8s\.io\/v1","level":"\w+","auditID":"([^"]{36})"/;
 const HEAD_BYTES = 160;
 const STAMP = /"stageTimestamp":"([^"]{20,40})"/;
@@ -43,10 +37,9 @@ export class RecordingsVerifier {
   readonly #source: RecordedSource;
   readonly #findings: Findings;
   readonly #reader: ManifestReader;
-  /** What lies there, as long as no log has said that it was deleted. */
   readonly #there = new Set<string>();
   readonly #told = new Map<string, Told>();
-  /** Sessions that a log tells of, and their recordings not (yet). */
+  /** Sessions that a log tells of and of which something lies there. */
   readonly #mentioned = new Set<string>();
   /** The empty one is of lines without a chain. */
   readonly #chains = new Map<string, Beginning>();
@@ -72,60 +65,57 @@ export class RecordingsVerifier {
   take(place: Place, line: Buffer, chain: string): void {
     if (!this.#chains.has(chain)) this.#chains.set(chain, toBeginning(line));
     const id = ID.exec(line.toString('latin1', 0, HEAD_BYTES))?.[1] ?? '';
-    if (this.#there.has(id) && !this.#told.has(id)) this.#mentioned.add(id);
+    if (this.#there.has(id)) this.#mentioned.add(id);
     const mark = readMark(line);
-    if (mark !== undefined) this.#mark(place, mark);
+    if (mark === undefined) return;
+    const told = this.#told.get(mark.id) ?? new Told(place);
+    told.add(place, mark, this.#findings);
+    this.#told.set(mark.id, told);
   }
 
+  /** What is told of one recording may be in several logs: nothing is judged before all of them were read. */
   async end(): Promise<RecordingTotals> {
     for (const [id, told] of this.#told) {
-      this.#there.delete(id);
-      await this.#checkTold(id, told);
+      const isThere = this.#there.delete(id);
+      if (told.isGone) this.#countGone(id, told, isThere);
+      else await this.#checkTold(id, told);
     }
     for (const id of this.#there) await this.#checkUntold(id);
     return { ...this.#totals };
   }
 
-  #mark(place: Place, mark: RecordingMark): void {
-    const { id, what } = mark;
-    const before = this.#told.get(id);
-    if (what === 'deleted' || what === 'discarded') {
-      if (what === 'deleted') this.#totals.pruned += 1;
-      this.#told.delete(id);
-      if (!this.#there.delete(id)) return;
-      const message = `the log says that it was ${what}, and it is there: it was not looked at`;
-      this.#findings.notice(this.#reader.placeOf(id), message);
-      return;
-    }
-    const begun = what === 'begun' ? mark.manifest : before?.begun;
-    this.#told.set(id, { place, begun, last: mark });
+  #countGone(id: string, { isDiscarded }: Told, isThere: boolean): void {
+    if (!isDiscarded) this.#totals.pruned += 1;
+    if (!isThere) return;
+    const message = `the log says that it was ${isDiscarded ? 'discarded' : 'deleted'}, and it is there: it was not looked at`;
+    this.#findings.notice(this.#reader.placeOf(id), message);
   }
 
-  async #checkTold(id: string, { place, begun, last }: Told): Promise<void> {
-    const found = await this.#reader.read(id, last);
+  async #checkTold(id: string, told: Told): Promise<void> {
+    const found = await this.#reader.read(id, told.reached);
     if (found === undefined) {
-      await this.#tellMissing(place, id);
+      await this.#tellMissing(id, told);
       return;
     }
     const at = this.#reader.placeOf(id);
-    if (last.what === 'ended') {
-      const isSame = found.last.manifest === last.manifest && found.last.segments === last.segments;
-      if (isSame) this.#totals.proven += 1;
-      else {
-        const message = `is not what the log says: its manifest ends with ${found.last.manifest}, ${found.last.segments} segments`;
-        this.#findings.tampered(at, message);
-      }
-      return;
+    const problem = told.compare(found);
+    if (problem !== undefined) {
+      this.#totals.unfinished += Number(told.end === undefined);
+      this.#findings.tampered(at, `is not what the log says: ${problem}`);
+    } else if (told.isOnlyRecovered) this.#checkUnbegun(id, found);
+    else if (told.begun === undefined && this.#isToldWhole(found)) {
+      this.#findings.tampered(at, 'began without a word of it in the log');
+    } else if (told.end !== undefined) this.#totals.proven += 1;
+    else {
+      this.#totals.unfinished += 1;
+      const message = 'has an end of which the log does not tell, and is not proven';
+      if (found.hasEnd) this.#findings.notice(at, message);
     }
-    this.#totals.unfinished += 1;
-    if ((begun !== undefined && found.first !== begun) || !found.hasPoint) {
-      this.#findings.tampered(
-        at,
-        `is not what the log says: ${last.segments} segments of it had been stored`,
-      );
-    } else if (found.hasEnd) {
-      this.#findings.notice(at, 'has an end of which the log does not tell, and is not proven');
-    }
+  }
+
+  /** Nothing that it told of was pruned from the chain that should tell of it. */
+  #isToldWhole({ auditChain }: FoundManifest): boolean {
+    return auditChain !== undefined && this.#chains.get(auditChain)?.isWhole === true;
   }
 
   /** Than what is there of the log that would tell of it. */
@@ -136,7 +126,12 @@ export class RecordingsVerifier {
     return Date.parse(startedAt ?? '') < since;
   }
 
-  async #tellMissing(place: Place, id: string): Promise<void> {
+  async #tellMissing(id: string, { place, deleted: [deleted] }: Told): Promise<void> {
+    if (deleted !== undefined) {
+      const message = `its recording ${id} was not what the log says when it was deleted: ${toWords(deleted)}`;
+      this.#findings.tampered(place, message);
+      return;
+    }
     const isBuried = await this.#source.hasTombstone(id);
     const words = isBuried
       ? '; a tombstone, which anybody may have written, says that it was deleted, and no log that was given does'
@@ -151,12 +146,18 @@ export class RecordingsVerifier {
       this.#findings.tampered(at, 'is missing');
       return;
     }
+    this.#checkUnbegun(id, found);
+  }
+
+  /** What no log saw begin. */
+  #checkUnbegun(id: string, found: FoundManifest): void {
+    const at = this.#reader.placeOf(id);
     if (found.auditChain !== undefined && !this.#chains.has(found.auditChain)) {
       this.#totals.foreign += 1;
       return;
     }
-    // The gateway died between the beginning and its mark, before a node was dialled.
-    if (this.#mentioned.has(id) && isEmpty(found)) {
+    // The gateway died between the beginning and its mark, before a node was dialled. A recovery may have given it an end.
+    if (this.#mentioned.has(id) && found.last.segments === 0) {
       this.#totals.unfinished += 1;
       return;
     }
@@ -164,8 +165,6 @@ export class RecordingsVerifier {
     else this.#findings.tampered(at, 'is not mentioned in the log');
   }
 }
-
-const isEmpty = ({ first, last, hasEnd }: FoundManifest): boolean => first === last.manifest && !hasEnd;
 
 const toBeginning = (line: Buffer): Beginning => ({
   sinceMs: Date.parse(STAMP.exec(line.toString('latin1'))?.[1] ?? ''),

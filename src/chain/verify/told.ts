@@ -1,0 +1,75 @@
+// What logs tell of one recording, in whichever order they are read. How it went on while its gateway ran is what counts:
+// a recovery finds what somebody may have changed before, and a deletion is of what lay there.
+
+import type { RecordingMark } from '../../core/recording-mark.ts';
+import type { Findings, Place } from './findings.ts';
+import type { FoundManifest, ManifestPoint } from './recorded-manifest.ts';
+
+export class Told {
+  /** Of the last mark. */
+  place: Place;
+  /** Digest of the manifest's first line. */
+  begun: string | undefined;
+  /** The furthest that was stored of it while it ran. */
+  reached: ManifestPoint | undefined;
+  /** What it came to, as the gateway says that wrote it. */
+  ended: ManifestPoint | undefined;
+  /** What the start after its gateway's death found. */
+  recovered: ManifestPoint | undefined;
+  isDiscarded = false;
+  /** What was there when a deletion was told of. */
+  readonly deleted: ManifestPoint[] = [];
+
+  constructor(place: Place) {
+    this.place = place;
+  }
+
+  /** A second end of another digest is a finding at once. */
+  add(place: Place, { what, id, manifest, segments }: RecordingMark, findings: Findings): void {
+    const point = { manifest, segments };
+    this.place = place;
+    if (what === 'begun') this.begun = manifest;
+    else if (what === 'discarded') this.isDiscarded = true;
+    else if (what === 'deleted') this.deleted.push(point);
+    else if (what === 'reached') {
+      if (segments >= (this.reached?.segments ?? 0)) this.reached = point;
+    } else {
+      const end = this.end;
+      if (end !== undefined && !isSame(end, point))
+        findings.tampered(place, `its recording ${id} had ended with ${end.manifest} already`);
+      this[what] ??= point;
+    }
+  }
+
+  get end(): ManifestPoint | undefined {
+    return this.ended ?? this.recovered;
+  }
+
+  /** Nobody but a recovery tells of it: it may have been put there before. */
+  get isOnlyRecovered(): boolean {
+    return (this.begun ?? this.reached ?? this.ended) === undefined && this.recovered !== undefined;
+  }
+
+  /** Whether it may be gone. A deletion of something else than was told of excuses nothing. */
+  get isGone(): boolean {
+    const { end, reached, isDiscarded, deleted } = this;
+    if (isDiscarded) return true;
+    return deleted.some((point) =>
+      end === undefined ? point.segments >= (reached?.segments ?? 0) : isSame(end, point),
+    );
+  }
+
+  /** In what it is not what was told of, in words; undefined: it is. */
+  compare({ first, last, hasPoint }: FoundManifest): string | undefined {
+    const { begun, reached, end } = this;
+    if (end !== undefined && !isSame(end, last)) return toWords(last);
+    if (reached !== undefined && !hasPoint) return `${reached.segments} segments of it had been stored`;
+    return begun === undefined || first === begun ? undefined : 'it begins with another line';
+  }
+}
+
+export const toWords = ({ manifest, segments }: ManifestPoint): string =>
+  `its manifest ends with ${manifest}, ${segments} segments`;
+
+const isSame = (one: ManifestPoint, other: ManifestPoint): boolean =>
+  one.manifest === other.manifest && one.segments === other.segments;
