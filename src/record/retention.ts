@@ -1,9 +1,11 @@
 // Deletes recordings beyond an age or a total size, the oldest first and never a running one: neither of this gateway nor,
-// where several write to one place, of another. Each deletion is logged, counted, and leaves a tombstone.
+// where several write to one place, of another. Each deletion is logged, counted, and leaves a tombstone. What a manifest
+// says of its age is not believed when its lines do not name each other: somebody may want the recording gone.
 
 import type { Clock, Log } from '../core/ports.ts';
 import type { RecordingArchive, RecordingSummary } from '../core/recording-archive.ts';
 import type { RecordingRetention } from '../core/recording-store.ts';
+import { hasLinks } from './archive/summary.ts';
 
 export interface RetentionDeps {
   readonly clock: Clock;
@@ -58,6 +60,10 @@ async function prune(
     signal.throwIfAborted();
     const { id, user, node, startedAt, bytes } = summary;
     try {
+      if (reason === 'age' && !hasLinks((await archive.manifest(id, signal)) ?? '')) {
+        log.warn({ recording: id, startedAt }, 'an old recording stays: its manifest was changed');
+        continue;
+      }
       if (!(await archive.delete(id, `retention: ${reason}`, signal))) continue;
     } catch (error) {
       log.warn({ error, recording: id }, 'an old recording could not be deleted');

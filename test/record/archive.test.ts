@@ -15,7 +15,7 @@ import type { ObjectStore } from '../../src/object-store/object-store.ts';
 import { createS3Store } from '../../src/object-store/s3.ts';
 import { createDirectoryArchive, removeDeleted } from '../../src/record/archive/directory-archive.ts';
 import { createObjectArchive } from '../../src/record/archive/object-archive.ts';
-import { digestOf } from '../../src/record/manifest.ts';
+import { NO_PREVIOUS, digestOf } from '../../src/record/manifest.ts';
 import { createRetention, toDelete } from '../../src/record/retention.ts';
 import { createDirectoryStore } from '../../src/record/store/directory-store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -105,6 +105,15 @@ const toBegin = (user: string, startedAt = '2026-11-01T00:00:00.000Z'): string =
     startedAt,
     kubeletGateway: { user, node: 'n', namespace: 'd', pod: 'p' },
   });
+/** Lines that name each other. */
+function toLinked(manifest: string): string {
+  let previous = NO_PREVIOUS;
+  return manifest.replace(/.+/g, (line) => {
+    const linked = line.replace(/\}$/, `,"previous":"${previous}"}`);
+    previous = digestOf(linked);
+    return linked;
+  });
+}
 const SEGMENT = toLine({ kind: 'Segment', file: '00000001.cast', bytes: 4, sha256: 'x' });
 const END = toLine({ kind: 'End', endedAt: '2026-11-01T00:01:00.000Z', state: 'complete', exitCode: 0 });
 
@@ -394,7 +403,7 @@ describe('retention', () => {
     const write = async (startedAt: string): Promise<SessionId> => {
       const id = newId();
       await mkdir(join(folder, id), { recursive: true });
-      await appendFile(join(folder, id, 'manifest.jsonl'), toBegin('kept', startedAt) + SEGMENT);
+      await appendFile(join(folder, id, 'manifest.jsonl'), toLinked(toBegin('kept', startedAt) + SEGMENT));
       return id;
     };
     const own = createFakeClock();
@@ -433,6 +442,28 @@ describe('retention', () => {
     );
     await retention.stop();
     assert.equal(own.pending, 0);
+  });
+
+  it('does not delete for its age what was made old behind its digests', async () => {
+    const folder = join(directory, 'made-old');
+    const own = createFakeClock();
+    const id = newId();
+    await mkdir(join(folder, id), { recursive: true });
+    const manifest = toLinked(toBegin('kept', new Date(own.now()).toISOString()) + SEGMENT);
+    const old = manifest.replace(/"startedAt":"\d+/, '"startedAt":"2001');
+    await writeFile(join(folder, id, 'manifest.jsonl'), old);
+    const log = createKeptLog();
+    const archive = createDirectoryArchive({ clock: own }, folder);
+    const onDeleted = (): never => assert.fail('it is deleted');
+    const retention = createRetention({ clock: own, log, archive, onDeleted }, { maxAgeMs: DAY });
+    retention.start();
+    await eventually('the end of the look', () => (own.pending === 1 ? true : undefined));
+    await retention.stop();
+    assert.deepEqual(
+      log.lines.map(({ message, fields }) => [message, fields['recording']]),
+      [['an old recording stays: its manifest was changed', id]],
+    );
+    assert.equal((await archive.summary(id))?.startedAt.slice(0, 4), '2001');
   });
 
   it('leaves what another gateway still writes to the same store', async () => {

@@ -56,6 +56,16 @@ export const lastDigest = (manifest: string): string => {
   return last === undefined ? NO_PREVIOUS : digestOf(last);
 };
 
+/** Whether its whole lines name each other. Whoever makes all of them anew is not found by that. */
+export function hasLinks(manifest: string): boolean {
+  let previous = NO_PREVIOUS;
+  for (const line of toWholeLines(manifest)) {
+    if (toFields(line)['previous'] !== previous) return false;
+    previous = digestOf(line);
+  }
+  return true;
+}
+
 export function isWanted(summary: RecordingSummary, filter: SessionFilter): boolean {
   const { user, node, namespace, pod, sinceMs, untilMs } = filter;
   const startedMs = Date.parse(summary.startedAt);
