@@ -22,7 +22,7 @@ import { isSessionId } from '../core/operation.ts';
 import type { LiveSessions } from '../core/session.ts';
 import { MAX_TOKEN_LENGTH } from '../identify/bearer.ts';
 import { createOpenSession } from '../identify/session.ts';
-import { isNavigation, refuseDangerousRead } from '../identify/session-rules.ts';
+import { findForeignUse, isNavigation, refuseDangerousRead } from '../identify/session-rules.ts';
 import { addCookies, sendAnswer } from '../listen/answer.ts';
 import { toLoginQuery } from '../login/demand.ts';
 import { createLoginPages } from '../login/login.ts';
@@ -74,15 +74,20 @@ export function composeLogin(
     { clock, log, store, sealer: sessions, authenticate, renew, onUsed: news.onUsed },
     settings,
   );
+  const origins = new Set(settings.origins);
   const serve = createLoginPages({
     ...{ clock, log, observe: observer, settings, providers, store, sessions, sealer, refreshTokens },
-    ...{ openSession, authenticate, readableNodes, ...toOwnSessions(foundation.sessions) },
+    openSession: (received) => {
+      const isUse = findForeignUse(received, origins) === undefined;
+      return openSession({ headers: received.headers, isUse });
+    },
+    ...{ authenticate, readableNodes, ...toOwnSessions(foundation.sessions) },
     readLogout: (issuer, clientID, token) => tokens.readLogout(issuer, clientID, token),
   });
   return {
     session: {
       ...{ open: openSession, follow: news.follow },
-      ...{ origins: new Set(settings.origins), setCookies: addCookies },
+      ...{ origins, setCookies: addCookies },
     },
     servePage: (received) => {
       if (!isPage(received)) return false;

@@ -24,7 +24,7 @@ import { readBearer } from './bearer.ts';
 import { refuseForeignPage } from './foreign-page.ts';
 import { badRequest, unauthorized } from './refusals.ts';
 import type { OpenSession, OpenedSession } from './session.ts';
-import { refuseForeignUse } from './session-rules.ts';
+import { findForeignUse } from './session-rules.ts';
 import { SESSION_COOKIE } from '../browser-session/cookies.ts';
 import type { CertificateAuthenticator } from './x509.ts';
 
@@ -108,14 +108,15 @@ async function bySession(
   byCertificate: Authentication | undefined,
   without: () => Identified,
 ): Promise<Identified> {
-  const outcome = await open(received.headers);
+  const refusal = findForeignUse(received, origins);
+  const outcome = await open({ headers: received.headers, isUse: refusal === undefined });
   if (outcome.kind === 'none') return without();
   if (outcome.kind === 'over') {
     // An ID token that has run out: the page for signing in knows from it whom to ask, without asking the person.
     if (outcome.why !== 'expired') setCookies(received, outcome.setCookies);
     return without();
   }
-  refuseForeignUse(received, origins);
+  if (refusal !== undefined) throw refusal;
   setCookies(received, outcome.setCookies);
   if (byCertificate === undefined) {
     return { ...received, authentication: follow(outcome, received.lifetime) };

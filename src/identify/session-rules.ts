@@ -27,26 +27,29 @@ export function isNavigation({ method, headers }: Asked): boolean {
   );
 }
 
-/** Throws a Fault for a request that another page may have made. */
-export function refuseForeignUse(received: Asked, origins: ReadonlySet<string>): void {
+/** The refusal of a request that another page may have made; undefined: it is the gateway's own, or the person's. */
+export function findForeignUse(received: Asked, origins: ReadonlySet<string>): Fault | undefined {
   const { headers } = received;
   const own = `https://${headers.first('host')?.toLowerCase() ?? ''}`;
   if (!origins.has(own)) {
-    throw new Fault('Forbidden', 'a session in a browser counts only at the addresses of login.externalURLs');
+    return new Fault(
+      'Forbidden',
+      'a session in a browser counts only at the addresses of login.externalURLs',
+    );
   }
   const given = headers.all('origin');
   const isForeign = given.length > 1 || given.some((origin) => origin !== own);
   if (!isRead(received)) {
-    if (!isForeign && given.length === 1) return;
-    throw new Fault('Forbidden', "with a session in a browser this request needs the gateway's own Origin");
+    if (!isForeign && given.length === 1) return undefined;
+    return new Fault('Forbidden', "with a session in a browser this request needs the gateway's own Origin");
   }
   const sites = headers.all('sec-fetch-site');
   const [site] = sites;
-  if (!isForeign && sites.length === 1 && (site === 'same-origin' || site === 'none')) return;
+  if (!isForeign && sites.length === 1 && (site === 'same-origin' || site === 'none')) return undefined;
   // A link on another site: the page for signing in lets the person go on, with a click that is theirs.
   if (isNavigation(received))
-    throw unauthorized('a link of another site: a session in a browser does not count');
-  throw new Fault(
+    return unauthorized('a link of another site: a session in a browser does not count');
+  return new Fault(
     'Forbidden',
     'with a session in a browser only pages of the gateway itself may ask (Sec-Fetch-Site)',
   );

@@ -37,8 +37,16 @@ export interface OpenedSession {
 /** expired: the ID token is, and could not be renewed. */
 export type SessionEnd = 'unreadable' | 'future' | 'idle' | 'absolute' | 'signedOut' | 'expired' | 'refused';
 
+export interface SessionRequest {
+  readonly headers: HeaderLines;
+  /**
+   * False where another site may have made the browser ask: that keeps no session from being idle, whatever is answered.
+   */
+  readonly isUse: boolean;
+}
+
 /** Rejects with a Fault (ServiceUnavailable) when it cannot be told. */
-export type OpenSession = (headers: HeaderLines) => Promise<SessionOutcome>;
+export type OpenSession = (request: SessionRequest) => Promise<SessionOutcome>;
 
 export interface SessionPorts {
   readonly clock: Clock;
@@ -95,7 +103,7 @@ export function createOpenSession(ports: SessionPorts, limits: SessionLimits): O
     return session.tokenExpiresAt > clock.now() ? session : 'expired';
   };
 
-  return async (headers) => {
+  return async ({ headers, isUse }) => {
     const cookies = readCookies(headers);
     if (!cookies.has(SESSION_COOKIE)) return { kind: 'none' };
     const before = await sealer.open(cookies);
@@ -111,9 +119,11 @@ export function createOpenSession(ports: SessionPorts, limits: SessionLimits): O
     // It may have been ended while the provider was asked.
     if (store.isRevoked(toSignIn(session))) return over(cookies, 'signedOut');
     const now = clock.now();
-    const isFresh = session === before && now - before.seenAt < seenMs;
-    ports.onUsed?.({ session, authentication, isNews: !isFresh });
-    const setCookies = isFresh ? [] : await sealer.set({ ...session, seenAt: now }, cookies, now);
+    const seenAt = isUse ? now : before.seenAt;
+    const isFresh = session === before && seenAt - before.seenAt < seenMs;
+    if (isUse) ports.onUsed?.({ session, authentication, isNews: !isFresh });
+    // Renewed tokens are kept whoever has asked: the provider may take the refresh token of before for stolen.
+    const setCookies = isFresh ? [] : await sealer.set({ ...session, seenAt }, cookies, now);
     return { kind: 'open', session, authentication, setCookies };
   };
 }

@@ -27,7 +27,7 @@ const LINKS = [
 
 /** GET /-/home. */
 export async function home(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
-  const current = await ports.openSession(request.received.headers);
+  const current = await ports.openSession(request.received);
   if (current.kind !== 'open') return seeOther(`/-/login?return=${encodeURIComponent(HOME_PATH)}`);
   const { authentication, setCookies } = current;
   const known = { authentication, setCookies };
@@ -86,7 +86,7 @@ const toRow = (node: string): Html =>
 
 /** GET /-/whoami: a page for people, JSON for programs. */
 export async function whoami(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
-  const current = await ports.openSession(request.received.headers);
+  const current = await ports.openSession(request.received);
   const isPage = request.received.headers.all('accept').some((line) => /\btext\/html\b/i.test(line));
   if (current.kind !== 'open') {
     if (isPage) return seeOther(`/-/login?return=${encodeURIComponent('/-/whoami')}`);

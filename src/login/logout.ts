@@ -67,7 +67,7 @@ export async function logout(ports: LoginPorts, request: PageRequest): Promise<P
 /** For the audit event only. */
 async function findUser({ openSession }: LoginPorts, { received }: PageRequest) {
   try {
-    const current = await openSession(received.headers);
+    const current = await openSession(received);
     return current.kind === 'open' ? current.authentication : undefined;
   } catch {
     return undefined;

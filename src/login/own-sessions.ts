@@ -89,7 +89,7 @@ const shortened = (command: string): string =>
 export async function endOwnSession(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
   if (!isOwnForm(request))
     return problemPage('foreignForm', "ending a session needs the gateway's own Origin");
-  const current = await ports.openSession(request.received.headers);
+  const current = await ports.openSession(request.received);
   if (current.kind !== 'open') return problemPage('needsPerson', 'the session of the browser is over');
   const { authentication, setCookies } = current;
   const known = { authentication, setCookies };

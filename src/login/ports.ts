@@ -2,7 +2,6 @@
 
 import type { LoginSettings } from '../core/login.ts';
 import type { Identified, Received } from '../core/exchange.ts';
-import type { HeaderLines } from '../core/headers.ts';
 import type { Observer } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { SessionInfo } from '../core/session.ts';
@@ -52,8 +51,8 @@ export interface LoginPorts {
   /** For sign-ins under way. */
   readonly sealer: Sealer;
   readonly refreshTokens: RefreshTokens;
-  /** Rejects with a Fault (ServiceUnavailable). */
-  readonly openSession: (headers: HeaderLines) => Promise<CurrentSession>;
+  /** What another site may have asked for counts as no use of the session. Rejects with a Fault (ServiceUnavailable). */
+  readonly openSession: (received: Received) => Promise<CurrentSession>;
   /** Verifies an ID token and maps it to a user. Throws or rejects with a Fault. */
   readonly authenticate: (idToken: string) => Authentication | Promise<Authentication>;
   /** Rejects with a Fault. */

@@ -33,7 +33,7 @@ const badReturn = (): PageReply =>
 export async function login(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
   const returnTo = readReturn(request);
   if (returnTo === undefined) return badReturn();
-  const current = await ports.openSession(request.received.headers);
+  const current = await ports.openSession(request.received);
   const demand = readDemand(request.query);
   if (current.kind === 'open' && demand === undefined && !request.query.has('choose')) {
     const { authentication, setCookies } = current;

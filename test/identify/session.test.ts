@@ -6,14 +6,17 @@ import { describe, it } from 'node:test';
 import type { Session } from '../../src/browser-session/session.ts';
 import type { Authentication } from '../../src/core/user.ts';
 import type { Renewed } from '../../src/identify/session-renewal.ts';
+import { readCookies } from '../../src/browser-session/cookies.ts';
 import { createSessionSealer } from '../../src/browser-session/session-cookie.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { HeaderLines } from '../../src/core/headers.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { createIdentify } from '../../src/identify/identify.ts';
 import { createOpenSession } from '../../src/identify/session.ts';
 import { createMemoryStore } from '../../src/login-store/memory.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createKeptLog } from '../support/kept-log.ts';
+import { createReceived } from '../support/received.ts';
 import { createUser } from '../support/resolved.ts';
 
 const MINUTE = 60_000;
@@ -42,7 +45,7 @@ function setUp() {
     return { user: createUser(name), method: 'jwt', issuer, signIn, expiresAt: Number(until) };
   };
   const used: { id: string; tokenExpiresAt: number; isNews: boolean }[] = [];
-  const open = createOpenSession(
+  const openSession = createOpenSession(
     {
       clock,
       log,
@@ -60,6 +63,7 @@ function setUp() {
     },
     LIMITS,
   );
+  const open = (headers: HeaderLines, isUse = true) => openSession({ headers, isUse });
   const session: Session = {
     id: 'id',
     provider: 'demo',
@@ -80,7 +84,7 @@ function setUp() {
       'refreshToken' in changed && changed.refreshToken === undefined ? rest : { ...rest, refreshToken };
     return toHeaders(await sealer.set(whole, new Map(), clock.now()));
   };
-  return { clock, log, store, state, used, open, session, headersOf, toHeaders };
+  return { clock, log, store, state, used, openSession, open, session, sealer, headersOf, toHeaders };
 }
 
 describe('a session', () => {
@@ -177,6 +181,49 @@ describe('a session', () => {
     const { clock, open, headersOf } = setUp();
     const outcome = await open(await headersOf({ idToken: `mallory ${clock.now() + MINUTE}` }));
     assert.equal(outcome.kind === 'over' && outcome.why, 'refused');
+  });
+});
+
+describe('a request that another site has made the browser send', () => {
+  const origins = new Set(['https://gateway.example']);
+
+  it('is refused, and keeps no session from being idle', async () => {
+    const { clock, used, openSession, headersOf } = setUp();
+    const set: (readonly string[])[] = [];
+    const identify = createIdentify({
+      certificate: undefined,
+      token: undefined,
+      session: {
+        open: openSession,
+        origins,
+        follow: ({ authentication }) => authentication,
+        setCookies: (_received, lines) => set.push(lines),
+      },
+    });
+    const cookie = (await headersOf()).first('cookie') ?? '';
+    const ask = async (site: string) =>
+      identify(createReceived(['Host', 'gateway.example', 'Cookie', cookie, 'Sec-Fetch-Site', site]));
+    clock.advance(5 * MINUTE);
+    for (const site of ['same-site', 'cross-site'])
+      await assert.rejects(ask(site), { reason: 'Forbidden' }, site);
+    assert.deepEqual([used, set], [[], []]);
+    await ask('same-origin');
+    assert.deepEqual([used.length, set.length], [1, 1]);
+  });
+
+  it('is no use of the session where a page answers it, but keeps what it has renewed', async () => {
+    const { clock, used, open, session, sealer, headersOf, toHeaders } = setUp();
+    const headers = await headersOf();
+    clock.advance(5 * MINUTE);
+    const early = await open(headers, false);
+    assert.deepEqual(early.kind === 'open' && early.setCookies, []);
+    clock.advance(4 * MINUTE + 31_000);
+    const renewed = await open(headers, false);
+    assert.equal(renewed.kind, 'open');
+    const kept = await sealer.open(readCookies(toHeaders(renewed.setCookies)));
+    assert.equal(kept?.refreshToken, 'r2');
+    assert.equal(kept.seenAt, session.seenAt);
+    assert.deepEqual(used, []);
   });
 });
 

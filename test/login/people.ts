@@ -42,4 +42,16 @@ export async function readSession({ environment }: Scenario, browser: WebClient)
   return session;
 }
 
+/** As if the session had not been used for so long. */
+export async function ageSession(scenario: Scenario, browser: WebClient, ms: number): Promise<void> {
+  const session = await readSession(scenario, browser);
+  const key = new Secret(await readFile(join(scenario.environment.directory, 'cookie.key'), 'utf8'));
+  const sealer = createSessionSealer([key], { idleMs: 3_600_000, absoluteMs: 3_600_000 });
+  const jar = browser.cookies('localhost');
+  for (const line of await sealer.set({ ...session, seenAt: session.seenAt - ms }, jar, Date.now())) {
+    const [name = '', value = ''] = line.split(/[=;]/, 2);
+    jar.set(name, value);
+  }
+}
+
 export const hasSession = (browser: WebClient): boolean => browser.cookies('localhost').has(SESSION_COOKIE);

@@ -8,7 +8,15 @@ import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
 import { closeAll } from '../support/close-all.ts';
 import { RawClient, WEBSOCKET, bearer } from '../support/raw-client.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
-import { cookieLine, createBrowser, hasSession, originOf, readSession, signIn } from './people.ts';
+import {
+  ageSession,
+  cookieLine,
+  createBrowser,
+  hasSession,
+  originOf,
+  readSession,
+  signIn,
+} from './people.ts';
 
 const METRICS = '/nodes/node-1/metrics';
 const EXEC = '/nodes/node-1/exec/default/shell/shell?command=sleep&command=60&output=1';
@@ -156,6 +164,18 @@ describe('a session in a browser (S28)', () => {
     ]) {
       assert.equal(await codeOf('GET', METRICS, cookie, ...lines), 403, lines.join());
     }
+  });
+
+  it('is not used by what another site asks of the pages', async () => {
+    const { browser } = await signIn(scenario, 'alice');
+    await ageSession(scenario, browser, 5 * 60_000);
+    const { seenAt } = await readSession(scenario, browser);
+    for (const path of ['/-/whoami', '/-/home', '/-/login']) {
+      for (const site of ['same-site', 'cross-site'] as const)
+        assert.deepEqual((await browser.open(`${origin}${path}`, { site })).setCookies, [], path);
+    }
+    await browser.open(`${origin}/-/whoami`, { site: 'same-origin' });
+    assert.ok((await readSession(scenario, browser)).seenAt > seenAt);
   });
 
   it('does nothing but read without the Origin of the gateway', async () => {
