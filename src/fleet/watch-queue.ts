@@ -11,10 +11,17 @@ export class WatchQueue {
   #waiting: string[] = [];
   #characters = 0;
   #isClosed = false;
+  #lastLine = '';
   #wake: () => void = () => undefined;
+  #closed = Promise.withResolvers<undefined>();
 
   constructor(budget: ByteBudget) {
     this.#budget = budget;
+  }
+
+  /** Resolves when nothing is added any more. */
+  get closed(): Promise<undefined> {
+    return this.#closed.promise;
   }
 
   get isClosed(): boolean {
@@ -35,8 +42,9 @@ export class WatchQueue {
   close(lastLine = ''): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closed.resolve(undefined);
     // Short, and the one line that must not be lost.
-    if (lastLine !== '') this.#waiting.push(lastLine);
+    this.#lastLine = lastLine;
     this.#wake();
   }
 
@@ -47,25 +55,31 @@ export class WatchQueue {
     try {
       yield '';
       while (!signal.aborted) {
-        const lines = this.#waiting;
+        const lines = this.#waiting.reverse();
         this.#waiting = [];
-        const characters = this.#characters;
-        this.#characters = 0;
-        try {
-          for (const line of lines) yield line;
-        } finally {
-          this.#budget.give(characters);
+        for (let line = lines.pop(); line !== undefined; line = lines.pop()) {
+          yield line;
+          // Whoever asks for the next one has taken it.
+          this.#give(line.length);
         }
         if (this.#waiting.length > 0) continue;
-        if (this.#isClosed) return;
+        if (this.#isClosed) {
+          if (this.#lastLine !== '') yield this.#lastLine;
+          return;
+        }
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#isClosed = true;
-      this.#budget.give(this.#characters);
-      this.#characters = 0;
+      this.#closed.resolve(undefined);
+      this.#give(this.#characters);
       this.#waiting = [];
     }
+  }
+
+  #give(characters: number): void {
+    this.#budget.give(characters);
+    this.#characters -= characters;
   }
 }

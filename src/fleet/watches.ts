@@ -26,6 +26,8 @@ const MAX_WAITING = 128 * 1024 * 1024;
 const MAX_ENTRIES = 1_000_000;
 /** Seconds: as long as an API server gives a client that says nothing, half an hour to an hour. */
 const LEAST_SECONDS = 1_800;
+/** Within so many milliseconds a client takes what is left of a watch that has ended. */
+const DRAIN_MS = 10_000;
 
 /** What a client of a watch is sent. */
 export interface WatchAnswer {
@@ -123,16 +125,28 @@ function openWatch(
   const events = new WatchEvents(ports, list, beginning ?? { kind: 'now' });
   if (beginning === undefined) events.fail(tooOld(watch.resourceVersion));
   const stop = beginning === undefined ? () => undefined : start(events);
-  const cancel = clock.after(watch.timeoutMs ?? toDefaultMs(), () => queue.close());
+  let cancel = clock.after(watch.timeoutMs ?? toDefaultMs(), () => queue.close());
+  let isQuiet = false;
+  const quiet = (): void => {
+    cancel();
+    if (isQuiet) return;
+    isQuiet = true;
+    stop();
+    events.end();
+  };
   let isOver = false;
   const end = (): void => {
     if (isOver) return;
     isOver = true;
-    cancel();
-    stop();
-    events.end();
+    quiet();
     leave();
   };
+  // Nothing more is told: nodes are read for it no longer, and who does not read the rest does not keep its place.
+  void queue.closed.then(() => {
+    if (isOver) return;
+    quiet();
+    cancel = clock.after(DRAIN_MS, () => asked.lifetime.end('requestTimeout'));
+  });
   // However it comes that nobody reads the body to its end.
   asked.lifetime.onEnd(end);
   return {

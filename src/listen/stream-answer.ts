@@ -46,7 +46,8 @@ export async function sendStream(
       next = await chunks.next();
     }
     if (lifetime.reason !== undefined && lifetime.reason !== 'completed') {
-      if (lastWords === undefined || response.destroyed) response.destroy();
+      // Who has not taken what was sent before takes no last words, and would keep the connection.
+      if (lastWords === undefined || response.writableNeedDrain) response.destroy();
       else response.end(lastWords(lifetime.reason));
       return { code: 200, reason: lifetime.reason, bytesReceived: bytes };
     }

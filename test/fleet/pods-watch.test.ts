@@ -242,7 +242,7 @@ describe('what watches cost', () => {
     const answer = await fleet.watch.ofFleet(asked, { kind: 'pods', view: { ...VIEW, watch: FROM_NOW } });
     assert.ok(answer !== undefined);
     // Nobody reads it.
-    for (let round = 0; round < 16; round += 1) {
+    for (let round = 0; round < 12; round += 1) {
       fleet.pods['n1'] = [
         pod('n1', 'a', 'Running', { annotations: { x: `${round}`.padEnd(7_500_000, 'x') } }),
       ];
@@ -254,6 +254,67 @@ describe('what watches cost', () => {
     assert.equal(events.at(-1)?.object.code, 410);
     assert.ok(events.length < 12, 'no more than 64 MB waited');
     assert.match(answer.fault()?.message ?? '', /read too slowly/);
+  });
+});
+
+describe('a client that does not read', () => {
+  /** Its watch, of which only the head was taken. */
+  const stall = async (fleet: ReturnType<typeof createFleet>, timeoutMs: number) => {
+    const asked = fleet.asked();
+    const watch = { ...FROM_NOW, timeoutMs };
+    const answer = await fleet.watch.ofFleet(asked, { kind: 'pods', view: { ...VIEW, watch } });
+    assert.ok(answer !== undefined);
+    const lines = answer.body[Symbol.asyncIterator]();
+    await lines.next();
+    await settle();
+    return { asked, lines };
+  };
+
+  it('has nothing read for it after the end, and 10 s for the rest', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const { asked, lines } = await stall(fleet, 3_000);
+    fleet.clock.advance(3_000);
+    await settle();
+    assert.equal(fleet.watches.feeds.size, 0);
+    fleet.clock.advance(9_999);
+    assert.equal(asked.lifetime.reason, undefined);
+    assert.equal(fleet.watches.running, 1);
+    fleet.clock.advance(1);
+    assert.equal(asked.lifetime.reason, 'requestTimeout');
+    assert.deepEqual([fleet.watches.running, fleet.clock.pending], [0, 0]);
+    await lines.return?.();
+  });
+
+  it('keeps the rest where it takes it in time', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const { asked, lines } = await stall(fleet, 3_000);
+    fleet.clock.advance(3_000);
+    await settle();
+    fleet.clock.advance(9_999);
+    assert.match(String((await lines.next()).value), /"ADDED"/);
+    assert.equal((await lines.next()).done, true);
+    assert.equal(fleet.clock.pending, 0);
+    assert.equal(asked.lifetime.reason, undefined);
+  });
+
+  it('holds 64 MB with what it was handed and has not taken', async () => {
+    const fleet = createFleet({ n1: [] });
+    const { asked, lines } = await stall(fleet, 3_600_000);
+    const grow = async (round: number): Promise<void> => {
+      const x = String(round).padEnd(7_500_000, 'x');
+      fleet.pods['n1'] = [pod('n1', 'a', 'Running', { annotations: { x } })];
+      fleet.clock.advance(2_000);
+      await settle();
+    };
+    for (let round = 0; round < 8; round += 1) await grow(round);
+    // The first of what waits is handed out, and the client stalls on it.
+    await lines.next();
+    await grow(8);
+    await settle();
+    assert.equal(fleet.watches.feeds.size, 0, 'too much waits: nothing is read for it any more');
+    fleet.clock.advance(10_000);
+    assert.equal(asked.lifetime.reason, 'requestTimeout');
+    await lines.return?.();
   });
 });
 
