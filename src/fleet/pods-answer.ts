@@ -14,7 +14,7 @@ import type { Continuation } from '../kubectl/continue-token.ts';
 import { parseContinueToken, toContinueToken } from '../kubectl/continue-token.ts';
 import { renderSelected } from '../kubectl/pods-view.ts';
 import { readOwnPods } from './own-pods.ts';
-import { inOrder, refuseClaims, toListText, toPart } from './pods-list.ts';
+import { inOrder, refuseClaims, toListText, toPart, toPinned } from './pods-list.ts';
 import { toNodes, toResolved } from './ports.ts';
 import { askAll, readable } from './readable.ts';
 
@@ -36,7 +36,8 @@ export interface ListPorts extends Pick<
 export async function answerPods(ports: ListPorts, asked: Identified, view: PodsView): Promise<FleetAnswer> {
   const { clock, positions } = ports;
   const list = toListText('pods', asked, view);
-  const { limit, continuation } = view.page ?? {};
+  // A pod that is asked for alone comes whole: no page hides that another node claims it.
+  const { limit, continuation } = (toPinned(view) === undefined ? view.page : undefined) ?? {};
   const from = continuation === undefined ? undefined : parseContinueToken(continuation, list, clock.now());
   const permitted = await toReadable(ports, asked, view, from);
   const isWhole = limit === undefined;
@@ -54,7 +55,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
     const { part, next } = toPart(answers, unread?.entry.name, most);
     refuseClaims(
       view,
-      part.filter(({ pods }) => pods.length > 0).map(({ node }) => node),
+      answers.filter(({ pods }) => pods.length > 0).map(({ node }) => node),
     );
     const resourceVersion = from?.resourceVersion ?? positions.next();
     remember(positions, list, resourceVersion, from, part);

@@ -96,8 +96,9 @@ class PodsWatch {
       byKey.set(traced.key, traced);
       if (isInView(view, traced.pod)) now.set(traced.key, this.#toSeen(traced));
     }
+    // Before anything of it is told: what this node says may be the lie.
+    if (now.size > 0 && this.#isClaimed(node)) return;
     events.see(node, now, (key) => this.#toGone(node, key, byKey.get(key), told));
-    this.#refuseClaims();
   }
 
   #toSeen({ pod, fingerprint }: TracedPod): Seen {
@@ -123,16 +124,20 @@ class PodsWatch {
     };
   }
 
-  /** A pod that is asked for alone is one: what two nodes say of it is not mixed. */
-  #refuseClaims(): void {
+  /** A pod that is asked for alone is one: what two nodes say of it is not mixed, and the watch has ended then. */
+  #isClaimed(node: NodeName): boolean {
     const { events } = this.#ports;
-    if (toPinned(this.#scope.view) === undefined) return;
-    const holders = [...this.#seats.keys()].filter((node) => (events.shownOf(node)?.size ?? 0) > 0);
+    if (toPinned(this.#scope.view) === undefined) return false;
+    const others = [...this.#seats.keys()].filter(
+      (other) => other !== node && (events.shownOf(other)?.size ?? 0) > 0,
+    );
     try {
-      refuseClaims(this.#scope.view, holders);
+      refuseClaims(this.#scope.view, [node, ...others]);
+      return false;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       events.fail(error);
+      return true;
     }
   }
 
