@@ -65,6 +65,7 @@ class PlainForward implements AnswerReader {
   #request: NodeRequest | undefined;
   #watch: Watch | undefined;
   #withdraw: (() => void) | undefined;
+  #counted: Transform | undefined;
   #nodeTarget = '';
   /** The status that the client was sent; 0: none yet. */
   #code = 0;
@@ -275,6 +276,7 @@ class PlainForward implements AnswerReader {
       },
     });
     // The body's own failure is the client's leaving, which is heard as the end of the response.
+    this.#counted = counted;
     const stream = body.pipe(counted.on('error', () => body.resume()));
     return { stream, length: length === undefined ? undefined : Number(length) };
   }
@@ -286,6 +288,14 @@ class PlainForward implements AnswerReader {
     this.#request?.abort();
     this.#writer.stop();
     this.#response.off('close', this.#onClose);
-    if (!this.#exchange.body.readableEnded) this.#exchange.body.resume();
+    this.#letBodyGo();
+  }
+
+  /** What is left of the body is read and dropped, or the client's next request would never be reached. */
+  #letBodyGo(): void {
+    const { body } = this.#exchange;
+    if (this.#counted !== undefined) body.unpipe(this.#counted);
+    this.#counted?.destroy();
+    if (!body.readableEnded) body.resume();
   }
 }

@@ -4,14 +4,14 @@
 import type { Duplex } from 'node:stream';
 import type { AnswerHead, ParsedHead } from '../wire/answer-head.ts';
 import { Fault } from '../core/fault.ts';
-import { parseAnswerBody } from './answer-body.ts';
-import { parseAnswerHead } from '../wire/answer-head.ts';
+import { AnswerDecoder } from '../wire/answer-decoder.ts';
+import { AnswerHeadReader } from '../wire/answer-head.ts';
 import { MAX_ERROR_BYTES } from './faults.ts';
 
 /** Rejects with BadGateway when the node closes first or sends no valid head, and when `signal` says to give up. */
 export function readHead(node: Duplex, signal: AbortSignal): Promise<ParsedHead> {
   return new Promise((resolve, reject) => {
-    let bytes: Buffer = Buffer.alloc(0);
+    const reader = new AnswerHeadReader();
     const settle = (): void => {
       node.off('data', onData).off('end', onGone).off('close', onGone);
       signal.removeEventListener('abort', onAbort);
@@ -24,9 +24,8 @@ export function readHead(node: Duplex, signal: AbortSignal): Promise<ParsedHead>
     const onGone = (): void => fail(new Fault('BadGateway', 'the node closed the connection'));
     const onAbort = (): void => fail(new Fault('ServiceUnavailable', 'the request was given up'));
     const onData = (chunk: Buffer): void => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
       try {
-        const parsed = parseAnswerHead(bytes);
+        const parsed = reader.push(chunk);
         if (parsed === undefined) return;
         settle();
         resolve(parsed);
@@ -51,19 +50,40 @@ export function readErrorBody(
   signal: AbortSignal,
 ): Promise<Buffer> {
   return new Promise((resolve) => {
-    let bytes = rest;
+    const parts: Buffer[] = [];
+    let size = 0;
+    const decoder = new AnswerDecoder({
+      onHead: () => undefined,
+      onData: (part) => {
+        parts.push(part);
+        size += part.length;
+      },
+      onEnd: () => undefined,
+    });
     const settle = (): void => {
       node.off('data', onData).off('end', settle).off('close', settle);
       signal.removeEventListener('abort', settle);
       node.pause();
-      resolve(parseAnswerBody(head, bytes).body.subarray(0, MAX_ERROR_BYTES));
+      resolve(Buffer.concat(parts, Math.min(size, MAX_ERROR_BYTES)));
     };
-    const isEnough = (): boolean => bytes.length > MAX_ERROR_BYTES || parseAnswerBody(head, bytes).whole;
+    /** False: there is no more to come, or no more that is wanted. */
+    const take = (read: () => void): boolean => {
+      try {
+        read();
+      } catch {
+        // Malformed: it ends the body as the end of the connection would.
+        return false;
+      }
+      return !decoder.isWhole && size < MAX_ERROR_BYTES;
+    };
     const onData = (chunk: Buffer): void => {
-      bytes = Buffer.concat([bytes, chunk]);
-      if (isEnough()) settle();
+      if (!take(() => decoder.push(chunk))) settle();
     };
-    if (isEnough() || signal.aborted || node.destroyed) {
+    const begins = take(() => {
+      decoder.begin(head);
+      decoder.push(Buffer.from(rest));
+    });
+    if (!begins || signal.aborted || node.destroyed) {
       settle();
       return;
     }

@@ -36,6 +36,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #idle: Connection[] = [];
   readonly #waiting: Waiting[] = [];
   #dialling = 0;
+  /** Connections whose answer has just ended. */
+  #settling = 0;
   #state: 'open' | 'closed' | 'destroyed' = 'open';
   #cancelSweep: (() => void) | undefined;
 
@@ -94,7 +96,22 @@ export class ConnectionPool implements ConnectionOwner {
     for (const connection of [...this.#open]) connection.abandon(shuttingDown());
   }
 
-  onFree(connection: Connection): void {
+  /**
+   * Not given away before this turn is over: what the same read has brought beyond the answer is nobody's, must meet
+   * nobody, and closes the connection. Who asks meanwhile waits for it.
+   */
+  onAnswered(connection: Connection): void {
+    this.#settling += 1;
+    setImmediate(this.#settle, connection);
+  }
+
+  readonly #settle = (connection: Connection): void => {
+    this.#settling -= 1;
+    if (connection.isOpen) this.#free(connection);
+    else this.#dialIfNeeded();
+  };
+
+  #free(connection: Connection): void {
     const next = this.#waiting.shift();
     if (next !== undefined) next.onConnection(connection);
     else if (this.#state !== 'open') connection.destroy();
@@ -115,7 +132,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   #dialIfNeeded(): void {
     while (
-      this.#waiting.length > this.#dialling &&
+      this.#waiting.length > this.#dialling + this.#settling &&
       this.size < this.#options.maxConnections &&
       this.#state !== 'destroyed'
     ) {
@@ -138,7 +155,7 @@ export class ConnectionPool implements ConnectionOwner {
     this.#dialling -= 1;
     this.#open.add(connection);
     if (this.#state === 'destroyed') connection.destroy();
-    else this.onFree(connection);
+    else this.#free(connection);
   }
 
   readonly #sweep = (): void => {

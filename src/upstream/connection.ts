@@ -23,8 +23,8 @@ export interface ConnectionUser {
 
 /** Whose the connection is between requests. */
 export interface ConnectionOwner {
-  /** It can carry another request. */
-  onFree(connection: Connection): void;
+  /** It can carry another request, if it is still open when this turn of the event loop is over. */
+  onAnswered(connection: Connection): void;
   /** It is closed, and was open before. */
   onGone(connection: Connection): void;
 }
@@ -64,7 +64,15 @@ export class Connection {
     const socket = await dial(undefined, onread);
     this.#socket = socket;
     socket.on('end', this.#onEnded).on('close', this.#onClosed);
-    if (socket.destroyed) throw closedByNode();
+    // What a node says before it was asked, or that it will say nothing, makes no connection.
+    if (!socket.destroyed && !socket.readableEnded && !this.#begun) return;
+    socket.destroy();
+    this.#socket = undefined;
+    throw closedByNode();
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
   }
 
   /** Sends a request for which nobody else is waiting. @param head up to the empty line, in Latin-1 */
@@ -113,9 +121,9 @@ export class Connection {
   /** False: no more until `resume`. Whatever is thrown in here would end the process. */
   #onRead(length: number, bytes: Uint8Array): boolean {
     try {
+      this.#begun = true;
       if (this.#user === undefined) this.#close();
       else {
-        this.#begun = true;
         this.#decoder.push(toOwn(bytes, length));
         if (this.#decoder.isWhole) this.#release();
       }
@@ -143,7 +151,7 @@ export class Connection {
       return;
     }
     this.resume();
-    this.#owner.onFree(this);
+    this.#owner.onAnswered(this);
   }
 
   /** The node says nothing more, which may be how its answer ends. */

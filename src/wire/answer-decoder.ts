@@ -3,13 +3,13 @@
 // lengths, a length and a coding, another coding than `chunked`, a bare line feed).
 
 import type { AnswerHead } from './answer-head.ts';
-import { invalidAnswer, parseAnswerHead } from './answer-head.ts';
+import { AnswerHeadReader, invalidAnswer } from './answer-head.ts';
 
 /** Who is told of an answer's parts. Nothing follows `onEnd` until the next answer is begun. */
 export interface AnswerHandler {
   /** The final head. Interim answers are dropped. */
   onHead(head: AnswerHead): void;
-  /** A part of the body: a view of the bytes that were pushed. */
+  /** A part of the body, in the memory that was pushed: one for each push, however many chunks came in it. */
   onData(chunk: Buffer): void;
   /** The answer is whole. Trailers are dropped. */
   onEnd(): void;
@@ -33,8 +33,13 @@ const CARRIAGE_RETURN = 0x0d;
 export class AnswerDecoder {
   readonly #handler: AnswerHandler;
   #state: State = 'whole';
-  /** The beginning of a head or of a line. */
+  readonly #head = new AnswerHeadReader();
+  /** The beginning of a line. */
   #held = NOTHING;
+  #pushed = NOTHING;
+  /** Where in it the part of the body is that has not been handed on. */
+  #from = 0;
+  #to = 0;
   /** Bytes of the body, or of the chunk, that are still to come. */
   #left = 0;
   #trailers = 0;
@@ -54,17 +59,31 @@ export class AnswerDecoder {
     return this.#persists && this.#state === 'whole';
   }
 
-  /** What is pushed from here on is the answer to another request. */
-  begin(): void {
+  /** What is pushed from here on is the answer to another request; its body, where the head has been read elsewhere. */
+  begin(head?: AnswerHead): void {
     this.#state = 'head';
     this.#held = NOTHING;
     this.#persists = true;
+    if (head === undefined) return;
+    this.#frame(head);
+    this.#endIfEmpty();
   }
 
-  /** Throws BadGateway when `bytes` do not go on as an answer can, and when they go on after its end. */
+  /**
+   * Throws BadGateway when `bytes` do not go on as an answer can, and when they go on after its end.
+   * @param bytes nobody else's: chunks are moved together in them. Thousands of a byte are one part of the body.
+   */
   push(bytes: Buffer): void {
+    this.#pushed = bytes;
+    this.#from = this.#to = 0;
     let rest = bytes;
-    while (rest.length > 0) rest = this.#take(rest);
+    try {
+      while (rest.length > 0) rest = this.#take(rest);
+    } finally {
+      // What came before the byte that is wrong was the body.
+      this.#handOn();
+      this.#pushed = NOTHING;
+    }
   }
 
   /** The connection has ended. True: and with it the answer, as it should. */
@@ -82,10 +101,8 @@ export class AnswerDecoder {
         return this.#takeHead(bytes);
       case 'body':
       case 'chunk':
-        return this.#takeBody(bytes);
       case 'untilClose':
-        this.#handler.onData(bytes);
-        return NOTHING;
+        return this.#takeBody(bytes);
       case 'chunkSize':
       case 'chunkEnd':
       case 'trailer':
@@ -97,16 +114,11 @@ export class AnswerDecoder {
   }
 
   #takeHead(bytes: Buffer): Buffer {
-    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const parsed = parseAnswerHead(all);
-    if (parsed === undefined) {
-      this.#held = all;
-      return NOTHING;
-    }
-    this.#held = NOTHING;
+    const parsed = this.#head.push(bytes);
+    if (parsed === undefined) return NOTHING;
     this.#frame(parsed.head);
     this.#handler.onHead(parsed.head);
-    if (this.#left === 0 && this.#state === 'body') this.#end();
+    this.#endIfEmpty();
     return parsed.rest;
   }
 
@@ -130,6 +142,7 @@ export class AnswerDecoder {
       this.#state = 'body';
     } else {
       this.#persists = false;
+      this.#left = Infinity;
       this.#state = 'untilClose';
     }
     // Without a body whatever the fields say.
@@ -139,15 +152,30 @@ export class AnswerDecoder {
     this.#state = 'body';
   }
 
+  #endIfEmpty(): void {
+    if (this.#left === 0 && this.#state === 'body') this.#end();
+  }
+
   #takeBody(bytes: Buffer): Buffer {
-    const chunk = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
-    this.#left -= chunk.length;
-    this.#handler.onData(chunk);
+    const length = Math.min(bytes.length, this.#left);
+    const start = this.#pushed.length - bytes.length;
+    if (this.#from === this.#to) this.#from = this.#to = start;
+    else if (this.#to < start) this.#pushed.copyWithin(this.#to, start, start + length);
+    this.#to += length;
+    this.#left -= length;
     if (this.#left === 0) {
       if (this.#state === 'body') this.#end();
       else this.#state = 'chunkEnd';
     }
-    return chunk.length === bytes.length ? NOTHING : bytes.subarray(chunk.length);
+    return length === bytes.length ? NOTHING : bytes.subarray(length);
+  }
+
+  #handOn(): void {
+    const [from, to] = [this.#from, this.#to];
+    if (from === to) return;
+    this.#from = this.#to = 0;
+    const all = this.#pushed;
+    this.#handler.onData(from === 0 && to === all.length ? all : all.subarray(from, to));
   }
 
   #takeLine(bytes: Buffer): Buffer {
@@ -187,6 +215,7 @@ export class AnswerDecoder {
   }
 
   #end(): void {
+    this.#handOn();
     this.#state = 'whole';
     this.#handler.onEnd();
   }

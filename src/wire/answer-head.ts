@@ -10,6 +10,8 @@ const MAX_LINES = 128;
 const MAX_INTERIM = 8;
 
 const BEGINNING = 'HTTP/1.1 ';
+const END = '\r\n\r\n';
+const NOTHING: Buffer = Buffer.alloc(0);
 const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 /** One class after the colon and none beside it: two that share a character would be tried in every division. */
 const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)$/;
@@ -25,31 +27,63 @@ export interface ParsedHead {
   readonly rest: Buffer;
 }
 
-/**
- * The final head in `bytes`, which begin with the first byte of the answer; interim answers (RFC 9110 §15.2) are
- * skipped. Undefined when more bytes are needed. Throws BadGateway when it can be no valid head.
- */
-export function parseAnswerHead(bytes: Buffer): ParsedHead | undefined {
-  let from = 0;
-  for (let interim = 0; interim <= MAX_INTERIM; interim++) {
-    const end = bytes.indexOf('\r\n\r\n', from, 'latin1');
-    if (end < 0) {
-      if (!isBeginning(bytes, from)) throw invalidAnswer('it begins with another protocol');
-      if (bytes.length > MAX_HEAD_BYTES) throw invalidAnswer('its head is too long');
-      return undefined;
-    }
-    if (end > MAX_HEAD_BYTES) throw invalidAnswer('its head is too long');
-    const head = parseLines(bytes.toString('latin1', from, end).split('\r\n'));
-    from = end + 4;
-    if (head.code >= 200 || head.code === 101) return { head, rest: bytes.subarray(from) };
-  }
-  throw invalidAnswer('too many interim answers');
-}
+/** Finds the final head in bytes that come in pieces; each byte is looked at once, however small the pieces are. */
+export class AnswerHeadReader {
+  /** The beginning of a head; as much of it as `#length` says. */
+  #held: Buffer = NOTHING;
+  #length = 0;
+  #interim = 0;
 
-/** Whether more bytes could make a status line of these. */
-function isBeginning(bytes: Buffer, from: number): boolean {
-  const length = Math.min(bytes.length - from, BEGINNING.length);
-  return bytes.toString('latin1', from, from + length) === BEGINNING.slice(0, length);
+  /**
+   * The final head, once it is whole; interim answers (RFC 9110 §15.2) are dropped. Undefined when more bytes are needed.
+   * Throws BadGateway when it can be no valid head.
+   */
+  push(bytes: Buffer): ParsedHead | undefined {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const before = this.#length;
+      const end = before === 0 ? rest.indexOf(END, 0, 'latin1') : this.#hold(rest);
+      if (end < 0) {
+        if (before === 0) this.#hold(rest);
+        this.#checkBeginning();
+        return undefined;
+      }
+      if (end > MAX_HEAD_BYTES) throw invalidAnswer('its head is too long');
+      const head = parseLines((before === 0 ? rest : this.#held).toString('latin1', 0, end).split('\r\n'));
+      rest = rest.subarray(end + END.length - before);
+      this.#length = 0;
+      if (head.code >= 200 || head.code === 101) {
+        this.#held = NOTHING;
+        this.#interim = 0;
+        return { head, rest };
+      }
+      this.#interim += 1;
+      if (this.#interim > MAX_INTERIM) throw invalidAnswer('too many interim answers');
+    }
+    return undefined;
+  }
+
+  /** Adds to what is held; returns where the head in it ends, or -1. */
+  #hold(bytes: Buffer): number {
+    const before = this.#length;
+    const length = before + bytes.length;
+    if (length > this.#held.length) {
+      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.#held.length));
+      this.#held.copy(grown, 0, 0, before);
+      this.#held = grown;
+    }
+    bytes.copy(this.#held, before);
+    this.#length = length;
+    return this.#held.subarray(0, length).indexOf(END, Math.max(0, before - END.length + 1), 'latin1');
+  }
+
+  #checkBeginning(): void {
+    const length = Math.min(this.#length, BEGINNING.length);
+    if (this.#held.toString('latin1', 0, length) !== BEGINNING.slice(0, length)) {
+      throw invalidAnswer('it begins with another protocol');
+    }
+    if (this.#length > MAX_HEAD_BYTES) throw invalidAnswer('its head is too long');
+  }
 }
 
 function parseLines([statusLine = '', ...fields]: readonly string[]): AnswerHead {

@@ -117,6 +117,29 @@ describe('a connection', () => {
     assert.equal(kubelet.connections.length, 2);
   });
 
+  it('with two answers in one packet gives the second to nobody, whoever waits', async (t) => {
+    const { kubelet, upstream } = await set(
+      t,
+      ({ socket }, index) =>
+        socket.on('data', () => {
+          if (index > 0) {
+            socket.write(ok('real'));
+            return;
+          }
+          // Two records, which one read brings together.
+          socket.cork();
+          socket.write(ok('mine'));
+          socket.write(ok('evil'));
+          socket.uncork();
+        }),
+      { maxConnectionsPerNode: 1 },
+    );
+    const [first, second] = [ask(upstream), ask(upstream)];
+    assert.equal(await first.answer, 'mine');
+    assert.equal(await second.answer, 'real');
+    assert.equal(kubelet.connections.length, 2);
+  });
+
   it('is closed when the node says that it will close it', async (t) => {
     const { kubelet, upstream } = await set(t, ({ socket }) =>
       socket.on('data', () =>

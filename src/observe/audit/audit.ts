@@ -112,7 +112,10 @@ export async function createAudit(dependencies: AuditDependencies, options: Audi
 /** Settles when both have, and rejects with the first that does; undefined where there is nothing to wait for. */
 function both(a: Promise<void> | undefined, b: Promise<void> | undefined): Promise<void> | undefined {
   if (a === undefined || b === undefined) return a ?? b;
-  return Promise.all([a, b]).then(() => undefined);
+  const all = Promise.all([a, b]).then(() => undefined);
+  // Whoever waits hears of it. Where nobody does, because the chain has a problem of its own, it is not unhandled.
+  all.catch(() => undefined);
+  return all;
 }
 
 async function toChain(
