@@ -112,7 +112,8 @@ export const startPod = async (
 const serveHttpPorts = async (spec: SimulatedPod, ports: Map<number, number>): Promise<Server[]> => {
   const servers: Server[] = [];
   for (const [containerPort, body] of Object.entries(spec.httpPorts ?? {})) {
-    const server = createServer((_request, response) => {
+    // As long as servers in pods keep idle connections; Node's 5 s are less than a loaded machine takes to look at them.
+    const server = createServer({ keepAliveTimeout: 60_000 }, (_request, response) => {
       response.setHeader('Content-Type', 'text/plain; charset=utf-8');
       response.end(body);
     });

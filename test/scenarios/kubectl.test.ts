@@ -69,12 +69,6 @@ describe('kubectl reads', () => {
     assert.match(stderr, /Error from server \(NotFound\): pods "nope" not found/);
   });
 
-  it('says that a watch is not offered', async () => {
-    const { code, stderr } = await scenario.kubectl('alice', ['get', 'pods', '-w'], { timeoutMs: 10_000 });
-    assert.notEqual(code, 0);
-    assert.match(stderr, /watch/);
-  });
-
   it('version, api-resources and the other nodes', async () => {
     const version = await scenario.kubectl('alice', ['version']);
     assert.match(version.stdout.toString(), /Server Version: v/);
