@@ -239,7 +239,7 @@ describe('the body of a refusal', () => {
   ];
   for (const [what, raw, bytes, body, whole] of rows) {
     it(what, async () => {
-      for (const pieces of [[bytes], [...bytes]]) {
+      for (const pieces of [[bytes], Array.from(bytes)]) {
         const node = new PassThrough();
         const answer = { head: { code: 500, headers: new HeaderLines(raw) }, rest: Buffer.alloc(0) };
         const read = readErrorBody(node, answer, new AbortController().signal);
