@@ -50,7 +50,7 @@ export class WatchEvents {
     this.#list = list;
     this.#isSilent = beginning.kind === 'now';
     this.#shown = new Map(beginning.kind === 'now' ? [] : beginning.shown);
-    this.#count();
+    this.#holds(countOf(this.#shown));
   }
 
   /** Why it was ended by the gateway. */
@@ -72,8 +72,9 @@ export class WatchEvents {
   see(group: string, now: ReadonlyMap<string, Seen>, gone: (key: string) => Seen): void {
     const before = this.#shown.get(group);
     if (this.#ports.queue.isClosed) return;
+    // What is not told any more is not kept as shown either: another watch may begin from here.
+    if (!this.#holds(this.#entries - (before?.size ?? 0) + now.size)) return;
     this.#shown.set(group, new Map(Array.from(now, ([key, { fingerprint }]) => [key, fingerprint])));
-    if (!this.#count()) return;
     if (before === undefined && this.#isSilent) return;
     for (const key of before?.keys() ?? []) if (!now.has(key)) this.#tell('DELETED', gone(key));
     for (const [key, seen] of now) {
@@ -86,7 +87,7 @@ export class WatchEvents {
   /** The group itself is gone. */
   lose(group: string, gone: (key: string) => Seen): void {
     this.see(group, new Map(), gone);
-    this.#shown.delete(group);
+    if (!this.#ports.queue.isClosed) this.#shown.delete(group);
   }
 
   bookmark(isInitialEnd: boolean): void {
@@ -130,9 +131,8 @@ export class WatchEvents {
   }
 
   /** False: it was too much, and the watch has ended. */
-  #count(): boolean {
+  #holds(count: number): boolean {
     const { entries } = this.#ports;
-    const count = countOf(this.#shown);
     entries.give(this.#entries);
     this.#entries = 0;
     if (count > MAX_SHOWN) this.fail(tooMany());

@@ -59,6 +59,29 @@ describe('a watch from a list', () => {
     assert.equal(fleet.watches.running, 0);
   });
 
+  it('hears what another watch could not tell', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    for (let node = 10; node < 20; node += 1) {
+      const name = `n${node}`;
+      fleet.pods[name] = Array.from({ length: 1_999 }, (_, index) => pod(name, `p${index}`));
+    }
+    const asked = fleet.asked();
+    const first = await fleet.open(VIEW, { ...FROM_NOW, initialEvents: true }, asked);
+    await settle();
+    await settle();
+    const told = await first.news();
+    assert.equal(told.at(-1), 'BOOKMARK');
+    const version = first.events.at(-1)?.object.metadata.resourceVersion ?? '';
+    // 20,001 and more are not told: the watch has ended, and its client knows of nothing new.
+    fleet.pods['n1'] = Array.from({ length: 20 }, (_, index) => pod('n1', `new${index}`));
+    fleet.clock.advance(2_000);
+    await first.ended;
+    assert.equal(first.events.at(-1)?.object.code, 400);
+    fleet.pods['n1'] = [pod('n1', 'b')];
+    const second = await fleet.open(VIEW, { ...FROM_NOW, resourceVersion: version }, asked);
+    assert.deepEqual([...(await second.news())].sort(), ['ADDED b Running', 'DELETED a Unknown']);
+  });
+
   it('may begin where another watch ended', async () => {
     const fleet = createFleet({ n1: [pod('n1', 'a')] });
     const asked = fleet.asked();
