@@ -78,7 +78,7 @@ class Places implements PodPlaces {
     const problem = inventory().problem?.();
     if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
     const known = this.#places.get(toKey(permitted.pod));
-    if (known !== undefined && this.#age(known) < toFreshMs(known)) {
+    if (known !== undefined && this.#age(known) < toFreshMs(known, permitted)) {
       told('cache');
       return this.#toNode(permitted, known.told);
     }
@@ -105,9 +105,10 @@ class Places implements PodPlaces {
     return age < 0 ? Infinity : age;
   }
 
-  #mayStandIn(place: Place, { pod }: Permitted): boolean {
+  #mayStandIn(place: Place, permitted: Permitted): boolean {
     // Whoever took the right away meant what it has told, too.
-    if (this.#refused.has(pod.namespace) || place.isDoubted) return false;
+    if (this.#refused.has(permitted.pod.namespace) || place.isDoubted) return false;
+    if (isOfOthers(place, permitted)) return false;
     return place.told.kind === 'bound' && this.#age(place) < STALE_MS;
   }
 
@@ -215,9 +216,14 @@ class Places implements PodPlaces {
   }
 }
 
-const toFreshMs = ({ told, isDoubted }: Place): number => {
-  if (told.kind !== 'bound') return OTHER_MS;
-  return isDoubted ? DOUBTED_MS : BOUND_MS;
-};
+function toFreshMs(place: Place, permitted: Permitted): number {
+  if (place.told.kind !== 'bound') return OTHER_MS;
+  if (place.isDoubted) return DOUBTED_MS;
+  return isOfOthers(place, permitted) ? OTHER_MS : BOUND_MS;
+}
+
+/** On a node that is not the caller's: remembered as one that is nowhere, so that time does not tell them apart. */
+const isOfOthers = ({ told }: Place, { among }: Permitted): boolean =>
+  told.kind === 'bound' && among !== undefined && !among.nodes.has(told.node);
 
 const toKey = ({ namespace, name }: Pick<PodRef, 'namespace' | 'name'>): string => `${namespace}/${name}`;

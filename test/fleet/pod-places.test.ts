@@ -49,6 +49,12 @@ function setUp(answers: Record<string, PodAnswer>, nodes: readonly string[] = ['
     ...{ clock, log, asked, sources, answers, state },
     find: (name: string, namespace = 'default') =>
       places.find({ pod: toPod(name, namespace) } as unknown as Permitted),
+    /** Asked by who has rights on some nodes. */
+    findAmong: (name: string, ...nodes: readonly string[]) =>
+      places.find({
+        pod: toPod(name, 'default'),
+        among: { nodes: new Set(nodes) },
+      } as unknown as Permitted),
     doubt: (name: string, node: string) => places.doubt(toPod(name, 'default'), nodeName(node)),
   };
 }
@@ -112,6 +118,36 @@ describe('an API server that answers', () => {
     assert.equal(asked.length, 32);
     clock.advance(2_000);
     await Promise.allSettled(finds);
+  });
+});
+
+describe('who has rights on some nodes', () => {
+  it('cannot tell by what is remembered whether a pod is elsewhere or nowhere', async () => {
+    const { findAmong, find, clock, asked } = setUp({ web: on('a') });
+    await findAmong('web', 'b');
+    await assert.rejects(findAmong('none', 'b'));
+    clock.advance(1_999);
+    await findAmong('web', 'b');
+    await assert.rejects(findAmong('none', 'b'));
+    assert.deepEqual(asked, ['default/web', 'default/none']);
+    clock.advance(1);
+    await findAmong('web', 'b');
+    await assert.rejects(findAmong('none', 'b'));
+    assert.deepEqual(asked.slice(2), ['default/web', 'default/none']);
+    clock.advance(9_999);
+    await findAmong('web', 'a');
+    await find('web');
+    assert.equal(asked.length, 4);
+  });
+
+  it('is told nothing of elsewhere by what stands in for an API server that is away', async () => {
+    const { findAmong, clock, answers, sources } = setUp({ web: on('a') });
+    await findAmong('web', 'b');
+    answers['web'] = away;
+    clock.advance(10_000);
+    await assert.rejects(findAmong('web', 'b'), CONFLICT);
+    assert.equal(await findAmong('web', 'a'), 'a');
+    assert.deepEqual(sources, ['apiServer', 'kubelets', 'stale']);
   });
 });
 
