@@ -48,6 +48,7 @@ export function startNodesWatch(
     }
     if (!isOver) cancel = clock.after(PAUSE_MS, () => void look());
   };
+  events.begin(['']);
   void look();
   return () => {
     isOver = true;

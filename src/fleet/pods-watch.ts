@@ -63,7 +63,8 @@ class PodsWatch {
 
   async start(): Promise<void> {
     const { events } = this.#ports;
-    const { nodes, watch } = this.#scope;
+    const { nodes, watch, present } = this.#scope;
+    events.begin(present());
     this.#loseAbsent();
     const seats = nodes.map((authorized) => this.#follow(authorized));
     this.#every(NODES_MS, () => void this.#look());

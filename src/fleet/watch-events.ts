@@ -39,6 +39,8 @@ export class WatchEvents {
   readonly #list: string;
   readonly #shown: Map<string, ReadonlyMap<string, string>>;
   readonly #isSilent: boolean;
+  /** Groups that are silent until they have been seen once. */
+  readonly #unheard = new Set<string>();
   #entries = 0;
   #isFirst = true;
   #resourceVersion: string | undefined;
@@ -58,9 +60,14 @@ export class WatchEvents {
     return this.#fault;
   }
 
-  /** The groups (nodes) of which something has been shown. */
+  /** The groups (nodes) of which something has been shown, or is known to the client. */
   get groups(): readonly string[] {
-    return [...this.#shown.keys()];
+    return [...new Set([...this.#shown.keys(), ...this.#unheard])];
+  }
+
+  /** Those that are there where the watch begins: the client may know already what they have. Later ones are told. */
+  begin(groups: Iterable<string>): void {
+    if (this.#isSilent) for (const group of groups) this.#unheard.add(group);
   }
 
   /** Keys of the group that were shown. */
@@ -75,7 +82,7 @@ export class WatchEvents {
     // What is not told any more is not kept as shown either: another watch may begin from here.
     if (!this.#holds(this.#entries - (before?.size ?? 0) + now.size)) return;
     this.#shown.set(group, new Map(Array.from(now, ([key, { fingerprint }]) => [key, fingerprint])));
-    if (before === undefined && this.#isSilent) return;
+    if (this.#unheard.delete(group)) return;
     for (const key of before?.keys() ?? []) if (!now.has(key)) this.#tell('DELETED', gone(key));
     for (const [key, seen] of now) {
       const known = before?.get(key);

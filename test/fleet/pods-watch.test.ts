@@ -116,6 +116,22 @@ describe('what a watch begins with', () => {
     assert.deepEqual(await watch.news(), ['DELETED a Running']);
   });
 
+  it('is no silence of nodes that join later', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')] });
+    const watch = await fleet.open(VIEW, { ...FROM_NOW, initialEvents: false });
+    assert.deepEqual(await watch.news(), []);
+    fleet.pods['n2'] = [pod('n2', 'b')];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['ADDED b Running']);
+    // One that is back is another one.
+    delete fleet.pods['n1'];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['DELETED a Unknown']);
+    fleet.pods['n1'] = [pod('n1', 'c')];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['ADDED c Running']);
+  });
+
   it('does not wait for a node that does not answer', async () => {
     const fleet = createFleet({ n1: [pod('n1', 'a')], n2: 'broken' as never });
     const watch = await fleet.open(VIEW, { ...FROM_NOW, initialEvents: true });
