@@ -1,6 +1,9 @@
 // The bytes a decoder has been fed and has not yet consumed. While they are looked at, chunks are kept as they came: a byte
 // is copied only when somebody takes a piece that spans two of them, or when it has to wait for the next chunk.
 
+/** More pieces that wait are made into one: 64 kB that come byte by byte would be 28 MB of buffers. */
+const MAX_PIECES = 32;
+
 export class ByteQueue {
   #chunks: Buffer[] = [];
   #length = 0;
@@ -25,10 +28,21 @@ export class ByteQueue {
     const last = this.#chunks.length - 1;
     const chunk = this.#chunks[last];
     if (chunk === undefined) return;
+    if (last >= MAX_PIECES) {
+      this.#join();
+      return;
+    }
     // Outside of Node's pool: a few bytes that wait long would keep all of a piece of it.
     const copy = Buffer.allocUnsafeSlow(chunk.length);
     chunk.copy(copy);
     this.#chunks[last] = copy;
+  }
+
+  #join(): void {
+    const joined = Buffer.allocUnsafeSlow(this.#length);
+    let filled = 0;
+    for (const chunk of this.#chunks) filled += chunk.copy(joined, filled);
+    this.#chunks = [joined];
   }
 
   /** Takes exactly `count` bytes, or undefined when fewer wait. */

@@ -47,4 +47,18 @@ describe('ByteQueue', () => {
     queue.letGo();
     assert.equal(queue.length, 0);
   });
+
+  it('holds 60,000 bytes that came one by one in a few pieces', () => {
+    const queue = new ByteQueue();
+    const chunk = Buffer.alloc(1);
+    for (let i = 0; i < 60_000; i += 1) {
+      chunk[0] = i % 251;
+      queue.append(chunk);
+      queue.letGo();
+    }
+    const pieces: Buffer[] = [];
+    while (queue.length > 0) pieces.push(queue.takeUpTo(60_000));
+    assert.ok(pieces.length < 50, `${pieces.length} pieces`);
+    assert.ok(Buffer.concat(pieces).every((byte, i) => byte === i % 251));
+  });
 });
