@@ -59,6 +59,15 @@ export class AnswerWriter {
     else this.#response.end();
   }
 
+  /** Cuts the client off behind what has come so far: that it was cut off is what it is to see. */
+  cut(): void {
+    if (this.#held.length === 0) this.#response.flushHeaders();
+    else this.#writeHeld();
+    this.stop();
+    // What has just been written is corked until the tick is over, and would be gone with the connection.
+    setImmediate(() => this.#response.destroy());
+  }
+
   /** Nothing more is written. */
   stop(): void {
     clearImmediate(this.#flush);

@@ -230,7 +230,7 @@ class PlainForward implements AnswerReader {
     this.#request?.abort();
     if (this.#code !== 0) {
       this.#reason ??= 'nodeClosed';
-      this.#response.destroy();
+      this.#writer.cut();
       return;
     }
     this.#release();
