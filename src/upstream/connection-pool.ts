@@ -126,7 +126,7 @@ export class ConnectionPool implements ConnectionOwner {
     this.#open.delete(connection);
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
-    if (this.#open.size === 0 && this.#idle.length === 0) this.#stopSweeping();
+    if (this.#open.size === 0) this.#stopSweeping();
     this.#dialIfNeeded();
   }
 

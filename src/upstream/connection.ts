@@ -2,11 +2,11 @@
 // ends it, so that no answer is taken for that of another request; what is read is in memory of its own; and its user
 // hears either the end of the answer or one Fault.
 
-import type { Readable } from 'node:stream';
 import type { OnReadOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Dial } from '../outbound/dial.ts';
 import type { AnswerHead } from '../wire/answer-head.ts';
+import type { OutgoingBody } from './request-body.ts';
 import { Fault, toFault } from '../core/fault.ts';
 import { AnswerDecoder } from '../wire/answer-decoder.ts';
 import { RequestBody } from './request-body.ts';
@@ -76,11 +76,7 @@ export class Connection {
   }
 
   /** Sends a request for which nobody else is waiting. @param head up to the empty line, in Latin-1 */
-  send(
-    head: string,
-    body: { readonly stream: Readable; readonly length: number | undefined } | undefined,
-    user: ConnectionUser,
-  ): void {
+  send(head: string, body: OutgoingBody | undefined, user: ConnectionUser): void {
     this.#user = user;
     this.#begun = false;
     this.#decoder.begin();
@@ -90,8 +86,7 @@ export class Connection {
       return;
     }
     socket.write(head, 'latin1');
-    if (body !== undefined)
-      this.#body = new RequestBody(socket, body.stream, body.length, this.#onBodyFailed);
+    if (body !== undefined) this.#body = new RequestBody(socket, body, this.#onBodyFailed);
   }
 
   /** No more until `resume`; some chunks may still come. */
@@ -115,7 +110,11 @@ export class Connection {
 
   /** Its user is told why nothing more comes. */
   abandon(fault: Fault): void {
-    this.#break(fault);
+    const user = this.#user;
+    this.#user = undefined;
+    const isStale = this.#served > 0 && !this.#begun;
+    this.#close();
+    user?.onBroken(fault, isStale);
   }
 
   /** False: no more until `resume`. Whatever is thrown in here would end the process. */
@@ -128,7 +127,7 @@ export class Connection {
         if (this.#decoder.isWhole) this.#release();
       }
     } catch (error) {
-      this.#break(toFault(error));
+      this.abandon(toFault(error));
     }
     return !this.#paused;
   }
@@ -157,27 +156,19 @@ export class Connection {
   /** The node says nothing more, which may be how its answer ends. */
   readonly #onEnded = (): void => {
     try {
-      if (this.#user !== undefined && !this.#decoder.close()) this.#break(closedByNode());
+      if (this.#user !== undefined && !this.#decoder.close()) this.abandon(closedByNode());
     } catch (error) {
-      this.#break(toFault(error));
+      this.abandon(toFault(error));
     }
     this.#close();
   };
 
   /** An answer that ends with a failure of its connection has not ended. */
-  readonly #onClosed = (): void => this.#break(closedByNode());
+  readonly #onClosed = (): void => this.abandon(closedByNode());
 
   readonly #onBodyFailed = (): void => {
-    this.#break(new Fault('BadRequest', 'the body of the request is not whole'));
+    this.abandon(new Fault('BadRequest', 'the body of the request is not whole'));
   };
-
-  #break(fault: Fault): void {
-    const user = this.#user;
-    this.#user = undefined;
-    const isStale = this.#served > 0 && !this.#begun;
-    this.#close();
-    user?.onBroken(fault, isStale);
-  }
 
   #close(): void {
     this.#body?.stop();

@@ -2,12 +2,12 @@
 // while the reader is behind; interim answers and trailers are dropped; no request is sent twice, except a GET whose
 // kept-alive connection died before any byte of the answer.
 
-import type { Readable } from 'node:stream';
 import type { HeaderLines } from '../core/headers.ts';
 import type { AnswerHead } from '../wire/answer-head.ts';
 import type { Connection, ConnectionUser } from './connection.ts';
 import type { Waiting } from './connection-pool.ts';
 import type { Upstream } from './pools.ts';
+import type { OutgoingBody } from './request-body.ts';
 import { Fault } from '../core/fault.ts';
 
 /** Who reads the answer. After `onEnd` or `onFault` nothing follows, and after `abort` nothing at all. */
@@ -26,12 +26,6 @@ export interface OutgoingRequest {
   /** Name, value, name, value …, without `Host` and what frames the body. */
   readonly headers: readonly string[];
   readonly body?: OutgoingBody | undefined;
-}
-
-export interface OutgoingBody {
-  readonly stream: Readable;
-  /** In bytes; undefined: sent in chunks. */
-  readonly length: number | undefined;
 }
 
 const TARGET = /^\/[\x21-\x7e]*$/;

@@ -2,6 +2,12 @@
 
 import type { Readable, Writable } from 'node:stream';
 
+export interface OutgoingBody {
+  readonly stream: Readable;
+  /** In bytes; undefined: sent in chunks. */
+  readonly length: number | undefined;
+}
+
 export class RequestBody {
   readonly #to: Writable;
   readonly #from: Readable;
@@ -11,7 +17,7 @@ export class RequestBody {
   #isSent = false;
 
   /** @param onFailed the body ended early, went on too long or failed: what was sent is no whole request */
-  constructor(to: Writable, from: Readable, length: number | undefined, onFailed: () => void) {
+  constructor(to: Writable, { stream: from, length }: OutgoingBody, onFailed: () => void) {
     this.#to = to;
     this.#from = from;
     this.#left = length;
