@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import { createPublicKey } from 'node:crypto';
+import { looksLikeCheckpoint } from '../../../../src/chain/checkpoint.ts';
 import { generateSigningKey } from '../../../../src/chain/jws.ts';
 import { readLink, toDigest } from '../../../../src/chain/link.ts';
 import type { Link } from '../../../../src/chain/link.ts';
@@ -22,6 +23,7 @@ import { createAudit } from '../../../../src/observe/audit/audit.ts';
 import { createMetrics } from '../../../../src/observe/metrics/metrics.ts';
 import type { Metrics } from '../../../../src/observe/metrics/metrics.ts';
 import { createKeptLog } from '../../../support/kept-log.ts';
+import { eventually } from '../../../support/eventually.ts';
 import type { KeptLog } from '../../../support/kept-log.ts';
 import { resolved } from '../../evidence.ts';
 
@@ -92,10 +94,35 @@ export async function openAudit(at: LogCase, options: AuditCaseOptions = {}): Pr
   return { audit, log, metrics, exchange };
 }
 
+/** Waits for the event of a checkpoint in the log: a new file has one soon. */
+export const untilCheckpoint = ({ path }: LogCase): Promise<unknown> =>
+  eventually(
+    'a checkpoint in the log',
+    async () =>
+      (await readFile(path, 'utf8')).split('\n').some((line) => looksLikeCheckpoint(Buffer.from(line))) ||
+      undefined,
+  );
+
 /** Writes so many exchanges, one after the other, and closes the log. */
 export async function writeLog(at: LogCase, exchanges: number, options?: AuditCaseOptions): Promise<void> {
   const { audit, exchange } = await openAudit(at, options);
   for (let i = 0; i < exchanges; i += 1) await exchange();
+  await audit.close();
+}
+
+/**
+ * `writeLog` into a new log, whose first checkpoint is then among its first four lines, and whose next one comes ten
+ * events later.
+ */
+export async function writeSteadyLog(
+  at: LogCase,
+  exchanges: number,
+  options?: AuditCaseOptions,
+): Promise<void> {
+  const { audit, exchange } = await openAudit(at, options);
+  await exchange();
+  await untilCheckpoint(at);
+  for (let i = 1; i < exchanges; i += 1) await exchange();
   await audit.close();
 }
 
