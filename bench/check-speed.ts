@@ -50,8 +50,10 @@ try {
 
 /** The first size that is too slow. */
 async function check(on: Ground, by: Identity): Promise<Slow | undefined> {
-  const relay = await startRelay(on);
+  const bare = await startRelay(on);
   const gateway = await startGateway(on, by);
+  // The same bytes to both.
+  const relay = { ...bare, token: gateway.token };
   try {
     for (const size of CHECKED) {
       const slow = await findSlowness(relay, gateway, size);

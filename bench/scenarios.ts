@@ -70,12 +70,14 @@ export async function measureOneClient(
   proxies: readonly Proxy[],
   options: RoundOptions,
 ): Promise<Scenario> {
+  const token = proxies[0]?.token;
   // Its process is nobody's: the CPU column of this row means nothing.
   const direct: Proxy = {
     name: 'direct',
     url: `https://127.0.0.1:${directPort}`,
     pid: process.pid,
     startMs: 0,
+    ...(token === undefined ? {} : { token }),
     stop: () => Promise.resolve(),
   };
   const figures = await measure(

@@ -1,7 +1,8 @@
 // The floor: a relay of the same server and client as the gateway (node:http behind tls.Server, src/upstream), which
-// checks nobody, decides nothing, logs nothing and counts nothing; or the same with undici's Pool.dispatch for a client, of
-// public packages alone. Upgrades are joined as bytes. Run by proxies/relay.ts as a process of its own: relay-process.ts
-// PORT NODE_PORT PKI_FOLDER [own|undici].
+// passes on what a relay must (RFC 9110 §7.6.1: the header fields of both sides but those of a connection), and checks
+// nobody, decides nothing, logs nothing and counts nothing; or the same with undici's Pool.dispatch for a client, of public
+// packages alone. Upgrades are joined as bytes. Run by proxies/relay.ts as a process of its own: relay-process.ts PORT
+// NODE_PORT PKI_FOLDER [own|undici].
 
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -39,8 +40,32 @@ const dial = (onread?: OnReadOpts): TLSSocket =>
     ...(onread === undefined ? {} : { onread }),
   }).setNoDelay(true);
 
-/** Asks the node for `target` and passes on what it says. */
-type Relay = (target: string, response: ServerResponse) => void;
+/** Asks the node for what the client asks for, and passes on what it says. */
+type Relay = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Of one connection alone, or made anew by who sends. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Name, value, name, value …: the header fields of a GET that reach the node. */
+function toNodeHeaders({ rawHeaders }: IncomingMessage): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    if (!HOP_BY_HOP.has(name.toLowerCase())) lines.push(name, rawHeaders[i + 1] ?? '');
+  }
+  return lines;
+}
+
+/** The end-to-end fields that the stand-in writes. */
+const ANSWERED = ['content-type', 'content-length', 'last-modified', 'etag', 'accept-ranges'];
 
 /** By the client of the gateway itself. */
 function createOwnRelay(): Relay {
@@ -53,14 +78,14 @@ function createOwnRelay(): Relay {
     { maxConnections: 100, keepAliveTimeoutMs: 60_000 },
   );
   const upstream = { pool, authority: `127.0.0.1:${nodePort ?? ''}` };
-  return (target, response) => {
+  return (asked, response) => {
     const request = new NodeRequest(
       upstream,
-      { method: 'GET', target, headers: [] },
+      { method: 'GET', target: asked.url ?? '/', headers: toNodeHeaders(asked) },
       {
         onHead: (code, headers) => {
           const lines: string[] = [];
-          for (const name of ['content-type', 'content-length']) {
+          for (const name of ANSWERED) {
             const value = headers.only(name);
             if (value !== undefined) lines.push(name, value);
           }
@@ -100,8 +125,9 @@ function createUndiciRelay(): Relay {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  return (target, response) => {
-    pool.dispatch({ method: 'GET', path: target }, new Relayed(response));
+  return (asked, response) => {
+    const [path, headers] = [asked.url ?? '/', toNodeHeaders(asked)];
+    pool.dispatch({ method: 'GET', path, headers }, new Relayed(response));
   };
 }
 
@@ -123,7 +149,7 @@ class Relayed implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     const lines: string[] = [];
-    for (const name of ['content-type', 'content-length']) {
+    for (const name of ANSWERED) {
       const value = headers[name];
       if (typeof value === 'string') lines.push(name, value);
     }
@@ -148,7 +174,7 @@ class Relayed implements Dispatcher.DispatchHandler {
 const http = createHttpServer({ keepAliveTimeout: 75_000, headersTimeout: 0, requestTimeout: 0 });
 const relay = client === 'undici' ? createUndiciRelay() : createOwnRelay();
 http.on('request', (request: IncomingMessage, response: ServerResponse) => {
-  relay(request.url ?? '/', response);
+  relay(request, response);
 });
 http.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
   const node = dial();

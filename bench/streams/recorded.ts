@@ -22,8 +22,8 @@ recording:
 const RECORDED_KINDS = ['printed text', 'printed noise', 'a file copied into a pod'] as const;
 
 const AMOUNTS = {
-  quick: { echoes: 500, sessions: 5, bytes: 100_000_000, rounds: 3, open: [100] },
-  full: { echoes: 4000, sessions: 30, bytes: 100_000_000, rounds: 7, open: [100, 1000, 5000] },
+  quick: { echoes: 500, bytes: 100_000_000, rounds: 3, open: [100] },
+  full: { echoes: 4000, bytes: 100_000_000, rounds: 7, open: [100, 1000, 5000] },
 } as const;
 
 interface Pair {

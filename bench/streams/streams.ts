@@ -12,6 +12,7 @@ import type { Proxy } from '../proxies/proxy.ts';
 import { startRelay } from '../proxies/relay.ts';
 import type { StreamFigure } from '../report/results.ts';
 import { measureEcho } from './echo.ts';
+import { measureOpenings } from './opening.ts';
 import { measureOpenSessions } from './open-sessions.ts';
 import { measurePassing } from './passing.ts';
 import { measureVolume } from './volume.ts';
@@ -25,7 +26,7 @@ const COPIES = ['a file copied into a pod', 'a file copied out of a pod'] as con
 const AMOUNTS = {
   quick: {
     echoes: 200,
-    sessions: 10,
+    openings: 30,
     bytes: 100_000_000,
     rounds: 1,
     copyBytes: 50_000_000,
@@ -34,7 +35,7 @@ const AMOUNTS = {
   },
   full: {
     echoes: 2000,
-    sessions: 60,
+    openings: 300,
     bytes: 1_000_000_000,
     rounds: 3,
     copyBytes: 200_000_000,
@@ -86,12 +87,13 @@ export async function measureStreams(
           ...(await measureOpenSessions(byRelay, amounts.open)),
           ...(await measureOpenSessions(byGateway, amounts.open)),
         ];
+        const openings = await measureOpenings([direct, viaRelay, viaGateway], amounts);
         const volume = await measureVolume([{ way: direct, pid: undefined }, byRelay, byGateway], amounts);
         const copies = await measurePassing([{ way: direct }, byRelay, byGateway], COPIES, {
           bytes: amounts.copyBytes,
           rounds: amounts.copyRounds,
         });
-        return [...volume, ...copies, ...sessions];
+        return [...openings, ...volume, ...copies, ...sessions];
       }),
     )),
   ];
