@@ -8,14 +8,23 @@
  */
 export const RECORDING_MARKS = ['begun', 'reached', 'ended', 'recovered', 'discarded', 'deleted'] as const;
 
-export interface RecordingMark {
-  readonly what: (typeof RECORDING_MARKS)[number];
-  /** The recording's. */
-  readonly id: string;
+/** How far a recording has come. */
+export interface RecordingPoint {
   /** SHA-256 of the last line of its manifest, which stands for all before, in hexadecimal. */
   readonly manifest: string;
   /** How many segments the manifest names up to there. */
   readonly segments: number;
+}
+
+export interface RecordingMark extends RecordingPoint {
+  readonly what: (typeof RECORDING_MARKS)[number];
+  /** The recording's. */
+  readonly id: string;
+  /**
+   * Of a deletion: where its manifest says that the audit log was told of it, its beginning first, the latest last. Whoever
+   * deletes it need not know the log that was told. Empty where its lines do not follow from each other.
+   */
+  readonly passed?: readonly RecordingPoint[];
   /** In words, for a deletion above all. */
   readonly why?: string;
 }

@@ -21,6 +21,8 @@ export type ManifestEntry =
       readonly bytes: number;
       readonly sha256: string;
       readonly closedAt: string;
+      /** So many segments were named before this line when the audit log was last told of it. Absent: as the line before. */
+      readonly reached?: number;
       /** It was open when the gateway died: its last line, or the last chunk of an age file, need not be whole. */
       readonly cut?: true;
     }
@@ -28,6 +30,7 @@ export type ManifestEntry =
       readonly kind: 'End';
       readonly endedAt: string;
       readonly state: string;
+      readonly reached?: number;
       readonly [more: string]: unknown;
     };
 

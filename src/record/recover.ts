@@ -65,11 +65,14 @@ async function recover(
     if (begin?.['kind'] !== 'Begin' || entries.some((entry) => entry['kind'] === 'End')) return false;
     if (!isOwn && (ledger.chain === undefined || begin['auditChain'] !== ledger.chain)) return false;
     await manifest.truncate(wholeBytes);
-    const named = new Set(entries.map((entry) => entry['file']));
-    const left = await readLeft(folder, named);
+    const left = await readLeft(folder, new Set(entries.map((entry) => entry['file'])));
     const writer = new ManifestWriter(manifest, wholeBytes, digestOf(lines.at(-1) ?? ''));
-    for (const { entry } of left) await writer.add(entry);
-    const segments = entries.filter((entry) => entry['kind'] === 'Segment').length + left.length;
+    const named = entries.filter((entry) => entry['kind'] === 'Segment').length;
+    // The log may have been told of what was there: no line of the gateway's that died could say so any more.
+    const [next, ...others] = left.map(({ entry }) => entry);
+    if (next !== undefined) await writer.add({ ...next, reached: named });
+    for (const entry of others) await writer.add(entry);
+    const segments = named + left.length;
     const lastMs = Math.max((await manifest.stat()).mtimeMs, ...left.map(({ atMs }) => atMs));
     const sha256 = await writer.add({
       kind: 'End',
@@ -77,6 +80,7 @@ async function recover(
       state: 'incomplete',
       problem: PROBLEM,
       segments,
+      ...(next === undefined ? { reached: named } : {}),
       recoveredAt: new Date(clock.now()).toISOString(),
     });
     await manifest.sync();

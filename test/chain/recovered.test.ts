@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ManifestChain } from '../../src/record/manifest.ts';
+import { ManifestChain, digestOf } from '../../src/record/manifest.ts';
 import type { ManifestEntry } from '../../src/record/manifest.ts';
 import { recoverRecordings } from '../../src/record/recover.ts';
 import { openAudit } from '../observe/audit/chain/support.ts';
@@ -188,6 +188,68 @@ describe('a deletion that the log tells of', () => {
     const report = await check(place);
     assert.equal(report.outcome, 'tampered', report.said);
     assert.match(report.said, new RegExp(`${RUNNING} was not what the log says when it was deleted`));
+  });
+
+  it('does not excuse that one without an end was another, with as many segments, by then', async () => {
+    const place = await copyOf(left);
+    await age(manifestOf(place, RUNNING));
+    await remove(place, 1, RUNNING);
+    const report = await check(place);
+    assert.equal(report.outcome, 'tampered', report.said);
+    assert.match(report.said, new RegExp(`${RUNNING} was not what the log says when it was deleted`));
+  });
+
+  it('does not excuse that one which had only begun was another by then', async () => {
+    const place = await copyOf(left);
+    await plant(place, BEGUN);
+    await remove(place, 1, BEGUN);
+    const report = await check(place);
+    assert.equal(report.outcome, 'tampered', report.said);
+    assert.match(report.said, new RegExp(`${BEGUN} was not what the log says when it was deleted`));
+  });
+
+  for (const [what, id] of [
+    ['end', WHOLE],
+    ['line', RUNNING],
+  ] as const) {
+    it(`does not excuse lines that were changed before the ${what} that the log was told of`, async () => {
+      const place = await copyOf(left);
+      await edit(manifestOf(place, id), (lines) =>
+        lines.toSpliced(1, 1, (lines[1] ?? '').replace(/"sha256":"\w{64}"/, `"sha256":"${'0'.repeat(64)}"`)),
+      );
+      await remove(place, 1, id);
+      const report = await check(place);
+      assert.equal(report.outcome, 'tampered', report.said);
+      assert.match(report.said, new RegExp(`${id} was not what the log says when it was deleted`));
+    });
+  }
+
+  for (const [what, lines] of [
+    ['more than the log was told of', Infinity],
+    ['exactly what the log was told of', 3],
+  ] as const) {
+    it(`is no finding where ${what} was there`, async () => {
+      const place = await copyOf(left);
+      await edit(manifestOf(place, RUNNING), (all) => all.slice(0, lines));
+      await remove(place, 1, RUNNING);
+      await remove(place, 1, BEGUN);
+      const report = await check(place);
+      assert.equal(report.said, '');
+      assert.equal(report.outcome, 'proven');
+      assert.deepEqual(report.recordings, { proven: 2, unfinished: 0, pruned: 3, foreign: 0 });
+    });
+  }
+
+  it('is no finding where the end of the other log was lost with its gateway', async () => {
+    const place = await copyOf(left);
+    await edit(manifestOf(place, RUNNING), (lines) => [
+      ...lines,
+      JSON.stringify({ kind: 'End', endedAt: '', state: 'complete', previous: digestOf(lines.at(-1) ?? '') }),
+    ]);
+    await remove(place, 1, RUNNING);
+    const report = await check(place);
+    assert.equal(report.said, '');
+    assert.equal(report.outcome, 'proven');
   });
 
   it('counts in whichever order the logs are given', async () => {

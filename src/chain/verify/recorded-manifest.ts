@@ -2,22 +2,16 @@
 // it is told where it is found; what it comes to is compared with the log by who asked.
 
 import { createHash } from 'node:crypto';
+import type { RecordingPoint } from '../../core/recording-mark.ts';
 import { NO_PREVIOUS, toDigest } from '../link.ts';
 import { LineTooLong, splitLines } from '../read-lines.ts';
 import type { Findings, Place } from './findings.ts';
 import { Unreadable } from './recorded.ts';
 import type { RecordedSource } from './recorded.ts';
 
-export interface ManifestPoint {
-  /** Digest of a line. */
-  readonly manifest: string;
-  /** Segments that it and the lines before it name. */
-  readonly segments: number;
-}
-
 export interface FoundManifest {
   readonly first: string;
-  readonly last: ManifestPoint;
+  readonly last: RecordingPoint;
   /** Whether the point that was asked for is on the way. */
   readonly hasPoint: boolean;
   readonly startedAt: string | undefined;
@@ -28,7 +22,7 @@ export interface FoundManifest {
 
 export interface ManifestReader {
   /** Reads all of it. Undefined: there is none, or nothing that can be read, which has been told. */
-  read(id: string, point?: ManifestPoint): Promise<FoundManifest | undefined>;
+  read(id: string, point?: RecordingPoint): Promise<FoundManifest | undefined>;
   placeOf(id: string): Place;
 }
 
@@ -56,9 +50,9 @@ export function createManifestReader(source: RecordedSource, findings: Findings)
       if (problem !== undefined) findings.tampered(place, problem);
     });
   };
-  const follow = async (id: string, chunks: AsyncIterable<Uint8Array>, point: ManifestPoint | undefined) => {
+  const follow = async (id: string, chunks: AsyncIterable<Uint8Array>, point: RecordingPoint | undefined) => {
     let first = NO_PREVIOUS;
-    let last: ManifestPoint = { manifest: NO_PREVIOUS, segments: 0 };
+    let last: RecordingPoint = { manifest: NO_PREVIOUS, segments: 0 };
     let hasPoint = false;
     let begin: Fields = {};
     let hasEnd = false;

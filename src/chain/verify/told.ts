@@ -1,9 +1,14 @@
 // What logs tell of one recording, in whichever order they are read. How it went on while its gateway ran is what counts:
 // a recovery finds what somebody may have changed before, and a deletion is of what lay there.
 
-import type { RecordingMark } from '../../core/recording-mark.ts';
+import type { RecordingMark, RecordingPoint } from '../../core/recording-mark.ts';
 import type { Findings, Place } from './findings.ts';
-import type { FoundManifest, ManifestPoint } from './recorded-manifest.ts';
+import type { FoundManifest } from './recorded-manifest.ts';
+
+/** What was there when a deletion was told of, and where it had passed. */
+interface Deleted extends RecordingPoint {
+  readonly passed: readonly RecordingPoint[];
+}
 
 export class Told {
   /** Of the last mark. */
@@ -11,26 +16,25 @@ export class Told {
   /** Digest of the manifest's first line. */
   begun: string | undefined;
   /** The furthest that was stored of it while it ran. */
-  reached: ManifestPoint | undefined;
+  reached: RecordingPoint | undefined;
   /** What it came to, as the gateway says that wrote it. */
-  ended: ManifestPoint | undefined;
+  ended: RecordingPoint | undefined;
   /** What the start after its gateway's death found. */
-  recovered: ManifestPoint | undefined;
+  recovered: RecordingPoint | undefined;
   isDiscarded = false;
-  /** What was there when a deletion was told of. */
-  readonly deleted: ManifestPoint[] = [];
+  readonly deleted: Deleted[] = [];
 
   constructor(place: Place) {
     this.place = place;
   }
 
   /** A second end of another digest is a finding at once. */
-  add(place: Place, { what, id, manifest, segments }: RecordingMark, findings: Findings): void {
+  add(place: Place, { what, id, manifest, segments, passed = [] }: RecordingMark, findings: Findings): void {
     const point = { manifest, segments };
     this.place = place;
     if (what === 'begun') this.begun = manifest;
     else if (what === 'discarded') this.isDiscarded = true;
-    else if (what === 'deleted') this.deleted.push(point);
+    else if (what === 'deleted') this.deleted.push({ ...point, passed });
     else if (what === 'reached') {
       if (segments >= (this.reached?.segments ?? 0)) this.reached = point;
     } else {
@@ -41,7 +45,7 @@ export class Told {
     }
   }
 
-  get end(): ManifestPoint | undefined {
+  get end(): RecordingPoint | undefined {
     return this.ended ?? this.recovered;
   }
 
@@ -52,11 +56,21 @@ export class Told {
 
   /** Whether it may be gone. A deletion of something else than was told of excuses nothing. */
   get isGone(): boolean {
-    const { end, reached, isDiscarded, deleted } = this;
+    const { isDiscarded, deleted } = this;
     if (isDiscarded) return true;
-    return deleted.some((point) =>
-      end === undefined ? point.segments >= (reached?.segments ?? 0) : isSame(end, point),
-    );
+    return deleted.some((there) => this.#hadBeen(there));
+  }
+
+  /** It was what the log says: ended so, or, without an end, it had come by what was told of it, digest for digest. */
+  #hadBeen(there: Deleted): boolean {
+    const { begun, reached, end } = this;
+    // Its lines did not follow from each other: the last one vouches for nothing.
+    if (there.passed.length === 0) return false;
+    if (end !== undefined) return isSame(end, there);
+    const hasPassed = (point: RecordingPoint): boolean =>
+      [...there.passed, there].some((other) => isSame(other, point));
+    if (reached !== undefined && !hasPassed(reached)) return false;
+    return begun === undefined || hasPassed({ manifest: begun, segments: 0 });
   }
 
   /** In what it is not what was told of, in words; undefined: it is. */
@@ -68,8 +82,8 @@ export class Told {
   }
 }
 
-export const toWords = ({ manifest, segments }: ManifestPoint): string =>
+export const toWords = ({ manifest, segments }: RecordingPoint): string =>
   `its manifest ends with ${manifest}, ${segments} segments`;
 
-const isSame = (one: ManifestPoint, other: ManifestPoint): boolean =>
+const isSame = (one: RecordingPoint, other: RecordingPoint): boolean =>
   one.manifest === other.manifest && one.segments === other.segments;

@@ -2,6 +2,7 @@
 // and what it does not say is empty.
 
 import type { SessionFilter, SessionId } from '../../core/operation.ts';
+import type { RecordingPoint } from '../../core/recording-mark.ts';
 import type { RecordingSummary, StoredFile, StoredState } from '../../core/recording-archive.ts';
 import { RECORDING_STATES } from '../../core/recording.ts';
 import { NO_PREVIOUS, digestOf } from '../manifest.ts';
@@ -64,6 +65,25 @@ export function hasLinks(manifest: string): boolean {
     previous = digestOf(line);
   }
   return true;
+}
+
+/** Points of which the audit log may have been told last: a crash can take the end of the log as well. */
+const MAX_PASSED = 16;
+
+/** Where the manifest says that the audit log was told of it, from its beginning on. None where its lines do not name each other. */
+export function toPassed(manifest: string): readonly RecordingPoint[] {
+  const lines = toWholeLines(manifest);
+  if (lines.length === 0 || !hasLinks(manifest)) return [];
+  const entries = lines.map(toFields);
+  /** The line that names so many segments; the first line names none. */
+  const naming = [0, ...entries.flatMap(({ kind }, line) => (kind === 'Segment' ? [line] : []))];
+  const reached = entries.flatMap(({ reached: segments }) =>
+    typeof segments === 'number' && segments > 0 && naming[segments] !== undefined ? [segments] : [],
+  );
+  return [0, ...reached.slice(-MAX_PASSED)].map((segments) => ({
+    manifest: digestOf(lines[naming[segments] ?? 0] ?? ''),
+    segments,
+  }));
 }
 
 export function isWanted(summary: RecordingSummary, filter: SessionFilter): boolean {

@@ -4,7 +4,7 @@
 import type { SessionId } from '../../core/operation.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { RecordingMark } from '../../core/recording-mark.ts';
-import { lastDigest, toSummary } from './summary.ts';
+import { lastDigest, toPassed, toSummary } from './summary.ts';
 
 /** Beside the recordings' folders: a line for each that was deleted. */
 export const TOMBSTONES_NAME = 'pruned.jsonl';
@@ -21,5 +21,6 @@ export const toDeletedMark = (id: SessionId, manifest: string, why: string): Rec
   id,
   manifest: lastDigest(manifest),
   segments: toSummary(id, manifest, false).segments,
+  passed: toPassed(manifest),
   why,
 });

@@ -44,6 +44,11 @@ class ToldRecording implements OpenRecording {
   readonly beginning: string;
   #last: RecordingMark;
   #cancel: (() => void) | undefined;
+  /** Segments of which the log was told, and no line of the manifest says so yet. */
+  #reached: number | undefined;
+  #isAppending = false;
+  /** It is to be told of what is being stored. */
+  #isDue = false;
 
   constructor(deps: ToldDeps, begun: RecordingMark) {
     this.#deps = deps;
@@ -56,8 +61,8 @@ class ToldRecording implements OpenRecording {
   }
 
   async append(entry: ManifestEntry): Promise<string> {
-    const { clock, ledger, recording } = this.#deps;
-    const manifest = await recording.append(entry);
+    const { clock, ledger } = this.#deps;
+    const manifest = await this.#store(entry);
     const segments = this.#last.segments + Number(entry.kind === 'Segment');
     this.#last = { ...this.#last, manifest, segments };
     if (entry.kind === 'End') {
@@ -65,11 +70,34 @@ class ToldRecording implements OpenRecording {
       ledger.tellLater({ ...this.#last, what: 'ended' });
       return manifest;
     }
-    this.#cancel ??= clock.after(TELL_AFTER_MS, () => {
-      this.#cancel = undefined;
-      ledger.tellLater({ ...this.#last, what: 'reached' });
-    });
+    if (this.#isDue) this.#tell();
+    else this.#cancel ??= clock.after(TELL_AFTER_MS, () => this.#tell());
     return manifest;
+  }
+
+  /**
+   * Each line says how far the log was told of the lines before. So what the log heard last is the manifest's last line or
+   * named by one of its last, whoever deletes it, and whenever its gateway died.
+   */
+  async #store(entry: ManifestEntry): Promise<string> {
+    const reached = this.#reached;
+    const isSaid = reached !== undefined && entry.kind !== 'Begin';
+    this.#isAppending = true;
+    try {
+      const manifest = await this.#deps.recording.append(isSaid ? { ...entry, reached } : entry);
+      this.#reached = undefined;
+      return manifest;
+    } finally {
+      this.#isAppending = false;
+    }
+  }
+
+  #tell(): void {
+    this.#cancel = undefined;
+    this.#isDue = this.#isAppending;
+    if (this.#isAppending) return;
+    this.#reached = this.#last.segments;
+    this.#deps.ledger.tellLater({ ...this.#last, what: 'reached' });
   }
 
   async discard(): Promise<void> {
