@@ -113,6 +113,12 @@ export class WatchEvents {
     this.#ports.queue.close(toErrorLine(fault));
   }
 
+  /** Ends the watch with a Status instead of what its client has not taken. */
+  evict(fault: Fault): void {
+    this.#fault ??= fault;
+    this.#ports.queue.drop(toErrorLine(fault));
+  }
+
   /** Where another watch may begin, for a client that has heard everything. */
   end(): void {
     const { positions, entries } = this.#ports;

@@ -1,22 +1,19 @@
-// The lines of one watch that its client has not taken yet. Promises a bound on what waits for a client that does not
-// read, and on what waits for all of them together.
+// The lines of one watch that its client has not taken yet, within the room that all of them share.
 
-import type { ByteBudget } from '../core/byte-budget.ts';
-
-/** For one client, as many as a list may have. */
-const MAX_WAITING = 64 * 1024 * 1024;
+import type { RoomPlace } from './watch-room.ts';
 
 export class WatchQueue {
-  readonly #budget: ByteBudget;
+  readonly #place: RoomPlace;
   #waiting: string[] = [];
-  #characters = 0;
+  /** Handed out one by one, the next one last. */
+  #batch: string[] = [];
   #isClosed = false;
   #lastLine = '';
   #wake: () => void = () => undefined;
   #closed = Promise.withResolvers<undefined>();
 
-  constructor(budget: ByteBudget) {
-    this.#budget = budget;
+  constructor(place: RoomPlace) {
+    this.#place = place;
   }
 
   /** Resolves when nothing is added any more. */
@@ -31,8 +28,7 @@ export class WatchQueue {
   /** False: the client is too slow for it, or too many are. */
   add(line: string): boolean {
     if (this.#isClosed) return true;
-    if (this.#characters + line.length > MAX_WAITING || !this.#budget.take(line.length)) return false;
-    this.#characters += line.length;
+    if (!this.#place.take(line.length)) return false;
     this.#waiting.push(line);
     this.#wake();
     return true;
@@ -48,6 +44,15 @@ export class WatchQueue {
     this.#wake();
   }
 
+  /** Closes it without what waits: `lastLine` comes next. */
+  drop(lastLine: string): void {
+    for (const line of [...this.#waiting, ...this.#batch]) this.#place.give(line.length);
+    this.#waiting = [];
+    this.#batch = [];
+    this.close();
+    this.#lastLine = lastLine;
+  }
+
   /** To the end of the watch, or of `signal`. The first is empty: the head of the answer waits for nothing. */
   async *lines(signal: AbortSignal): AsyncGenerator<string> {
     const onAbort = (): void => this.#wake();
@@ -55,12 +60,12 @@ export class WatchQueue {
     try {
       yield '';
       while (!signal.aborted) {
-        const lines = this.#waiting.reverse();
+        this.#batch = this.#waiting.reverse();
         this.#waiting = [];
-        for (let line = lines.pop(); line !== undefined; line = lines.pop()) {
+        for (let line = this.#batch.pop(); line !== undefined; line = this.#batch.pop()) {
           yield line;
           // Whoever asks for the next one has taken it.
-          this.#give(line.length);
+          this.#place.give(line.length);
         }
         if (this.#waiting.length > 0) continue;
         if (this.#isClosed) {
@@ -73,13 +78,9 @@ export class WatchQueue {
       signal.removeEventListener('abort', onAbort);
       this.#isClosed = true;
       this.#closed.resolve(undefined);
-      this.#give(this.#characters);
+      this.#place.leave();
       this.#waiting = [];
+      this.#batch = [];
     }
-  }
-
-  #give(characters: number): void {
-    this.#budget.give(characters);
-    this.#characters -= characters;
   }
 }

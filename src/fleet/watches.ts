@@ -17,11 +17,10 @@ import type { Positions } from './positions.ts';
 import { createPositions } from './positions.ts';
 import { WatchEvents, toBeginning, toErrorLine, tooOld } from './watch-events.ts';
 import { WatchQueue } from './watch-queue.ts';
+import { WatchRoom } from './watch-room.ts';
 
 const MAX_WATCHES = 500;
 const MAX_OF_USER = 50;
-/** Of all watches, as JSON that is not taken yet. */
-const MAX_WAITING = 128 * 1024 * 1024;
 /** Objects of all watches. */
 const MAX_ENTRIES = 1_000_000;
 /** Seconds: as long as an API server gives a client that says nothing, half an hour to an hour. */
@@ -70,7 +69,7 @@ export interface Watches {
 export function createWatches({ clock }: { readonly clock: Clock }): Watches {
   const positions = createPositions({ clock });
   const feeds = createPodFeeds({ clock });
-  const waiting = createByteBudget(MAX_WAITING);
+  const room = new WatchRoom(clock);
   const entries = createByteBudget(MAX_ENTRIES);
   const running = new Roster<Identified>();
   let ports: WatchPorts | undefined;
@@ -96,7 +95,7 @@ export function createWatches({ clock }: { readonly clock: Clock }): Watches {
       if (ports === undefined) throw new Fault('ServiceUnavailable', 'the gateway is not ready');
       return ports;
     },
-    open: (request) => openWatch({ clock, positions, waiting, entries }, request, enter(request.asked)),
+    open: (request) => openWatch({ clock, positions, room, entries }, request, enter(request.asked)),
     endAll: (reason) => {
       for (const { lifetime } of running.items()) lifetime.end(reason);
     },
@@ -109,18 +108,19 @@ export function createWatches({ clock }: { readonly clock: Clock }): Watches {
 interface OpenPorts {
   readonly clock: Clock;
   readonly positions: Positions;
-  readonly waiting: ByteBudget;
+  readonly room: WatchRoom;
   readonly entries: ByteBudget;
 }
 
 /** `leave` gives its place back. */
 function openWatch(
-  { clock, positions, waiting, entries }: OpenPorts,
+  { clock, positions, room, entries }: OpenPorts,
   { asked, list, watch, toBookmark, start }: WatchRequest,
   leave: () => void,
 ): WatchAnswer {
-  const queue = new WatchQueue(waiting);
   const beginning = toBeginning(positions, list, watch);
+  const place = room.enter(asked.authentication.user.name, (fault) => events.evict(fault));
+  const queue = new WatchQueue(place);
   const ports = { positions, queue, entries, toBookmark };
   const events = new WatchEvents(ports, list, beginning ?? { kind: 'now' });
   if (beginning === undefined) events.fail(tooOld(watch.resourceVersion));
@@ -139,6 +139,7 @@ function openWatch(
     if (isOver) return;
     isOver = true;
     quiet();
+    place.leave();
     leave();
   };
   // Nothing more is told: nodes are read for it no longer, and who does not read the rest does not keep its place.
