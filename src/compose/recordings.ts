@@ -75,7 +75,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
       }
       for (const other of places.values()) retain(other, other === place ? retention : undefined);
       if (isStarted) startPlace(deps, place);
-      const store = createToldStore({ clock, ledger, store: toStore(place, settings) });
+      const store = createToldStore({ clock, ledger, store: toStore(place, settings) }, settings.tellAfterMs);
       return { store, archive: place.archive };
     },
     start() {

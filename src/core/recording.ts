@@ -28,6 +28,8 @@ export interface RecordingSettings {
   readonly segment: { readonly maxAgeMs: number; readonly maxBytes: number };
   /** Wait for the disk, not only for the operating system. */
   readonly fsync: boolean;
+  /** The audit log is told of what was stored of a running session so long afterwards. */
+  readonly tellAfterMs: number;
   /** Absent: segments are stored as they are. */
   readonly encryption?: RecordingEncryption;
   readonly s3?: S3Settings;

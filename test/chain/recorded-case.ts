@@ -46,11 +46,8 @@ interface Gateway {
 
 export function createGateway(ledger: RecordingLedger, directory: string): Gateway {
   const clock = createFakeClock();
-  const store = createToldStore({
-    clock,
-    ledger,
-    store: createDirectoryStore({}, { directory, fsync: false }),
-  });
+  const files = createDirectoryStore({}, { directory, fsync: false });
+  const store = createToldStore({ clock, ledger, store: files }, 30_000);
   const archive = createDirectoryArchive({ clock, ledger }, directory);
   return {
     clock,

@@ -45,6 +45,7 @@ describe('the recording section', () => {
       directory: `${FOLDER}/recordings`,
       segment: { maxAgeMs: 1000, maxBytes: 8 * 1024 * 1024 },
       fsync: false,
+      tellAfterMs: 30_000,
       rules: [
         { users: ['robot'], mode: 'off', stdin: 'off' },
         { namespaces: ['shop'], actions: ['exec'], nodes: ['node-1'], mode: 'required', stdin: 'on' },

@@ -32,23 +32,26 @@ async function begin() {
       await gate;
       lines.push(line);
     });
-  const store = createToldStore({
-    clock,
-    ledger: {
-      chain: undefined,
-      tell: (mark) => Promise.resolve(void marks.push(mark)),
-      tellLater: (mark) => void marks.push(mark),
+  const store = createToldStore(
+    {
+      clock,
+      ledger: {
+        chain: undefined,
+        tell: (mark) => Promise.resolve(void marks.push(mark)),
+        tellLater: (mark) => void marks.push(mark),
+      },
+      store: {
+        begin: async (_id, entry): Promise<OpenRecording> => ({
+          beginning: await add(entry),
+          append: add,
+          createSegment: () => Promise.reject(new Error('none')),
+          discard: () => Promise.resolve(),
+          release: () => undefined,
+        }),
+      },
     },
-    store: {
-      begin: async (_id, entry): Promise<OpenRecording> => ({
-        beginning: await add(entry),
-        append: add,
-        createSegment: () => Promise.reject(new Error('none')),
-        discard: () => Promise.resolve(),
-        release: () => undefined,
-      }),
-    },
-  });
+    30_000,
+  );
   return {
     clock,
     marks,

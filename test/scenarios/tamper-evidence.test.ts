@@ -23,6 +23,7 @@ const RECORDING = `
 recording:
   directory: recordings
   segment: { maxAge: 200ms }
+  proofInterval: 1s
   rules:
     - { mode: required, stdin: on }
 `;
@@ -115,7 +116,7 @@ describe('a gateway with a signed chain', () => {
       const counts = await Promise.all(
         ids.map(async (id) => (await segmentsOf(join(recordings, id))).length),
       );
-      return counts.length === 3 && counts.every((count) => count > 0) && Math.max(...counts) > 4
+      return counts.length === 3 && counts.every((count) => count > 0) && Math.max(...counts) > 8
         ? true
         : undefined;
     });
@@ -141,7 +142,7 @@ describe('a gateway with a signed chain', () => {
     assert.deepEqual(report.recordings, { proven: 4, unfinished: 0, pruned: 0, foreign: 0 });
   });
 
-  /** The recording without an end is taken away before the gateway is started again. */
+  /** The recording without an end is taken away, or cut, before the gateway is started again. */
   async function assertMissed(): Promise<void> {
     const folder = await mkdtemp(join(work, 'missed-'));
     await cp(left, folder, { recursive: true });
@@ -150,6 +151,15 @@ describe('a gateway with a signed chain', () => {
     const report = await verifyHere(folder);
     assert.equal(report.outcome, 'tampered');
     assert.match(report.said, new RegExp(`its recording ${open} is missing$`, 'm'));
+    const short = await mkdtemp(join(work, 'short-'));
+    await cp(left, short, { recursive: true });
+    const recording = join(short, 'recordings', open);
+    await edit(manifestOf(recording), (text) => `${text.split('\n').slice(0, 3).join('\n')}\n`);
+    for (const name of (await segmentsOf(recording)).slice(2)) await rm(join(recording, name));
+    const shortened = await verifyHere(short);
+    assert.equal(shortened.outcome, 'tampered', shortened.said);
+    // That of the configured second: nothing of it is 30 seconds old.
+    assert.match(shortened.said, /is not what the log says: [4-9] segments of it had been stored/);
   }
 
   interface Attack {

@@ -22,6 +22,7 @@ export async function readRecording(
     directory: resolveFile(reading.folder, directory),
     segment: { maxAgeMs: segment.maxAge, maxBytes: segment.maxSize },
     fsync,
+    tellAfterMs: section.proofInterval,
     ...(encryption === undefined ? {} : { encryption }),
     ...(s3 === undefined ? {} : { s3 }),
     ...(retention === undefined

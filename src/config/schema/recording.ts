@@ -27,6 +27,11 @@ export const recording = strict({
     .describe(
       'Flush every segment and its entry in the manifest to the disk, so that they survive a power loss.',
     ),
+  proofInterval: duration('1s', '1h')
+    .prefault('30s')
+    .describe(
+      'How long after something was stored of a running session the audit log is told of it: what was stored since can be taken away unseen.',
+    ),
   encryption,
   store,
   retention,

@@ -13,9 +13,10 @@ export interface ToldStoreDeps {
 }
 
 /** What is stored of a running session is told of after so long. */
-const TELL_AFTER_MS = 30_000;
-
-export const createToldStore = ({ clock, store, ledger }: ToldStoreDeps): RecordingStore => ({
+export const createToldStore = (
+  { clock, store, ledger }: ToldStoreDeps,
+  tellAfterMs: number,
+): RecordingStore => ({
   async begin(id, entry) {
     const recording = await store.begin(id, toMarked(entry, ledger.chain));
     const mark: RecordingMark = { what: 'begun', id, manifest: recording.beginning, segments: 0 };
@@ -25,7 +26,7 @@ export const createToldStore = ({ clock, store, ledger }: ToldStoreDeps): Record
       await recording.discard().catch(() => undefined);
       throw error;
     }
-    return new ToldRecording({ clock, ledger, recording }, mark);
+    return new ToldRecording({ clock, ledger, recording, tellAfterMs }, mark);
   },
 });
 
@@ -37,6 +38,7 @@ interface ToldDeps {
   readonly clock: Clock;
   readonly ledger: RecordingLedger;
   readonly recording: OpenRecording;
+  readonly tellAfterMs: number;
 }
 
 class ToldRecording implements OpenRecording {
@@ -61,7 +63,7 @@ class ToldRecording implements OpenRecording {
   }
 
   async append(entry: ManifestEntry): Promise<string> {
-    const { clock, ledger } = this.#deps;
+    const { clock, ledger, tellAfterMs } = this.#deps;
     const manifest = await this.#store(entry);
     const segments = this.#last.segments + Number(entry.kind === 'Segment');
     this.#last = { ...this.#last, manifest, segments };
@@ -71,7 +73,7 @@ class ToldRecording implements OpenRecording {
       return manifest;
     }
     if (this.#isDue) this.#tell();
-    else this.#cancel ??= clock.after(TELL_AFTER_MS, () => this.#tell());
+    else this.#cancel ??= clock.after(tellAfterMs, () => this.#tell());
     return manifest;
   }
 
