@@ -5,6 +5,7 @@
 //
 // Results go to bench/results/ as JSON, Markdown and SVG.
 
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureDecisions } from './decisions.ts';
@@ -41,14 +42,17 @@ const options = values.quick
   : { rounds: 7, seconds: 2, warmUpSeconds: 20 };
 const wants = (part: string): boolean => values.only === undefined || values.only === part;
 const STARTS = 5;
+const BUILD = fileURLToPath(new URL('../scripts/build.ts', import.meta.url));
+const BUILT = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 needTools(['wrk', 'nginx', 'haproxy']);
+execFileSync(process.execPath, [BUILD], { stdio: 'inherit' });
 const machine = describeMachine();
 const ground = await startGround();
 const identity = await startIdentity();
 try {
-  const { scenarios, readyMs } = await measureRequests(ground, identity);
+  const { scenarios, readyMs, sourceReadyMs } = await measureRequests(ground, identity);
   if (mode === 'full' && wants('crowds')) {
     console.log('crowds');
     scenarios.push(...(await measureCrowds(ground, identity, options)));
@@ -74,6 +78,7 @@ try {
     secondsEach: options.seconds,
     machine,
     readyMs,
+    sourceReadyMs,
     scenarios,
     streams,
     bars: toBars(scenarios, streams, readyMs),
@@ -86,9 +91,11 @@ try {
 async function measureRequests(
   on: Ground,
   by: Identity,
-): Promise<{ scenarios: Scenario[]; readyMs: number }> {
-  const readyMs = await measureStarts(on, by, values.quick || !wants('requests') ? 1 : STARTS);
-  if (!wants('requests')) return { scenarios: [], readyMs };
+): Promise<{ scenarios: Scenario[]; readyMs: number; sourceReadyMs: number }> {
+  const starts = values.quick || !wants('requests') ? 1 : STARTS;
+  const readyMs = await measureStarts(on, by, starts, BUILT);
+  const sourceReadyMs = await measureStarts(on, by, starts);
+  if (!wants('requests')) return { scenarios: [], readyMs, sourceReadyMs };
   const proxies: Proxy[] = [];
   try {
     const gateway = await startGateway(on, by);
@@ -106,7 +113,7 @@ async function measureRequests(
     console.log('new connections, one client');
     scenarios.push(await measureNewConnections(asked, warm));
     scenarios.push(await measureOneClient(on, asked, warm));
-    return { scenarios, readyMs };
+    return { scenarios, readyMs, sourceReadyMs };
   } finally {
     for (const proxy of proxies) await proxy.stop();
   }

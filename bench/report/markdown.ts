@@ -37,7 +37,8 @@ ${toBarTable(results.bars)}
 
 ${results.scenarios.map(toScenarioText).join('\n\n')}
 ${results.streams.length === 0 ? '' : `\n## Streams\n\n${toStreamTable(results)}\n`}
-Start to ready: ${round(results.readyMs)} ms.
+Start to ready: ${round(results.readyMs)} ms as it is shipped (\`npm run build\`), ${round(results.sourceReadyMs)} ms from its sources, whose types are taken
+off at each start.
 `;
 }
 

@@ -24,7 +24,9 @@ export interface Results {
   readonly rounds: number;
   readonly secondsEach: number;
   readonly machine: Machine;
+  /** Start to ready of the program as it is shipped, and run from its sources, whose types are taken off at each start. */
   readonly readyMs: number;
+  readonly sourceReadyMs: number;
   readonly scenarios: readonly Scenario[];
   readonly streams: readonly StreamFigure[];
   readonly bars: readonly Bar[];

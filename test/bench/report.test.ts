@@ -85,6 +85,10 @@ describe('the page', () => {
       text,
       /against the bare relay \| 1\.50 times \| 1\.25 times \| \*\*missed\*\* \(\[why\]\(\.\.\/profiles\//,
     );
+    assert.match(
+      text,
+      /Start to ready: 900 ms as it is shipped \(`npm run build`\), 1400 ms from its sources/,
+    );
     assert.match(text, /start to ready \| 900 ms \| 1500 ms \| met \|/);
     assert.match(text, /a processor, 2 cores, 24 GiB, Linux 6\.18; node 24\.0\.0/);
     assert.match(text, /\| gateway \| 150 \(135–180\)/);

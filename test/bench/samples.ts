@@ -33,6 +33,7 @@ export const createResults = (more: Partial<Results> = {}): Results => ({
     loadBefore: 0.5,
   },
   readyMs: 900,
+  sourceReadyMs: 1400,
   scenarios: [
     {
       id: 'keep-alive-2 B',
