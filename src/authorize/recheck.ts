@@ -10,6 +10,7 @@ import { toFault } from '../core/fault.ts';
 import { Roster } from '../core/roster.ts';
 import { EVERYONE, isAffected } from './affected.ts';
 import { createAuthorize } from './authorize.ts';
+import { Turns } from './turns.ts';
 
 export interface RecheckDependencies {
   readonly clock: Clock;
@@ -51,6 +52,11 @@ interface Change {
   readonly affected: Affected;
 }
 
+/**
+ * Questions at a time, of all and of one user: a change of rights may concern thousands. Of one user it is less than
+ * `maxInFlightPerUser` usually is: a question that is refused for being one too many would be no answer.
+ */
+const AT_A_TIME = { ofAll: 32, ofOne: 8 };
 /** How often one looks for what is due. */
 const LOOKS_PER_INTERVAL = 10;
 /** Changes that are remembered for exchanges that were authorized before and begin to stream after them. */
@@ -63,6 +69,7 @@ export const createRechecks = (dependencies: RecheckDependencies): Rechecks =>
 class RightsOfRunning implements Rechecks {
   readonly #dependencies: RecheckDependencies;
   readonly #running = new Roster<Running>();
+  readonly #turns = new Turns(AT_A_TIME);
   #authorize: ReturnType<typeof createAuthorize> | undefined;
   #options: RecheckOptions = { intervalMs: Infinity, graceMs: Infinity };
   #cancelLook: (() => void) | undefined;
@@ -137,15 +144,18 @@ class RightsOfRunning implements Rechecks {
   }
 
   #checkLater(one: Running): void {
-    if (one.isAsked) one.isOutdated = true;
-    else void this.#check(one);
+    if (one.isAsked) {
+      one.isOutdated = true;
+      return;
+    }
+    one.isAsked = true;
+    this.#turns.add(one.exchange.authentication.user.name, async () => this.#check(one));
   }
 
   async #check(one: Running): Promise<void> {
     const { clock, onChecked } = this.#dependencies;
-    if (this.#authorize === undefined) return;
-    one.isAsked = true;
     do {
+      if (this.#authorize === undefined || one.isOver || one.exchange.lifetime.ended) break;
       one.isOutdated = false;
       try {
         await this.#authorize(one.exchange);
