@@ -72,7 +72,7 @@ alice may do everything, bob reads metrics, carol holds nothing but "get nodes/p
   kubectl --context carol exec shell -- id          # refused: at a kubelet, her right would have run it
   curl --cacert ${at}/ca.crt -H "Authorization: Bearer $(cat ${at}/tokens/bob.jwt)" https://127.0.0.1:${port}/nodes/node-2/metrics/cadvisor
   tail -f ${at}/audit.log
-  npm run -s gateway -- explain --config ${at}/gateway.yaml --user carol --groups monitoring exec node-1 default/shell
+  npm run -s gateway -- explain --config ${at}/gateway.yaml --user carol --groups monitoring exec node-1 default/shell -- id
   npm run -s gateway -- doctor --config ${at}/gateway.yaml node-1
   npm run -s gateway -- audit verify --log ${at}/audit.log --keys ${at}/audit-keys.json --checkpoints ${at}/checkpoints
 

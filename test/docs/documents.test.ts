@@ -141,6 +141,29 @@ describe('what is written to be typed', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('asks `explain` for what it understands', async () => {
+    const written = [
+      ...current.flatMap((name) => [...typed(read(name))]),
+      ...read('demo/main.ts').split('\n'),
+    ];
+    const calls = written.flatMap(
+      (line) => /\bexplain (--config .*)/.exec(line)?.[1]?.split(/ +# /, 1)[0] ?? [],
+    );
+    assert.ok(calls.length >= 3, `${calls.length} calls were found`);
+    for (const call of calls) {
+      let text = '';
+      const out = (piece: string): void => void (text += piece);
+      const argv = call
+        .trim()
+        .replace(/--config \S+/, '--config no-such-file')
+        .split(/ +/);
+      await main(['explain', ...argv], { out, err: out });
+      // The words come first: what follows of a good call is that there is no such file.
+      assert.match(text, /no-such-file/, call);
+      assert.doesNotMatch(text, /^Usage:/m, call);
+    }
+  });
+
   it('names files of the project that are there', () => {
     const missing = current.flatMap((name) =>
       [...typed(read(name))].flatMap((line) =>
