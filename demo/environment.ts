@@ -46,6 +46,8 @@ export interface Environment {
   readonly certificateAuthority: string;
   readonly kubelets: ReadonlyMap<string, SimulatedKubelet>;
   issueToken(user: DemoUser, ttlSeconds?: number): Promise<string>;
+  /** How many refresh tokens the provider has taken. */
+  readonly renewals: () => number;
   /** A client certificate that the gateway accepts. */
   issueClientCertificate(
     user: string,
@@ -249,6 +251,7 @@ async function openEnvironment(
     certificateAuthority: servers.certificate,
     kubelets,
     issueToken: (user, ttlSeconds) => provider.issueToken(user, ttlSeconds),
+    renewals: provider.renewals,
     issueClientCertificate: (user, groups) =>
       people.issue({ commonName: user, organizations: [...groups], usages: ['client'] }),
   };

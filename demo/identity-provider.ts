@@ -44,6 +44,8 @@ export interface IdentityProvider {
   readonly url: string;
   /** Asks the token endpoint for a token whose `sub` is the user and whose `groups` are the user's. Default an hour. */
   issueToken(user: string, ttlSeconds?: number): Promise<string>;
+  /** How many refresh tokens were used since the start. */
+  readonly renewals: () => number;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,8 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const url = options.issuer ?? origin;
   const secret = randomBytes(32).toString('base64url');
   const provider = createProvider(url, secret, options);
+  let renewals = 0;
+  provider.on('refresh_token.consumed', () => (renewals += 1));
   const answer = provider.callback();
   server.on('request', (incoming, outgoing) => {
     if (incoming.url?.startsWith(INTERACTION_PATH) !== true) void answer(incoming, outgoing);
@@ -66,6 +70,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     url,
     issueToken: (user, ttlSeconds = 3600) =>
       requestToken(`${origin}/token`, options.certificate, secret, { user, ttl: String(ttlSeconds) }),
+    renewals: () => renewals,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -34,13 +34,14 @@ export interface OpenedSession {
   readonly setCookies: readonly string[];
 }
 
-/** expired: the ID token is, and could not be renewed. */
+/** expired: the ID token is, and could not be renewed, or may not be for this request. */
 export type SessionEnd = 'unreadable' | 'future' | 'idle' | 'absolute' | 'signedOut' | 'expired' | 'refused';
 
 export interface SessionRequest {
   readonly headers: HeaderLines;
   /**
-   * False where another site may have made the browser ask: that keeps no session from being idle, whatever is answered.
+   * False where another site may have made the browser ask: that keeps no session from being idle, and renews none, whatever
+   * is answered.
    */
   readonly isUse: boolean;
 }
@@ -85,9 +86,9 @@ export function createOpenSession(ports: SessionPorts, limits: SessionLimits): O
     return { kind: 'over', why, setCookies, ...(session === undefined ? {} : { session }) };
   };
 
-  const renewed = async (session: Session): Promise<Session | 'expired'> => {
+  const renewed = async (session: Session, isUse: boolean): Promise<Session | 'expired'> => {
     if (session.tokenExpiresAt - EARLY_MS > clock.now()) return session;
-    const renew = ports.renew(session);
+    const renew = isUse ? ports.renew(session) : undefined;
     if (renew !== undefined) {
       try {
         const tokens = await renewal(session.id, session.refreshToken ?? session.idToken, renew);
@@ -112,7 +113,7 @@ export function createOpenSession(ports: SessionPorts, limits: SessionLimits): O
     if (end !== undefined) return over(cookies, end);
     refuseUnlessKnown(store);
     if (store.isRevoked(toSignIn(before))) return over(cookies, 'signedOut');
-    const session = await renewed(before);
+    const session = await renewed(before, isUse);
     if (session === 'expired') return over(cookies, 'expired', before);
     const authentication = await authenticateSession(ports, session, limits);
     if (authentication === undefined) return over(cookies, 'refused', before);
@@ -122,7 +123,6 @@ export function createOpenSession(ports: SessionPorts, limits: SessionLimits): O
     const seenAt = isUse ? now : before.seenAt;
     const isFresh = session === before && seenAt - before.seenAt < seenMs;
     if (isUse) ports.onUsed?.({ session, authentication, isNews: !isFresh });
-    // Renewed tokens are kept whoever has asked: the provider may take the refresh token of before for stolen.
     const setCookies = isFresh ? [] : await sealer.set({ ...session, seenAt }, cookies, now);
     return { kind: 'open', session, authentication, setCookies };
   };

@@ -35,7 +35,8 @@ export async function logout(ports: LoginPorts, request: PageRequest): Promise<P
   // Whether or not it still counts: it must not count again.
   const session = await ports.sessions.open(cookies);
   if (session === undefined) return loggedOut({ setCookies });
-  const authentication = await findUser(ports, request);
+  const current = await findCurrent(ports, request);
+  const authentication = current?.authentication;
   const notes = {
     login: 'signed out',
     'login-provider': session.provider,
@@ -50,7 +51,8 @@ export async function logout(ports: LoginPorts, request: PageRequest): Promise<P
       'You are signed out here. The other gateways could not be told yet; sign out again in a moment.';
     return problemPage('storeAway', error.message, { ...known, detail });
   }
-  void ports.refreshTokens.drop(session);
+  // To find out who it is may have renewed it: the newest token is the one to give back.
+  void ports.refreshTokens.drop(current?.session ?? session);
   const elsewhere = await findEndOfSession(ports, session.provider, session.idToken, origin);
   if (elsewhere === undefined) return loggedOut(known);
   return page(
@@ -64,11 +66,11 @@ export async function logout(ports: LoginPorts, request: PageRequest): Promise<P
   );
 }
 
-/** For the audit event only. */
-async function findUser({ openSession }: LoginPorts, { received }: PageRequest) {
+/** For the audit event. */
+async function findCurrent({ openSession }: LoginPorts, { received }: PageRequest) {
   try {
     const current = await openSession(received);
-    return current.kind === 'open' ? current.authentication : undefined;
+    return current.kind === 'open' ? current : undefined;
   } catch {
     return undefined;
   }

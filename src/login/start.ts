@@ -40,6 +40,10 @@ export async function login(ports: LoginPorts, request: PageRequest): Promise<Pa
     const known = { authentication, setCookies };
     return isOwnVisit(request) ? seeOther(returnTo, known) : goOn(returnTo, known);
   }
+  // What has run out is renewed by a click that is the person's own, and not by another site's link.
+  const hasRunOut = current.kind === 'over' && current.why === 'expired';
+  const isPlain = demand === undefined && !request.query.has('choose');
+  if (hasRunOut && isPlain && !isOwnVisit(request)) return goOn(returnTo, {});
   // An attempt for any login is none for a better one.
   const attemptValue = demand === undefined ? '1' : 'fresh';
   const wasSent = request.cookies.get(ATTEMPT_COOKIE) === attemptValue;

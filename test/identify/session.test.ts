@@ -6,7 +6,6 @@ import { describe, it } from 'node:test';
 import type { Session } from '../../src/browser-session/session.ts';
 import type { Authentication } from '../../src/core/user.ts';
 import type { Renewed } from '../../src/identify/session-renewal.ts';
-import { readCookies } from '../../src/browser-session/cookies.ts';
 import { createSessionSealer } from '../../src/browser-session/session-cookie.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { HeaderLines } from '../../src/core/headers.ts';
@@ -211,19 +210,20 @@ describe('a request that another site has made the browser send', () => {
     assert.deepEqual([used.length, set.length], [1, 1]);
   });
 
-  it('is no use of the session where a page answers it, but keeps what it has renewed', async () => {
-    const { clock, used, open, session, sealer, headersOf, toHeaders } = setUp();
+  it('is no use of the session where a page answers it, and renews nothing', async () => {
+    const { clock, state, used, open, headersOf } = setUp();
     const headers = await headersOf();
-    clock.advance(5 * MINUTE);
-    const early = await open(headers, false);
-    assert.deepEqual(early.kind === 'open' && early.setCookies, []);
-    clock.advance(4 * MINUTE + 31_000);
-    const renewed = await open(headers, false);
-    assert.equal(renewed.kind, 'open');
-    const kept = await sealer.open(readCookies(toHeaders(renewed.setCookies)));
-    assert.equal(kept?.refreshToken, 'r2');
-    assert.equal(kept.seenAt, session.seenAt);
-    assert.deepEqual(used, []);
+    for (const ms of [5 * MINUTE, 4 * MINUTE + 31_000, 28_000]) {
+      clock.advance(ms);
+      const outcome = await open(headers, false);
+      assert.deepEqual(outcome.kind === 'open' && outcome.setCookies, [], 'it counts until its end');
+    }
+    clock.advance(2_000);
+    const over = await open(headers, false);
+    assert.deepEqual([over.kind, over.kind === 'over' && over.why], ['over', 'expired']);
+    assert.deepEqual([used, state.renewals], [[], 0]);
+    assert.equal((await open(headers)).kind, 'open', 'the person may still renew it');
+    assert.equal(state.renewals, 1);
   });
 });
 
