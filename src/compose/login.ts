@@ -81,6 +81,7 @@ export function composeLogin(
       const isUse = findForeignUse(received, origins) === undefined;
       return openSession({ headers: received.headers, isUse });
     },
+    onRenewed: (session, authentication) => news.onUsed({ session, authentication, isNews: true }),
     ...{ authenticate, readableNodes, ...toOwnSessions(foundation.sessions) },
     readLogout: (issuer, clientID, token) => tokens.readLogout(issuer, clientID, token),
   });

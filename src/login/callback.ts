@@ -10,7 +10,7 @@ import type { PageReply } from './reply.ts';
 import type { Transaction } from './transaction.ts';
 import { Fault } from '../core/fault.ts';
 import { SignInFailure } from '../oidc/problem.ts';
-import { toSessionLabel } from '../browser-session/session.ts';
+import { findSessionEnd, toSessionLabel, toSignIn } from '../browser-session/session.ts';
 import { html } from './html.ts';
 import { problemPage } from './problems.ts';
 import { page, seeOther } from './reply.ts';
@@ -88,12 +88,16 @@ async function complete(
   const { target } = request.received;
   const tokens = await provider.exchange(new URL(target, transaction.origin), transaction);
   const authentication = await ports.authenticate(tokens.idToken);
-  const session = await toSession(ports, provider, tokens, authentication);
   const problem = store.problem();
   if (problem !== undefined) return problemPage('storeAway', problem);
-  await endFormer(ports, request, session);
+  const former = await sessions.open(request.cookies);
+  const session = await toSession(ports, provider, tokens, authentication, (now) =>
+    transaction.isSilent ? toContinued(ports, former, now) : now,
+  );
+  await endFormer(ports, former, session);
   const label = toSessionLabel(session.id);
   const { returnTo, isForeign, state } = transaction;
+  const isRenewal = session.id === former?.id;
   return page(
     'Signed in',
     html`<div class="card">
@@ -105,7 +109,12 @@ async function complete(
     {
       authentication: { ...authentication, method: 'session' },
       setCookies: [dropTransaction(state), ...(await sessions.set(session, request.cookies, clock.now()))],
-      notes: { login: 'signed in', 'login-provider': provider.settings.name, 'login-session': label },
+      notes: {
+        login: isRenewal ? 'renewed by the provider' : 'signed in',
+        'login-provider': provider.settings.name,
+        'login-session': label,
+      },
+      ...(isRenewal ? { onStored: () => ports.onRenewed(session, authentication) } : {}),
       // The provider's page began this visit: a redirect would still be its doing, in the browser's eyes.
       ...(isForeign ? {} : { goOnTo: returnTo }),
     },
@@ -118,6 +127,7 @@ async function toSession(
   { settings }: OidcProvider,
   { idToken, refreshToken }: ProviderTokens,
   { signIn, expiresAt }: Authentication,
+  settle: (session: Session) => Session,
 ): Promise<Session> {
   if (signIn?.issuer !== settings.issuer)
     throw new SignInFailure('refused', 'the token is of another issuer');
@@ -135,16 +145,33 @@ async function toSession(
     seenAt: now,
     ...(signIn.sid === undefined ? {} : { sid: signIn.sid }),
   };
-  return refreshTokens.keep(session, refreshToken);
+  return refreshTokens.keep(settle(session), refreshToken);
+}
+
+/**
+ * The session that the browser has, with the new token, where the provider says that it is of the very same sign-in: then
+ * nobody has signed in, and what runs in it goes on. Without a `sid` that would be guessed.
+ */
+function toContinued(
+  { clock, settings, store }: LoginPorts,
+  former: Session | undefined,
+  now: Session,
+): Session {
+  if (former === undefined || now.sid === undefined || former.sid !== now.sid) return now;
+  if (former.provider !== now.provider || former.issuer !== now.issuer || former.subject !== now.subject)
+    return now;
+  const isOver = findSessionEnd(former, settings, clock.now()) !== undefined;
+  if (isOver || store.isRevoked(toSignIn(former))) return now;
+  const { id, signedInAt, startedAt } = former;
+  return { ...now, id, signedInAt, startedAt };
 }
 
 /** Whatever session this browser had is over: a cookie that somebody else has put there, or has copied, with it. */
 async function endFormer(
-  { sessions, store, refreshTokens }: LoginPorts,
-  request: PageRequest,
+  { store, refreshTokens }: LoginPorts,
+  former: Session | undefined,
   now: Session,
 ): Promise<void> {
-  const former = await sessions.open(request.cookies);
   if (former === undefined || former.id === now.id) return;
   await store.revoke({ kind: 'session', session: former.id });
   void refreshTokens.drop(former);

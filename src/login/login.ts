@@ -141,6 +141,7 @@ async function answer(
   let reply = await attempt(ports, received, make);
   try {
     await tell(observation, seen, reply);
+    reply.onStored?.();
   } catch (error) {
     // Not stored, not done: the cookies of the reply are not sent, but for those that take cookies away.
     const { message } = toFault(error);

@@ -53,6 +53,8 @@ export interface LoginPorts {
   readonly refreshTokens: RefreshTokens;
   /** What another site may have asked for counts as no use of the session. Rejects with a Fault (ServiceUnavailable). */
   readonly openSession: (received: Received) => Promise<CurrentSession>;
+  /** The session goes on with another ID token, and what runs in it with it. */
+  readonly onRenewed: (session: Session, authentication: Authentication) => void;
   /** Verifies an ID token and maps it to a user. Throws or rejects with a Fault. */
   readonly authenticate: (idToken: string) => Authentication | Promise<Authentication>;
   /** Rejects with a Fault. */

@@ -22,6 +22,8 @@ export interface PageReply {
   readonly fault?: Fault;
   /** For the audit event. */
   readonly notes?: Readonly<Record<string, string>>;
+  /** Called once the audit event is stored, before it is sent. */
+  readonly onStored?: () => void;
 }
 
 /** RFC 9110 §15.4.4: the browser goes on with a GET. */
