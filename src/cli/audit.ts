@@ -6,9 +6,9 @@ import { UsageError } from './command.ts';
 type Subcommand = (args: readonly string[], terminal: Terminal) => Promise<number>;
 
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
-  verify: async () => (await import('./audit-verify.ts')).verify,
-  keygen: async () => (await import('./audit-keygen.ts')).keygen,
-  signer: async () => (await import('./audit-signer.ts')).signer,
+  verify: async () => (await import('./audit/verify.ts')).verify,
+  keygen: async () => (await import('./audit/keygen.ts')).keygen,
+  signer: async () => (await import('./audit/signer.ts')).signer,
 };
 
 export const auditCommand: Command = {

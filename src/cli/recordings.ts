@@ -2,7 +2,7 @@
 // does is in recordings/.
 
 import type { Command } from './command.ts';
-import { CONNECTION_SYNOPSIS } from './admin-connection.ts';
+import { CONNECTION_SYNOPSIS } from './admin/connection.ts';
 
 export const recordingsCommand: Command = {
   name: 'recordings',

@@ -3,11 +3,11 @@
 import { parseArgs } from 'node:util';
 import type { Command, Terminal } from './command.ts';
 import { EXIT_FAILURE, EXIT_OK, UsageError } from './command.ts';
-import { AdminError, createAdminClient } from './admin-client.ts';
-import type { AdminClient } from './admin-client.ts';
-import { CONNECTION_FLAGS, CONNECTION_SYNOPSIS, toConnection } from './admin-connection.ts';
-import { printTable, TABLE_ACCEPT } from './admin-table.ts';
-import { watchSession } from './sessions-watch.ts';
+import { AdminError, createAdminClient } from './admin/client.ts';
+import type { AdminClient } from './admin/client.ts';
+import { CONNECTION_FLAGS, CONNECTION_SYNOPSIS, toConnection } from './admin/connection.ts';
+import { printTable, TABLE_ACCEPT } from './admin/table.ts';
+import { watchSession } from './sessions/watch.ts';
 import { isSessionId } from '../core/operation.ts';
 
 const SESSIONS = '/apis/kubelet-gateway.io/v1alpha1/sessions';

@@ -3,8 +3,8 @@
 import type { SessionFilter, SessionId } from '../../core/operation.ts';
 import type { RecordingSummary } from '../../core/recording-archive.ts';
 import type { StoredSegment } from '../../replay/segments.ts';
-import type { AdminClient } from '../admin-client.ts';
-import { AdminError } from '../admin-client.ts';
+import type { AdminClient } from '../admin/client.ts';
+import { AdminError } from '../admin/client.ts';
 import { field, list, text } from '../../kubectl/untrusted.ts';
 import { isSessionId } from '../../core/operation.ts';
 import { isWanted, toFiles, toSummary } from '../../record/archive/summary.ts';

@@ -3,7 +3,7 @@
 import type { RecordingSummary } from '../../core/recording-archive.ts';
 import { toHumanDuration } from '../../kubectl/human-duration.ts';
 import type { Terminal } from '../command.ts';
-import { printTable } from '../admin-table.ts';
+import { printTable } from '../admin/table.ts';
 
 const COLUMNS = [
   ['ID', 0],

@@ -9,7 +9,7 @@ import type { Cast } from '../../replay/cast.ts';
 import { readLines } from '../../replay/segments.ts';
 import { searchCast } from '../../replay/search.ts';
 import { toInertText } from '../../terminal/inert.ts';
-import { AdminError } from '../admin-client.ts';
+import { AdminError } from '../admin/client.ts';
 import type { Terminal } from '../command.ts';
 import { EXIT_FAILURE, EXIT_OK, UsageError } from '../command.ts';
 import { exportCast, toFormat } from './export.ts';

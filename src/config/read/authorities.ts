@@ -2,7 +2,7 @@
 
 import type { Path } from '../problem.ts';
 import type { Reading } from '../reading.ts';
-import { checkAuthorities } from '../certificates.ts';
+import { checkAuthorities } from '../checks/certificates.ts';
 import { resolveFile } from '../files.ts';
 
 /** The PEM text; undefined when there is a problem with it, which has been told. */

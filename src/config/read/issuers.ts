@@ -12,7 +12,7 @@ import type {
 import type { Path } from '../problem.ts';
 import type { Reading } from '../reading.ts';
 import type { Source } from '../yaml.ts';
-import { checkAuthorities } from '../certificates.ts';
+import { checkAuthorities } from '../checks/certificates.ts';
 import { authenticationConfigurationFile } from '../schema/authentication-configuration.ts';
 import { check } from '../schema/check.ts';
 import { checkExpressions } from './expressions.ts';

@@ -5,7 +5,7 @@ import type { KubeConnection, KubeCredential } from '../../core/kube-connection.
 import type { Path } from '../problem.ts';
 import type { Reading } from '../reading.ts';
 import { Secret } from '../../core/secret.ts';
-import { checkAuthorities, checkPair } from '../certificates.ts';
+import { checkAuthorities, checkPair } from '../checks/certificates.ts';
 import { resolveFile } from '../files.ts';
 import { readDocument } from '../reading.ts';
 import { check } from '../schema/check.ts';

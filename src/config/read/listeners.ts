@@ -9,7 +9,7 @@ import type { Path } from '../problem.ts';
 import type { Reading } from '../reading.ts';
 import type { GatewayFile } from '../schema/gateway.ts';
 import { Secret } from '../../core/secret.ts';
-import { checkPair } from '../certificates.ts';
+import { checkPair } from '../checks/certificates.ts';
 import { resolveFile } from '../files.ts';
 
 export async function readListeners(

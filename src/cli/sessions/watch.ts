@@ -2,14 +2,14 @@
 // beyond the screen. What is about the session, and not of it, goes to standard error.
 
 import { StringDecoder } from 'node:string_decoder';
-import type { Terminal } from './command.ts';
-import { EXIT_FAILURE, EXIT_OK } from './command.ts';
-import type { AdminClient } from './admin-client.ts';
-import { AdminError } from './admin-client.ts';
+import type { Terminal } from '../command.ts';
+import { EXIT_FAILURE, EXIT_OK } from '../command.ts';
+import type { AdminClient } from '../admin/client.ts';
+import { AdminError } from '../admin/client.ts';
 import { toConnectionText } from './connection-text.ts';
-import { field, text } from '../kubectl/untrusted.ts';
-import { createEscapeFilter } from '../terminal/escape-filter.ts';
-import { toInertText } from '../terminal/inert.ts';
+import { field, text } from '../../kubectl/untrusted.ts';
+import { createEscapeFilter } from '../../terminal/escape-filter.ts';
+import { toInertText } from '../../terminal/inert.ts';
 
 /** A line of a recording is far shorter. */
 const MAX_LINE_LENGTH = 16 * 1024 * 1024;

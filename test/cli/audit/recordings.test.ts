@@ -5,17 +5,17 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { main } from '../../src/cli/main.ts';
-import { isSessionId } from '../../src/core/operation.ts';
-import { getWhole } from '../../src/object-store/object-store.ts';
-import type { ObjectStore } from '../../src/object-store/object-store.ts';
-import { createS3Store } from '../../src/object-store/s3.ts';
-import { keySet, signingKey } from '../observe/audit/chain/support.ts';
-import { closeAll } from '../support/close-all.ts';
-import { ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY, startS3Server } from '../support/s3-server.ts';
-import type { S3Server } from '../support/s3-server.ts';
-import type { Scenario } from '../support/scenario.ts';
-import { eventually, startScenario } from '../support/scenario.ts';
+import { main } from '../../../src/cli/main.ts';
+import { isSessionId } from '../../../src/core/operation.ts';
+import { getWhole } from '../../../src/object-store/object-store.ts';
+import type { ObjectStore } from '../../../src/object-store/object-store.ts';
+import { createS3Store } from '../../../src/object-store/s3.ts';
+import { keySet, signingKey } from '../../observe/audit/chain/support.ts';
+import { closeAll } from '../../support/close-all.ts';
+import { ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY, startS3Server } from '../../support/s3-server.ts';
+import type { S3Server } from '../../support/s3-server.ts';
+import type { Scenario } from '../../support/scenario.ts';
+import { eventually, startScenario } from '../../support/scenario.ts';
 
 const CHAIN = `
   chain:

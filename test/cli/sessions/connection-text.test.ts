@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { toConnectionText } from '../../src/cli/connection-text.ts';
+import { toConnectionText } from '../../../src/cli/sessions/connection-text.ts';
 
 describe('toConnectionText', () => {
   const about = { connection: 3, port: 8080, bytesToNode: 12, bytesFromNode: 3456 };

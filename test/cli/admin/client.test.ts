@@ -9,13 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { AdminClient } from '../../src/cli/admin-client.ts';
-import { AdminError, createAdminClient } from '../../src/cli/admin-client.ts';
-import { CONNECTION_FLAGS, toConnection } from '../../src/cli/admin-connection.ts';
-import { printTable } from '../../src/cli/admin-table.ts';
-import { watchSession } from '../../src/cli/sessions-watch.ts';
-import { Secret } from '../../src/core/secret.ts';
-import { createAuthority } from '../support/pki.ts';
+import type { AdminClient } from '../../../src/cli/admin/client.ts';
+import { AdminError, createAdminClient } from '../../../src/cli/admin/client.ts';
+import { CONNECTION_FLAGS, toConnection } from '../../../src/cli/admin/connection.ts';
+import { printTable } from '../../../src/cli/admin/table.ts';
+import { watchSession } from '../../../src/cli/sessions/watch.ts';
+import { Secret } from '../../../src/core/secret.ts';
+import { createAuthority } from '../../support/pki.ts';
 
 async function start(t: TestContext, answer: RequestListener, trusted = true): Promise<AdminClient> {
   const authority = await createAuthority('admin');

@@ -1,10 +1,10 @@
 // Checks of the rules about sessions: who is recorded, and what is let through.
 
-import type { SessionMatch } from '../core/session-match.ts';
-import type { Findings } from './problem.ts';
-import type { Sections } from './schema/gateway.ts';
-import type { Source } from './yaml.ts';
-import { toSuggestion } from './nearest.ts';
+import type { SessionMatch } from '../../core/session-match.ts';
+import type { Findings } from '../problem.ts';
+import type { Sections } from '../schema/gateway.ts';
+import type { Source } from '../yaml.ts';
+import { toSuggestion } from '../nearest.ts';
 
 const LISTS = ['users', 'groups', 'nodes', 'namespaces', 'actions'] as const;
 

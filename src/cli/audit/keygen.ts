@@ -2,9 +2,9 @@
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { Terminal } from './command.ts';
-import { generateSigningKey } from '../chain/jws.ts';
-import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
+import type { Terminal } from '../command.ts';
+import { generateSigningKey } from '../../chain/jws.ts';
+import { EXIT_OK, EXIT_USAGE, UsageError } from '../command.ts';
 
 /** Files that are there are left alone. */
 export async function keygen(args: readonly string[], terminal: Terminal): Promise<number> {

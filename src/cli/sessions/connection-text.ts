@@ -1,7 +1,7 @@
 // A line of a port-forward that is followed, for people. Its text is the node's in part, and acts on no terminal.
 
-import { count, field, text } from '../kubectl/untrusted.ts';
-import { toInertText } from '../terminal/inert.ts';
+import { count, field, text } from '../../kubectl/untrusted.ts';
+import { toInertText } from '../../terminal/inert.ts';
 
 /** Ends in a line feed; empty for a line that says nothing. */
 export function toConnectionText(line: unknown): string {

@@ -3,14 +3,14 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Terminal } from './command.ts';
-import { createVerifier } from '../chain/jws.ts';
-import type { CheckpointVerifier } from '../chain/jws.ts';
-import type { Finding } from '../chain/verify/findings.ts';
-import { verifyLogs } from '../chain/verify/verify-logs.ts';
-import type { LogReport, LogSource, VerifyReport } from '../chain/verify/verify-logs.ts';
-import { openRecorded } from './audit-recordings.ts';
-import { EXIT_USAGE, UsageError } from './command.ts';
+import type { Terminal } from '../command.ts';
+import { createVerifier } from '../../chain/jws.ts';
+import type { CheckpointVerifier } from '../../chain/jws.ts';
+import type { Finding } from '../../chain/verify/findings.ts';
+import { verifyLogs } from '../../chain/verify/verify-logs.ts';
+import type { LogReport, LogSource, VerifyReport } from '../../chain/verify/verify-logs.ts';
+import { openRecorded } from './recordings.ts';
+import { EXIT_USAGE, UsageError } from '../command.ts';
 
 const EXIT_CODES = { proven: 0, tampered: 1, unproven: 3 } as const satisfies Record<
   VerifyReport['outcome'],

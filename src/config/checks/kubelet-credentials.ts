@@ -1,12 +1,12 @@
 // Checks the files of kubelet credentials for check-config. `credential/` reads them when the gateway runs.
 
-import type { Path } from './problem.ts';
-import type { Reading } from './reading.ts';
-import type { Sections } from './schema/gateway.ts';
+import type { Path } from '../problem.ts';
+import type { Reading } from '../reading.ts';
+import type { Sections } from '../schema/gateway.ts';
 import { checkPair } from './certificates.ts';
-import { createFileReader, resolveFile } from './files.ts';
-import type { Files } from './files.ts';
-import { nodesOf } from './mapping-checks.ts';
+import { createFileReader, resolveFile } from '../files.ts';
+import type { Files } from '../files.ts';
+import { nodesOf } from './mapping.ts';
 
 /** Reads every file of every credential, once for each node that rules can show it to where `{node}` is in the name. */
 export async function checkKubeletCredentials(

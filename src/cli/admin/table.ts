@@ -1,9 +1,9 @@
 // Prints a server-side Table (meta.k8s.io/v1) as kubectl does. Cells are inert, whatever the server says of them.
 
-import type { Terminal } from './command.ts';
-import { AdminError } from './admin-client.ts';
-import { field, integer, list, text } from '../kubectl/untrusted.ts';
-import { toInertText } from '../terminal/inert.ts';
+import type { Terminal } from '../command.ts';
+import { AdminError } from './client.ts';
+import { field, integer, list, text } from '../../kubectl/untrusted.ts';
+import { toInertText } from '../../terminal/inert.ts';
 
 export const TABLE_ACCEPT = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 

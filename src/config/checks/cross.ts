@@ -2,13 +2,13 @@
 // work and are less safe than they look. Every check is a small function over the sections that could be read.
 
 import { isIP } from 'node:net';
-import type { Findings } from './problem.ts';
-import type { Sections } from './schema/gateway.ts';
-import type { Source } from './yaml.ts';
-import { ADDRESS_PROBLEM_WORDS, createAddressRule } from '../inventory/addresses.ts';
-import { checkMappings } from './mapping-checks.ts';
-import { checkNames } from './read/node-entries.ts';
-import { checkRecording } from './recording-checks.ts';
+import type { Findings } from '../problem.ts';
+import type { Sections } from '../schema/gateway.ts';
+import type { Source } from '../yaml.ts';
+import { ADDRESS_PROBLEM_WORDS, createAddressRule } from '../../inventory/addresses.ts';
+import { checkMappings } from './mapping.ts';
+import { checkNames } from '../read/node-entries.ts';
+import { checkRecording } from './recording.ts';
 
 interface Checking {
   readonly source: Source;

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { before, describe, it } from 'node:test';
-import type { TestAuthority } from '../support/pki.ts';
-import { checkAuthorities, checkPair } from '../../src/config/certificates.ts';
-import { createAuthority } from '../support/pki.ts';
+import type { TestAuthority } from '../../support/pki.ts';
+import { checkAuthorities, checkPair } from '../../../src/config/checks/certificates.ts';
+import { createAuthority } from '../../support/pki.ts';
 
 const DAY_MS = 86_400_000;
 const now = Date.now();

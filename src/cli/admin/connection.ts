@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { KubeConnection, KubeCredential } from '../core/kube-connection.ts';
-import { createFindings, toProblemText } from '../config/problem.ts';
-import { createFileReader, realFiles } from '../config/files.ts';
-import { readKubeconfig } from '../config/read/kubeconfig.ts';
-import { Secret } from '../core/secret.ts';
-import { UsageError } from './command.ts';
+import type { KubeConnection, KubeCredential } from '../../core/kube-connection.ts';
+import { createFindings, toProblemText } from '../../config/problem.ts';
+import { createFileReader, realFiles } from '../../config/files.ts';
+import { readKubeconfig } from '../../config/read/kubeconfig.ts';
+import { Secret } from '../../core/secret.ts';
+import { UsageError } from '../command.ts';
 
 /** For `parseArgs`. */
 export const CONNECTION_FLAGS = {

@@ -1,11 +1,11 @@
 // Checks of credentials and of the rules that hand them out.
 
-import type { CredentialMapping } from '../core/credential-source.ts';
-import type { Findings, Path } from './problem.ts';
-import type { Sections } from './schema/gateway.ts';
-import type { Source } from './yaml.ts';
-import { compileExpression } from '../cel/compile.ts';
-import { toSuggestion } from './nearest.ts';
+import type { CredentialMapping } from '../../core/credential-source.ts';
+import type { Findings, Path } from '../problem.ts';
+import type { Sections } from '../schema/gateway.ts';
+import type { Source } from '../yaml.ts';
+import { compileExpression } from '../../cel/compile.ts';
+import { toSuggestion } from '../nearest.ts';
 
 interface Checking {
   readonly source: Source;

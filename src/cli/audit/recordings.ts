@@ -2,19 +2,24 @@
 // for it in the spool of this host.
 
 import { resolve } from 'node:path';
-import type { S3Settings } from '../core/recording-store.ts';
-import type { PatientReads } from '../object-store/patient-reads.ts';
-import type { RecordedSource } from '../chain/verify/recorded.ts';
-import { createDirectorySource, isOwnName, isRecordingId } from '../chain/verify/recorded.ts';
-import { loadConfiguration } from '../config/load.ts';
-import { systemClock } from '../core/ports.ts';
-import { createPatientReads } from '../object-store/patient-reads.ts';
-import { createS3Store } from '../object-store/s3.ts';
-import { MANIFEST_NAME } from '../record/manifest.ts';
-import { toEntriesPrefix, toManifestKey, toSegmentKey, toTombstoneKey } from '../record/store/object-keys.ts';
-import type { Terminal } from './command.ts';
-import { UsageError } from './command.ts';
-import { printProblems } from './problems.ts';
+import type { S3Settings } from '../../core/recording-store.ts';
+import type { PatientReads } from '../../object-store/patient-reads.ts';
+import type { RecordedSource } from '../../chain/verify/recorded.ts';
+import { createDirectorySource, isOwnName, isRecordingId } from '../../chain/verify/recorded.ts';
+import { loadConfiguration } from '../../config/load.ts';
+import { systemClock } from '../../core/ports.ts';
+import { createPatientReads } from '../../object-store/patient-reads.ts';
+import { createS3Store } from '../../object-store/s3.ts';
+import { MANIFEST_NAME } from '../../record/manifest.ts';
+import {
+  toEntriesPrefix,
+  toManifestKey,
+  toSegmentKey,
+  toTombstoneKey,
+} from '../../record/store/object-keys.ts';
+import type { Terminal } from '../command.ts';
+import { UsageError } from '../command.ts';
+import { printProblems } from '../problems.ts';
 
 export interface OpenSource {
   readonly source: RecordedSource | undefined;

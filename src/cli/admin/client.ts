@@ -3,10 +3,10 @@
 
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import type { KubeConnection } from '../core/kube-connection.ts';
-import { createAgent, toApiUrl } from '../kube/agent.ts';
-import { createBearer } from '../kube/bearer.ts';
-import { toInertText } from '../terminal/inert.ts';
+import type { KubeConnection } from '../../core/kube-connection.ts';
+import { createAgent, toApiUrl } from '../../kube/agent.ts';
+import { createBearer } from '../../kube/bearer.ts';
+import { toInertText } from '../../terminal/inert.ts';
 
 /** What went wrong, in words for the person at the terminal: nothing in them acts on it. */
 export class AdminError extends Error {

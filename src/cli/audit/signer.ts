@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createPublicKey } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import type { Terminal } from './command.ts';
-import { openJournaledSigner } from '../chain/journaled-signer.ts';
-import { createLocalSigner, createVerifier } from '../chain/jws.ts';
-import { createSigningServer } from '../chain/signing-server.ts';
-import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
+import type { Terminal } from '../command.ts';
+import { openJournaledSigner } from '../../chain/journaled-signer.ts';
+import { createLocalSigner, createVerifier } from '../../chain/jws.ts';
+import { createSigningServer } from '../../chain/signing-server.ts';
+import { EXIT_OK, EXIT_USAGE, UsageError } from '../command.ts';
 
 /** The gateway's group may ask for signatures; who else may is for the folder's mode to say. */
 const SOCKET_MODE = 0o660;

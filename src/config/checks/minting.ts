@@ -2,17 +2,17 @@
 // set-up that works is less safe than it looks. Whoever holds a minting authority is anybody to whatever trusts it.
 
 import { X509Certificate } from 'node:crypto';
-import type { GatewayConfiguration } from '../core/configuration.ts';
-import type { ServiceAccountTokenSource, UserCertificateSource } from '../core/credential-source.ts';
-import type { KubeConnection } from '../core/kube-connection.ts';
-import type { Path } from './problem.ts';
-import type { Reading } from './reading.ts';
-import type { Sections } from './schema/gateway.ts';
-import { readMintingAuthority } from '../pki/mint.ts';
+import type { GatewayConfiguration } from '../../core/configuration.ts';
+import type { ServiceAccountTokenSource, UserCertificateSource } from '../../core/credential-source.ts';
+import type { KubeConnection } from '../../core/kube-connection.ts';
+import type { Path } from '../problem.ts';
+import type { Reading } from '../reading.ts';
+import type { Sections } from '../schema/gateway.ts';
+import { readMintingAuthority } from '../../pki/mint.ts';
 import { checkPair } from './certificates.ts';
-import { createFileReader, resolveFile } from './files.ts';
-import type { Files } from './files.ts';
-import { toSuggestion } from './nearest.ts';
+import { createFileReader, resolveFile } from '../files.ts';
+import type { Files } from '../files.ts';
+import { toSuggestion } from '../nearest.ts';
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
