@@ -5,7 +5,7 @@
 //   data     |0| stream id:31         | flags:8 | length:24 | payload
 
 import { Fault } from '../core/fault.ts';
-import { ByteQueue } from './byte-queue.ts';
+import { FrameDecoder } from './frame-decoder.ts';
 
 /** RST_STREAM status codes (SPDY draft 3 §2.6.3). */
 export const RST_STATUS = {
@@ -104,93 +104,51 @@ interface Head {
 type State =
   | { readonly kind: 'head' }
   | { readonly kind: 'control'; readonly head: Head }
-  | { readonly kind: 'data'; readonly streamId: number; readonly fin: boolean; readonly remaining: number }
-  | { readonly kind: 'failed'; readonly fault: Fault };
+  | { readonly kind: 'data'; readonly streamId: number; readonly fin: boolean; readonly remaining: number };
 
-/** Decodes one direction of a connection. */
-export class SpdyDecoder {
-  readonly #queue = new ByteQueue();
+/** Decodes one direction of a connection. As in moby/spdystream, the version field is not looked at. */
+export class SpdyDecoder extends FrameDecoder<SpdyEvent> {
+  protected override state: State = { kind: 'head' };
   readonly #maxControlBytes: number;
-  #state: State = { kind: 'head' };
 
   constructor(options: SpdyDecoderOptions = {}) {
+    super();
     this.#maxControlBytes = options.maxControlBytes ?? 65_536;
   }
 
-  /** Bytes that are held back until a frame is complete. */
-  get buffered(): number {
-    return this.#queue.length;
-  }
-
-  /** All that was pushed is whole frames: another frame could be put here. */
-  get atBoundary(): boolean {
-    return this.#state.kind === 'head' && this.#queue.length === 0;
-  }
-
-  /** Bytes missing to the end of the frame, or of its head while that is not complete. 0 at a boundary. */
-  get missing(): number {
-    const state = this.#state;
-    const held = this.#queue.length;
+  protected override needed(): number {
+    const { state } = this;
     switch (state.kind) {
       case 'head':
-        return held === 0 ? 0 : HEAD_BYTES - held;
+        return HEAD_BYTES;
       case 'control':
-        return state.head.length - held;
+        return state.head.length;
       case 'data':
-        return state.remaining - held;
-      case 'failed':
-        return 0;
+        return state.remaining;
     }
   }
 
-  /**
-   * Delivers what these bytes complete, in order. Data may be a view of `chunk`, which is its owner's again when this
-   * returns: whoever keeps it copies it. Throws a Fault on a malformed, unknown or oversized frame, after what came before
-   * it, and from then on always: where the next frame begins is no longer known. As in moby/spdystream, the version field
-   * is not looked at.
-   */
-  push(chunk: Buffer, deliver: (event: SpdyEvent) => void): void {
-    if (this.#state.kind === 'failed') throw this.#state.fault;
-    this.#queue.append(chunk);
-    for (;;) {
-      const before: State = this.#state;
-      const event = this.#tryStep();
-      if (event !== undefined) deliver(event);
-      else if (this.#state === before) break;
-    }
-    this.#queue.letGo();
+  protected override undecodable(): Fault {
+    return malformed('undecodable frame');
   }
 
-  #tryStep(): SpdyEvent | undefined {
-    try {
-      return this.#step();
-    } catch (error) {
-      const fault = error instanceof Fault ? error : malformed('undecodable frame');
-      this.#state = { kind: 'failed', fault };
-      throw fault;
-    }
-  }
-
-  /** Consumes one head, control payload or piece of data. Neither an event nor a new state: more bytes are needed. */
-  #step(): SpdyEvent | undefined {
-    const state = this.#state;
+  protected override step(): SpdyEvent | undefined {
+    const { state } = this;
     switch (state.kind) {
       case 'head': {
-        const head = this.#queue.take(HEAD_BYTES);
+        const head = this.queue.take(HEAD_BYTES);
         return head === undefined ? undefined : this.#begin(head);
       }
       case 'control': {
-        const payload = this.#queue.take(state.head.length);
+        const payload = this.queue.take(state.head.length);
         if (payload === undefined) return undefined;
-        this.#state = { kind: 'head' };
+        this.state = { kind: 'head' };
         return decodeControl(state.head, payload);
       }
       case 'data': {
-        const data = this.#queue.takeUpTo(state.remaining);
+        const data = this.queue.takeUpTo(state.remaining);
         return data.length === 0 ? undefined : this.#piece(state, data);
       }
-      case 'failed':
-        throw state.fault;
     }
   }
 
@@ -206,20 +164,20 @@ export class SpdyDecoder {
         remaining: length,
       } as const;
       if (length === 0) return this.#piece(state, Buffer.alloc(0));
-      this.#state = state;
+      this.state = state;
       return undefined;
     }
     if (length > this.#maxControlBytes) {
       throw malformed(`control frame of ${length} bytes, at most ${this.#maxControlBytes} allowed`);
     }
-    this.#state = { kind: 'control', head: { type: first & 0xffff, flags, length } };
+    this.state = { kind: 'control', head: { type: first & 0xffff, flags, length } };
     return undefined;
   }
 
   #piece(state: Extract<State, { kind: 'data' }>, data: Buffer): SpdyDataPiece {
     const remaining = state.remaining - data.length;
     const last = remaining === 0;
-    this.#state = last ? { kind: 'head' } : { ...state, remaining };
+    this.state = last ? { kind: 'head' } : { ...state, remaining };
     return { kind: 'data', streamId: state.streamId, fin: last && state.fin, data, last };
   }
 }

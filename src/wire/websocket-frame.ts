@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { Fault } from '../core/fault.ts';
-import { ByteQueue } from './byte-queue.ts';
+import { FrameDecoder } from './frame-decoder.ts';
 import { mask, maskByte, readMask } from './mask.ts';
 import type { Mask } from './mask.ts';
 
@@ -40,6 +40,8 @@ export interface WebSocketDecoderOptions {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** Flags, opcode, and a length or what kind of length follows. */
+const HEAD_BYTES = 2;
 const MAX_CONTROL_BYTES = 125;
 const KNOWN_OPCODES: ReadonlySet<number> = new Set(Object.values(OPCODE));
 const isOpcode = (value: number): value is Opcode => KNOWN_OPCODES.has(value);
@@ -71,97 +73,64 @@ interface Payload {
 type State =
   | { readonly kind: 'head' }
   | { readonly kind: 'length'; readonly head: Head }
-  | { readonly kind: 'payload'; readonly payload: Payload }
-  | { readonly kind: 'failed'; readonly fault: Fault };
+  | { readonly kind: 'payload'; readonly payload: Payload };
 
-/** Decodes one direction of a connection, from the first byte after the handshake. */
-export class WebSocketDecoder {
-  readonly #queue = new ByteQueue();
+/**
+ * Decodes one direction of a connection, from the first byte after the handshake. toCloseCode says how to tell the peer of
+ * a Fault.
+ */
+export class WebSocketDecoder extends FrameDecoder<WebSocketPiece> {
+  protected override state: State = { kind: 'head' };
   readonly #masked: boolean;
   readonly #maxPayloadBytes: number;
   readonly #refuseFragments: boolean;
   readonly #passOver: ((first: number) => boolean) | undefined;
-  #state: State = { kind: 'head' };
 
   constructor(options: WebSocketDecoderOptions) {
+    super();
     this.#masked = options.from === 'client';
     this.#maxPayloadBytes = options.maxPayloadBytes ?? 32 * 1024 * 1024;
     this.#refuseFragments = options.fragments === 'refuse';
     this.#passOver = options.passOver;
   }
 
-  /** Bytes that are held back until a head or a control frame is complete. */
-  get buffered(): number {
-    return this.#queue.length;
-  }
-
-  /** All that was pushed is whole frames: another frame could be put here. */
-  get atBoundary(): boolean {
-    return this.#state.kind === 'head' && this.#queue.length === 0;
-  }
-
-  /** Bytes missing to the end of the frame, or of its head while that is not complete. 0 at a boundary. */
-  get missing(): number {
-    const state = this.#state;
-    const held = this.#queue.length;
+  protected override needed(): number {
+    const { state } = this;
     switch (state.kind) {
       case 'head':
-        return held === 0 ? 0 : 2 - held;
+        return HEAD_BYTES;
       case 'length':
-        return state.head.lengthBytes + (this.#masked ? 4 : 0) - held;
+        return this.#toLengthBytes(state.head);
       case 'payload':
-        return state.payload.remaining - held;
-      case 'failed':
-        return 0;
+        return state.payload.remaining;
     }
   }
 
-  /**
-   * Delivers what these bytes complete, in order. A piece may be a view of `chunk`, which is its owner's again when this
-   * returns: whoever keeps a piece copies it. Throws a Fault on a violation, after what came before it, and from then on
-   * always. toCloseCode says how to tell the peer.
-   */
-  push(chunk: Buffer, deliver: (piece: WebSocketPiece) => void): void {
-    if (this.#state.kind === 'failed') throw this.#state.fault;
-    this.#queue.append(chunk);
-    for (;;) {
-      const before: State = this.#state;
-      const piece = this.#tryStep();
-      if (piece !== undefined) deliver(piece);
-      else if (this.#state === before) break;
-    }
-    this.#queue.letGo();
+  protected override undecodable(): Fault {
+    return violation('undecodable frame');
   }
 
-  #tryStep(): WebSocketPiece | undefined {
-    try {
-      return this.#step();
-    } catch (error) {
-      const fault = error instanceof Fault ? error : violation('undecodable frame');
-      this.#state = { kind: 'failed', fault };
-      throw fault;
-    }
-  }
-
-  /** Consumes one head, length or piece. Neither a piece nor a new state: more bytes are needed. */
-  #step(): WebSocketPiece | undefined {
-    const state = this.#state;
+  protected override step(): WebSocketPiece | undefined {
+    const { state } = this;
     switch (state.kind) {
       case 'head': {
-        const bytes = this.#queue.take(2);
-        if (bytes !== undefined) this.#state = { kind: 'length', head: this.#parseHead(bytes) };
+        const bytes = this.queue.take(HEAD_BYTES);
+        if (bytes !== undefined) this.state = { kind: 'length', head: this.#parseHead(bytes) };
         return undefined;
       }
       case 'length': {
         const { head } = state;
-        const bytes = this.#queue.take(head.lengthBytes + (this.#masked ? 4 : 0));
+        const bytes = this.queue.take(this.#toLengthBytes(head));
         return bytes === undefined ? undefined : this.#begin(head, bytes);
       }
       case 'payload':
         return this.#takePiece(state.payload);
-      case 'failed':
-        throw state.fault;
     }
+  }
+
+  /** Of the longer length and the mask. */
+  #toLengthBytes({ lengthBytes }: Head): number {
+    return lengthBytes + (this.#masked ? 4 : 0);
   }
 
   #parseHead(bytes: Buffer): Head {
@@ -196,20 +165,20 @@ export class WebSocketDecoder {
     const key = this.#masked ? readMask(bytes, head.lengthBytes) : undefined;
     const all = Number(length);
     const payload: Payload = { opcode, fin, length: all, remaining: all, key, passedOver: false };
-    this.#state = { kind: 'payload', payload };
+    this.state = { kind: 'payload', payload };
     return length === 0n ? this.#takePiece(payload) : undefined;
   }
 
   #takePiece(payload: Payload): WebSocketPiece | undefined {
     const { opcode, fin, length, key } = payload;
     const whole = isControlOpcode(opcode) || payload.remaining === 0;
-    const bytes = whole ? this.#queue.take(payload.remaining) : this.#queue.takeUpTo(payload.remaining);
+    const bytes = whole ? this.queue.take(payload.remaining) : this.queue.takeUpTo(payload.remaining);
     if (bytes === undefined || (bytes.length === 0 && length > 0)) return undefined;
     const offset = length - payload.remaining;
     const remaining = payload.remaining - bytes.length;
     const last = remaining === 0;
     const passedOver = offset === 0 ? this.#isPassedOver(payload, bytes) : payload.passedOver;
-    this.#state = last
+    this.state = last
       ? { kind: 'head' }
       : { kind: 'payload', payload: { ...payload, remaining, passedOver } };
     const piece = { opcode, fin, first: offset === 0, last };
