@@ -4,7 +4,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { timingSafeEqual } from 'node:crypto';
-import { SignInError } from './sign-in-error.ts';
+import { SignInError, tooLate } from './sign-in-error.ts';
 
 const CALLBACK_PATH = '/callback';
 
@@ -33,8 +33,7 @@ function toLoopback(server: Server, host: string): Loopback {
     redirectUri: `http://${host}${CALLBACK_PATH}`,
     answer: (state, signal) =>
       new Promise((resolve, reject) => {
-        const onAbort = (): void =>
-          reject(new SignInError('nobody signed in in time; run the command again'));
+        const onAbort = (): void => reject(tooLate());
         if (signal.aborted) onAbort();
         signal.addEventListener('abort', onAbort, { once: true });
         server.on('request', (request, response) => {

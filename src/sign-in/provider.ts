@@ -22,7 +22,9 @@ import {
 } from 'openid-client';
 import type { Secret } from '../core/secret.ts';
 import type { Fetch } from '../outbound/fetch.ts';
-import { SignInError, toPrintable } from './sign-in-error.ts';
+import { createSkew } from './skew.ts';
+import type { Skew } from './skew.ts';
+import { SignInError, toPrintable, tooLate } from './sign-in-error.ts';
 
 export interface ProviderSettings {
   readonly issuer: string;
@@ -42,12 +44,12 @@ export interface Demand {
 
 export interface Tokens {
   readonly token: string;
-  /** Of `token`, in milliseconds since the epoch. */
+  /** Of `token`, in milliseconds since the epoch by the clock of this machine, as are all times here. */
   readonly expiresAt: number;
   readonly refreshToken?: string;
   /** The user in the provider's words, for a message. */
   readonly subject: string;
-  /** When the person last proved who they are, in milliseconds since the epoch. */
+  /** When the person last proved who they are. */
   readonly authenticatedAt?: number;
   readonly acr?: string;
 }
@@ -71,6 +73,8 @@ export interface DeviceFlow {
 /** All methods reject with a SignInError. */
 export interface Provider {
   readonly hasDeviceFlow: boolean;
+  /** How far the clock of this machine is ahead of the provider's, as far as that is more than a moment. */
+  readonly clockAheadMs: () => number;
   beginCode(redirectUri: string, demand: Demand): Promise<CodeFlow>;
   beginDevice(demand: Demand): Promise<DeviceFlow>;
   /** Undefined: the provider does not take the refresh token any more. */
@@ -79,12 +83,15 @@ export interface Provider {
 
 /** Asks the provider for its discovery document. Rejects with a SignInError. */
 export async function connectProvider(fetch: Fetch, settings: ProviderSettings): Promise<Provider> {
-  const configuration = await explained(settings, () => discover(fetch, settings));
+  const skew = createSkew(fetch);
+  const configuration = await explained(settings, () => discover(skew.fetch, settings));
+  const toOwn = (answer: Answer): Tokens => toTokens(settings, answer, skew);
   const scope = settings.scopes.join(' ');
   return {
     hasDeviceFlow: configuration.serverMetadata().device_authorization_endpoint !== undefined,
+    clockAheadMs: skew.aheadMs,
     beginCode: (redirectUri, demand) =>
-      explained(settings, () => beginCode(configuration, settings, { scope, redirectUri, demand })),
+      explained(settings, () => beginCode(configuration, settings, { scope, redirectUri, demand, toOwn })),
     beginDevice: (demand) =>
       explained(settings, async () => {
         const offer = await initiateDeviceAuthorization(configuration, { scope, ...toParameters(demand) });
@@ -94,15 +101,16 @@ export async function connectProvider(fetch: Fetch, settings: ProviderSettings):
           verificationUri: toPrintable(offer.verification_uri),
           ...(complete === undefined ? {} : { verificationUriComplete: toPrintable(complete) }),
           wait: (signal) =>
-            explained(settings, async () =>
-              toTokens(
-                settings,
-                await pollDeviceAuthorizationGrant(configuration, offer, undefined, { signal }),
-              ),
-            ),
+            explained(settings, async () => {
+              try {
+                return toOwn(await pollDeviceAuthorizationGrant(configuration, offer, undefined, { signal }));
+              } catch (error) {
+                throw signal.aborted ? tooLate() : error;
+              }
+            }),
         };
       }),
-    refresh: (refreshToken) => refresh(configuration, settings, refreshToken),
+    refresh: (refreshToken) => refresh(configuration, settings, refreshToken, toOwn),
   };
 }
 
@@ -126,7 +134,12 @@ const discover = (
 async function beginCode(
   configuration: Configuration,
   settings: ProviderSettings,
-  { scope, redirectUri, demand }: { scope: string; redirectUri: string; demand: Demand },
+  {
+    scope,
+    redirectUri,
+    demand,
+    toOwn,
+  }: { scope: string; redirectUri: string; demand: Demand; toOwn: (answer: Answer) => Tokens },
 ): Promise<CodeFlow> {
   const state = randomState();
   const nonce = randomNonce();
@@ -153,9 +166,7 @@ async function beginCode(
     url: url.href,
     state,
     redeem: (callback) =>
-      explained(settings, async () =>
-        toTokens(settings, await authorizationCodeGrant(configuration, callback, checks)),
-      ),
+      explained(settings, async () => toOwn(await authorizationCodeGrant(configuration, callback, checks))),
   };
 }
 
@@ -163,13 +174,13 @@ async function refresh(
   configuration: Configuration,
   settings: ProviderSettings,
   refreshToken: string,
+  toOwn: (answer: Answer) => Tokens,
 ): Promise<Tokens | undefined> {
   try {
     const answer = await refreshTokenGrant(configuration, refreshToken);
     // A provider may answer without an ID token (OpenID Connect Core §12.2): then only a login brings a new one.
     if (settings.token === 'id' && answer.id_token === undefined) return undefined;
-    const tokens = toTokens(settings, answer);
-    return { refreshToken, ...tokens };
+    return { refreshToken, ...toOwn(answer) };
   } catch (error) {
     if (error instanceof ResponseBodyError) return undefined;
     throw toSignInError(settings, error);
@@ -181,23 +192,28 @@ const toParameters = ({ maxAgeSeconds, acrValues }: Demand): Record<string, stri
   ...(acrValues === undefined ? {} : { acr_values: acrValues.join(' ') }),
 });
 
-function toTokens(
-  { token: which, issuer }: ProviderSettings,
-  answer: TokenEndpointResponse & TokenEndpointResponseHelpers,
-): Tokens {
+type Answer = TokenEndpointResponse & TokenEndpointResponseHelpers;
+
+function toTokens({ token: which, issuer }: ProviderSettings, answer: Answer, { aheadMs }: Skew): Tokens {
   const claims = answer.claims();
   const token = which === 'id' ? answer.id_token : answer.access_token;
   if (token === undefined) throw new SignInError(`${issuer} gave no ID token: is "openid" among the scopes?`);
   const lifetimeSeconds = answer.expiresIn();
-  const expiresAt = which === 'id' ? claims?.exp : lifetimeSeconds && Date.now() / 1000 + lifetimeSeconds;
+  const toOwnTime = (seconds: number): number => seconds * 1000 + aheadMs();
+  // Without a word about its end a token is asked for anew every time.
+  const expiresAt =
+    which === 'id'
+      ? toOwnTime(claims?.exp ?? 0)
+      : lifetimeSeconds === undefined
+        ? 0
+        : Date.now() + lifetimeSeconds * 1000;
   const acr = claims?.['acr'];
   return {
     token,
-    // Without a word about its end a token is asked for anew every time.
-    expiresAt: (expiresAt ?? 0) * 1000,
+    expiresAt,
     subject: toPrintable(claims?.sub ?? 'somebody'),
     ...(answer.refresh_token === undefined ? {} : { refreshToken: answer.refresh_token }),
-    ...(claims?.auth_time === undefined ? {} : { authenticatedAt: claims.auth_time * 1000 }),
+    ...(claims?.auth_time === undefined ? {} : { authenticatedAt: toOwnTime(claims.auth_time) }),
     ...(typeof acr === 'string' ? { acr } : {}),
   };
 }
@@ -243,7 +259,7 @@ function toProviderWords(issuer: string, clientId: string, code: string, descrip
 function toReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  if (error.message.includes('unexpected JWT "exp"') || error.message.includes('"iat"')) {
+  if (/"exp"|"iat"|"nbf"|too much time has elapsed/.test(error.message)) {
     return `${error.message}; is the clock of this machine right?`;
   }
   return cause instanceof Error ? `${error.message} (${toReason(cause)})` : error.message;

@@ -11,3 +11,6 @@ export class SignInError extends Error {
 
 /** Without control characters: a provider's text must not move the cursor, write the clipboard or hide what was said. */
 export const toPrintable = (text: string): string => text.replace(/\p{Cc}|\p{Cf}/gu, '');
+
+/** Nobody came within the time that the caller gave. */
+export const tooLate = (): SignInError => new SignInError('nobody signed in in time; run the command again');

@@ -43,8 +43,19 @@ export async function signIn(ports: SignInPorts, options: SignInOptions): Promis
     const provider = await ports.connect();
     const tokens = (await renew(ports, options, provider)) ?? (await login(ports, options, provider));
     await cache.write(tokens);
+    warnOfClock(ports, provider.clockAheadMs());
     return tokens;
   }, options.signal);
+}
+
+/** It does, as long as a token is good for longer than the clock is off. */
+function warnOfClock({ say }: SignInPorts, aheadMs: number): void {
+  if (aheadMs === 0) return;
+  const minutes = Math.max(1, Math.round(Math.abs(aheadMs) / 60_000));
+  const where = aheadMs > 0 ? 'ahead of' : 'behind';
+  say(
+    `kubelet-gateway login: the clock of this machine is ${minutes} min ${where} the provider's: set it right`,
+  );
 }
 
 async function usable(ports: SignInPorts, { demand, force }: SignInOptions): Promise<Tokens | undefined> {

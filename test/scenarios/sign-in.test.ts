@@ -103,6 +103,16 @@ test('kubectl signs the person in by itself, and again without asking anybody', 
   assert.ok(events.some(({ user, requestURI }) => user.username === 'alice' && requestURI.includes('/exec')));
 });
 
+test('kubectl of a machine whose clock is two hours behind works, and says so', async () => {
+  const clock = 'const now = Date.now; Date.now = () => now() - 7_200_000;';
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(clock)}` };
+  await rm(join(folder, 'tokens'), { recursive: true, force: true });
+  const { code, stderr } = await kubectl(['--context', 'fleet-node-1', 'exec', 'shell', '--', 'true'], env);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /the clock of this machine is 120 min behind the provider's: set it right/);
+  await rm(join(folder, 'tokens'), { recursive: true, force: true });
+});
+
 test('by hand, login takes its settings from the kubeconfig, and prints a token for curl', async () => {
   const { code, stdout, stderr } = await run(
     join(folder, 'kubelet-gateway'),

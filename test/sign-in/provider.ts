@@ -21,7 +21,12 @@ export const CLIENT_ID = 'kubelet-gateway-cli';
 export async function startPeopleProvider({
   idTokenSeconds = 3600,
   hasDeviceFlow = true,
-}: { readonly idTokenSeconds?: number; readonly hasDeviceFlow?: boolean } = {}): Promise<PeopleProvider> {
+  deviceCodeSeconds = 60,
+}: {
+  readonly idTokenSeconds?: number;
+  readonly hasDeviceFlow?: boolean;
+  readonly deviceCodeSeconds?: number;
+} = {}): Promise<PeopleProvider> {
   const authority = await createAuthority('provider CA');
   const { certificate, key } = await authority.issue({ ipAddresses: ['127.0.0.1'], usages: ['server'] });
   const server = createServer({ cert: certificate, key });
@@ -29,7 +34,10 @@ export async function startPeopleProvider({
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const issuer = `https://127.0.0.1:${address.port}`;
-  const provider = new Provider(issuer, toConfiguration(idTokenSeconds, hasDeviceFlow));
+  const provider = new Provider(
+    issuer,
+    toConfiguration({ idTokenSeconds, hasDeviceFlow, deviceCodeSeconds }),
+  );
   const answer = provider.callback();
   let tokenRequests = 0;
   server.on('request', (request, response) => {
@@ -48,7 +56,15 @@ export async function startPeopleProvider({
   };
 }
 
-function toConfiguration(idTokenSeconds: number, hasDeviceFlow: boolean): Configuration {
+function toConfiguration({
+  idTokenSeconds,
+  hasDeviceFlow,
+  deviceCodeSeconds,
+}: {
+  readonly idTokenSeconds: number;
+  readonly hasDeviceFlow: boolean;
+  readonly deviceCodeSeconds: number;
+}): Configuration {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
     clients: [
@@ -83,7 +99,7 @@ function toConfiguration(idTokenSeconds: number, hasDeviceFlow: boolean): Config
       Session: 3600,
       Interaction: 3600,
       RefreshToken: 3600,
-      DeviceCode: 60,
+      DeviceCode: deviceCodeSeconds,
       AuthorizationCode: 60,
     },
   };
