@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 // The program's entry point. It imports the rest only where that can be loaded: on an older Node.js the first missing
 // export would be all that is said.
 

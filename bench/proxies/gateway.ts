@@ -15,6 +15,9 @@ import type { Proxy } from './proxy.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** Node's, as the image and `npm start` give them: docs/adr/0025. */
+export const SHIPPED_FLAGS = ['--max-semi-space-size=16'] as const;
+
 export interface GatewayOptions {
   readonly name?: string;
   /** How many nodes the inventory has, all played by one stand-in. Default 1. */
@@ -52,6 +55,7 @@ export async function startGateway(
     name,
     [
       process.execPath,
+      ...SHIPPED_FLAGS,
       ...(options.execArgv ?? []),
       options.main ?? MAIN,
       'serve',
