@@ -4,8 +4,19 @@
 //   control  |1| version:15 | type:16 | flags:8 | length:24 | payload
 //   data     |0| stream id:31         | flags:8 | length:24 | payload
 
-import { Fault } from '../core/fault.ts';
+import type { Fault } from '../core/fault.ts';
 import { FrameDecoder } from './frame-decoder.ts';
+import {
+  FLAG_CLEAR_SETTINGS,
+  FLAG_FIN,
+  FLAG_UNIDIRECTIONAL,
+  TYPES,
+  decodeControl,
+  malformed,
+} from './spdy-control.ts';
+import type { ControlHead, SpdyControlFrame } from './spdy-control.ts';
+
+export type { SpdyControlFrame } from './spdy-control.ts';
 
 /** RST_STREAM status codes (SPDY draft 3 §2.6.3). */
 export const RST_STATUS = {
@@ -17,43 +28,6 @@ export const RST_STATUS = {
   internalError: 6,
   flowControlError: 7,
 } as const;
-
-export interface SpdySetting {
-  readonly flags: number;
-  readonly id: number;
-  readonly value: number;
-}
-
-/** `headerBlock` is compressed: see spdy-headers.ts, and note that every block of a direction must be decoded. */
-export type SpdyControlFrame =
-  | {
-      readonly kind: 'synStream';
-      readonly streamId: number;
-      readonly associatedId: number;
-      /** 0 (highest) to 7. */
-      readonly priority: number;
-      readonly slot: number;
-      readonly fin: boolean;
-      readonly unidirectional: boolean;
-      readonly headerBlock: Buffer;
-    }
-  | {
-      readonly kind: 'synReply';
-      readonly streamId: number;
-      readonly fin: boolean;
-      readonly headerBlock: Buffer;
-    }
-  | { readonly kind: 'rstStream'; readonly streamId: number; readonly status: number }
-  | { readonly kind: 'settings'; readonly clear: boolean; readonly entries: readonly SpdySetting[] }
-  | { readonly kind: 'ping'; readonly id: number }
-  | { readonly kind: 'goAway'; readonly lastStreamId: number; readonly status: number }
-  | {
-      readonly kind: 'headers';
-      readonly streamId: number;
-      readonly fin: boolean;
-      readonly headerBlock: Buffer;
-    }
-  | { readonly kind: 'windowUpdate'; readonly streamId: number; readonly delta: number };
 
 export interface SpdyDataFrame {
   readonly kind: 'data';
@@ -70,40 +44,17 @@ export interface SpdyDataPiece extends SpdyDataFrame {
 export type SpdyFrame = SpdyControlFrame | SpdyDataFrame;
 export type SpdyEvent = SpdyControlFrame | SpdyDataPiece;
 
-const TYPES = {
-  synStream: 1,
-  synReply: 2,
-  rstStream: 3,
-  settings: 4,
-  ping: 6,
-  goAway: 7,
-  headers: 8,
-  windowUpdate: 9,
-} as const satisfies Record<SpdyControlFrame['kind'], number>;
-
 const HEAD_BYTES = 8;
-const FLAG_FIN = 0x01;
-const FLAG_UNIDIRECTIONAL = 0x02;
-const FLAG_CLEAR_SETTINGS = 0x01;
-const MAX_ID = 0x7fffffff;
 const MAX_PAYLOAD_BYTES = 0xffffff;
-
-const malformed = (what: string): Fault => new Fault('BadRequest', `SPDY: ${what}`);
 
 export interface SpdyDecoderOptions {
   /** Longest control frame payload, in bytes. Default 65536; the largest one kubectl sends has 64. */
   readonly maxControlBytes?: number;
 }
 
-interface Head {
-  readonly type: number;
-  readonly flags: number;
-  readonly length: number;
-}
-
 type State =
   | { readonly kind: 'head' }
-  | { readonly kind: 'control'; readonly head: Head }
+  | { readonly kind: 'control'; readonly head: ControlHead }
   | { readonly kind: 'data'; readonly streamId: number; readonly fin: boolean; readonly remaining: number };
 
 /** Decodes one direction of a connection. As in moby/spdystream, the version field is not looked at. */
@@ -157,6 +108,7 @@ export class SpdyDecoder extends FrameDecoder<SpdyEvent> {
     const flags = head.readUInt8(4);
     const length = head.readUIntBE(5, 3);
     if (first >>> 31 === 0) {
+      if (first === 0) throw malformed('data on stream 0');
       const state = {
         kind: 'data',
         streamId: first,
@@ -181,83 +133,6 @@ export class SpdyDecoder extends FrameDecoder<SpdyEvent> {
     return { kind: 'data', streamId: state.streamId, fin: last && state.fin, data, last };
   }
 }
-
-const decodeControl = ({ type, flags, length }: Head, payload: Buffer): SpdyControlFrame => {
-  const needs = (bytes: number): void => {
-    if (length < bytes) throw malformed(`control frame type ${type} of ${length} bytes, needs ${bytes}`);
-  };
-  /**
-   * moby/spdystream reads a frame of a fixed size without a look at its length: what a longer one hides from whoever believes
-   * the length are frames to it.
-   */
-  const has = (bytes: number): void => {
-    if (length !== bytes) throw malformed(`control frame type ${type} of ${length} bytes, not ${bytes}`);
-  };
-  /** It takes no reserved bit off either, and looks for another stream then. */
-  const idAt = (offset: number): number => {
-    const id = payload.readUInt32BE(offset);
-    if (id > MAX_ID) throw malformed(`control frame type ${type} with a reserved bit before its stream id`);
-    return id;
-  };
-  const fin = (flags & FLAG_FIN) !== 0;
-  switch (type) {
-    case TYPES.synStream:
-      needs(10);
-      return {
-        kind: 'synStream',
-        streamId: idAt(0),
-        associatedId: payload.readUInt32BE(4) & MAX_ID,
-        priority: payload.readUInt8(8) >>> 5,
-        slot: payload.readUInt8(9),
-        fin,
-        unidirectional: (flags & FLAG_UNIDIRECTIONAL) !== 0,
-        headerBlock: payload.subarray(10),
-      };
-    case TYPES.synReply:
-      needs(4);
-      return { kind: 'synReply', streamId: idAt(0), fin, headerBlock: payload.subarray(4) };
-    case TYPES.headers:
-      needs(4);
-      return { kind: 'headers', streamId: idAt(0), fin, headerBlock: payload.subarray(4) };
-    case TYPES.rstStream:
-      has(8);
-      return { kind: 'rstStream', streamId: idAt(0), status: payload.readUInt32BE(4) };
-    case TYPES.settings:
-      needs(4);
-      return {
-        kind: 'settings',
-        clear: (flags & FLAG_CLEAR_SETTINGS) !== 0,
-        entries: decodeSettings(payload),
-      };
-    case TYPES.ping:
-      has(4);
-      return { kind: 'ping', id: payload.readUInt32BE(0) };
-    case TYPES.goAway:
-      has(8);
-      return { kind: 'goAway', lastStreamId: idAt(0), status: payload.readUInt32BE(4) };
-    case TYPES.windowUpdate:
-      has(8);
-      return { kind: 'windowUpdate', streamId: idAt(0), delta: payload.readUInt32BE(4) & MAX_ID };
-    default:
-      throw malformed(`unknown control frame type ${type}`);
-  }
-};
-
-const decodeSettings = (payload: Buffer): SpdySetting[] => {
-  const count = payload.readUInt32BE(0);
-  if (payload.length !== 4 + count * 8) {
-    throw malformed(`SETTINGS frame of ${payload.length} bytes for ${count} entries`);
-  }
-  const entries: SpdySetting[] = [];
-  for (let at = 4; at < payload.length; at += 8) {
-    entries.push({
-      flags: payload.readUInt8(at),
-      id: payload.readUIntBE(at + 1, 3),
-      value: payload.readUInt32BE(at + 4),
-    });
-  }
-  return entries;
-};
 
 const control = (type: number, flags: number, ...parts: readonly (number | Buffer)[]): Buffer => {
   const payload = Buffer.concat(parts.map((part) => (typeof part === 'number' ? uint32(part) : part)));

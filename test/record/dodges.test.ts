@@ -177,6 +177,26 @@ const spdyRow = (
   streams = ALL,
 ): Row => ({ what, bytes: spdy(write), refused, stdin, streams });
 
+/** Frames at which moby/spdystream (spdy/read.go) ends the reading of a connection. */
+const DEADLY: readonly { readonly what: string; readonly hex: string; readonly refused: RegExp }[] = [
+  { what: 'data on stream 0', hex: '00000000 00000002 6c73', refused: /stream 0/ },
+  { what: 'the end of stream 0', hex: '00000000 01000000', refused: /stream 0/ },
+  { what: 'a reset without a status', hex: '80030003 00000008 00000003 00000000', refused: /status 0/ },
+  { what: 'a reset of stream 0', hex: '80030003 00000008 00000000 00000005', refused: /stream 0/ },
+  { what: 'a ping without a number', hex: '80030006 00000004 00000000', refused: /PING 0/ },
+  { what: 'a ping with a flag', hex: '80030006 01000004 00000001', refused: /type 6 with flags/ },
+  {
+    what: 'a GOAWAY with a flag',
+    hex: '80030007 80000008 00000000 00000000',
+    refused: /type 7 with flags/,
+  },
+  {
+    what: 'a WINDOW_UPDATE with a flag',
+    hex: '80030009 01000008 00000001 00000001',
+    refused: /type 9 with flags/,
+  },
+];
+
 const SPDY: readonly Row[] = [
   spdyRow('what kubectl sends', undefined, 'ls', ({ open, data }) => {
     open(1, 'error');
@@ -287,6 +307,35 @@ const SPDY: readonly Row[] = [
     refused: /a reserved bit before its stream id/,
     stdin: undefined,
   },
+  ...DEADLY.map(({ what, hex, refused }): Row => {
+    const [before, after] = [
+      spdy(({ open, data }) => {
+        open(1, 'stdin');
+        data(1, 'ls');
+      }),
+      encodeSpdyFrame({ kind: 'data', streamId: 1, fin: false, data: Buffer.from('rm') }),
+    ];
+    const bytes = Buffer.concat([before, Buffer.from(hex.replaceAll(' ', ''), 'hex'), after]);
+    return { what: `${what}, after which a server reads nothing`, bytes, refused, stdin: undefined };
+  }),
+  ...['connection', 'host', 'keep-alive', 'proxy-connection', 'transfer-encoding'].map((name): Row => ({
+    what: `a stream with the header ${name}, after which a server reads nothing`,
+    bytes: encodeSpdyFrame({
+      kind: 'synStream',
+      streamId: 1,
+      associatedId: 0,
+      priority: 0,
+      slot: 0,
+      fin: false,
+      unidirectional: false,
+      headerBlock: new SpdyHeaderEncoder().encode([
+        ['streamtype', 'stdin'],
+        [name, 'x'],
+      ]),
+    }),
+    refused: new RegExp(`a stream with the header ${name}`),
+    stdin: undefined,
+  })),
   spdyRow('a header block larger than any client sends', /more than 65536 bytes/, undefined, ({ open }) =>
     open(1, 'x'.repeat(70_000)),
   ),
@@ -333,8 +382,19 @@ describe('sizes of a terminal', () => {
     ['behind what is none, where a server has stopped reading', 'x{"Width":80,"Height":24}', []],
     ['too large, negative or text', '{"Width":70000,"Height":24}{"Width":80,"Height":24}', []],
     ['as text', '{"Width":"80","Height":24}{"Width":80,"Height":24}', []],
+    ['as fractions', '{"Width":80.0,"Height":24}{"Width":80,"Height":24}', []],
+    ['with an exponent', '{"Width":8e1,"Height":24}{"Width":80,"Height":24}', []],
+    ['nothing below nothing', '{"Width":-0,"Height":24}{"Width":80,"Height":24}', []],
+    ['beyond all numbers', '{"Width":1e999,"Height":24}{"Width":80,"Height":24}', []],
+    ['the largest', '{"Width":65535,"Height":65535}', [{ kind: 'resize', columns: 65_535, rows: 65_535 }]],
+    [
+      'in several spellings, of which the last counts',
+      '{"Width":9,"width":10,"Width":80,"Height":1,"\\u0048eight":24}',
+      [SIZE],
+    ],
+    ['deeper than the size itself', '{"x":{"Width":9},"Width":80,"y":[{"Height":9}],"Height":24}', [SIZE]],
+    ['nothing, which is no size', '{"Width":0,"Height":24}{}{"Width":80,"Height":24}', [SIZE]],
     ['within an array', '[{"Width":80,"Height":24}]', []],
-    ['without an end', `{"Width":80,"x":"${'}'.repeat(2000)}`, []],
   ];
   for (const [what, text, expected] of rows) {
     it(`${what}: read as Go reads them, wherever they are cut`, () => {
@@ -351,6 +411,19 @@ describe('sizes of a terminal', () => {
       }
     });
   }
+});
+
+describe('a size of a terminal that is longer than any, and that a server reads', () => {
+  const text = `{"x":"${'}'.repeat(2000)}","Width":80,"Height":24}`;
+  const bytes = frames(frame(`\x04${text.slice(0, 1500)}`), frame(`\x04${text.slice(1500)}`));
+  const action = { kind: 'exec', pod, command: ['sh'], streams: ALL } as const;
+  const options = { action, transport: 'websocket', protocol: 'v5.channel.k8s.io' } as const;
+  it('ends a session that must be recorded', () => {
+    assert.throws(() => decode({ ...options, strict: true }, bytes), /size of more than 1024 bytes/);
+  });
+  it('is left out of the recording of another', () => {
+    assert.deepEqual(decode({ ...options, strict: false }, bytes).events, []);
+  });
 });
 
 const TABLES = [

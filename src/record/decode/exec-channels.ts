@@ -37,7 +37,7 @@ export class ExecChannels implements SessionDecoder {
   /** A client joins fragments and a kubelet sends none: what a node's would mean is nobody's to guess. */
   readonly #node = new WebSocketDecoder({ from: 'server', fragments: 'refuse' });
   readonly #nodeChannels: ChannelDecoder;
-  readonly #resize = new ResizeParser();
+  readonly #resize: ResizeParser;
   readonly #status: StatusCollector;
   #stdinOpen: boolean;
   #clientClosed = false;
@@ -47,6 +47,7 @@ export class ExecChannels implements SessionDecoder {
     const { protocol, strict, reportsExit, streams, readsStdin = true } = options;
     this.#options = options;
     this.#emit = emit;
+    this.#resize = new ResizeParser(options);
     this.#client = new WebSocketDecoder({
       from: 'client',
       fragments: strict ? 'refuse' : 'frames',

@@ -27,12 +27,13 @@ export class ExecStreams implements SpdyHandler {
   readonly #emit: Emit;
   readonly #asked: ReadonlySet<StreamType>;
   readonly #types = new Map<number, StreamType>();
-  readonly #resize = new ResizeParser();
+  readonly #resize: ResizeParser;
   readonly #status: StatusCollector;
 
   constructor(options: ExecStreamOptions, emit: Emit) {
     this.#options = options;
     this.#emit = emit;
+    this.#resize = new ResizeParser(options);
     this.#asked = toAsked(options);
     this.#status = new StatusCollector(options);
   }

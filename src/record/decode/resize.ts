@@ -1,16 +1,23 @@
 // The resize stream of a terminal: JSON objects `{"Width":80,"Height":24}` one after the other, cut anywhere
-// (remotecommand.TerminalSize). Keys are matched in any case, as Go's decoder does; what is no size ends the reading
-// there and here.
+// (remotecommand.TerminalSize, two uint16). Read as Go's decoder does: keys in any case, the last of several counts, and
+// what is no size (a fraction, an exponent, a sign, a text) ends the reading there and here.
 
+import { ambiguous } from './ambiguous.ts';
 import type { SessionEvent } from './session-event.ts';
 
 const MAX_TEXT = 1024;
 const MAX_SIZE = 65_535;
 
 export class ResizeParser {
+  readonly #strict: boolean;
   #text = '';
   #dead = false;
 
+  constructor({ strict }: { readonly strict: boolean }) {
+    this.#strict = strict;
+  }
+
+  /** Throws a Fault where the rule is strict and a size is longer than any: a server would read on. */
   push(data: Buffer, emit: (event: SessionEvent) => void): void {
     if (this.#dead) return;
     let rest = this.#text + data.toString('latin1');
@@ -26,8 +33,10 @@ export class ResizeParser {
       rest = rest.slice(end + 1);
       if (size.columns > 0 && size.rows > 0) emit({ kind: 'resize', ...size });
     }
-    if (rest.length > MAX_TEXT) this.#kill();
-    else this.#text = rest;
+    this.#text = rest;
+    if (rest.length <= MAX_TEXT) return;
+    this.#kill();
+    if (this.#strict) throw ambiguous(`a terminal size of more than ${MAX_TEXT} bytes`);
   }
 
   #kill(): void {
@@ -53,26 +62,34 @@ function findEnd(text: string): number {
 }
 
 function parseSize(text: string): { readonly columns: number; readonly rows: number } | undefined {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Go's decoder leaves the size as it is then: at nothing.
+    if (JSON.parse(text) === null) return { columns: 0, rows: 0 };
   } catch {
     return undefined;
   }
-  // Go's decoder leaves the size as it is then: at nothing.
-  if (value === null) return { columns: 0, rows: 0 };
-  if (typeof value !== 'object') return undefined;
-  let columns = 0;
-  let rows = 0;
-  for (const [key, number] of Object.entries(value)) {
-    const name = key.toLowerCase();
-    if (name !== 'width' && name !== 'height') continue;
-    if (number === null) continue;
-    if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > MAX_SIZE) {
-      return undefined;
-    }
-    if (name === 'width') columns = number;
-    else rows = number;
+  if (!text.startsWith('{')) return undefined;
+  const size = { width: 0, height: 0 };
+  for (const { name, value } of membersOf(text)) {
+    if ((name !== 'width' && name !== 'height') || value === 'null') continue;
+    if (!/^\d+$/.test(value) || Number(value) > MAX_SIZE) return undefined;
+    size[name] = Number(value);
   }
-  return { columns, rows };
+  return { columns: size.width, rows: size.height };
+}
+
+/** The members of an object, whose JSON is valid, as they are written: of each value its first token. */
+function* membersOf(text: string): Generator<{ readonly name: string; readonly value: string }> {
+  let depth = 0;
+  let before = '';
+  let name: string | undefined;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs)) {
+    if (depth === 1 && before === ':' && name !== undefined) yield { name, value: token };
+    if (depth === 1 && (before === '{' || before === ',') && token.startsWith('"')) {
+      name = String(JSON.parse(token)).toLowerCase();
+    }
+    if (token === '{' || token === '[') depth += 1;
+    if (token === '}' || token === ']') depth -= 1;
+    before = token;
+  }
 }

@@ -10,6 +10,8 @@ import type { SessionDecoder } from './session-decoder.ts';
 
 /** Streams that are kept at once; kubectl has five, and two for each connection of a port-forward. */
 const MAX_STREAMS = 4096;
+/** With one of these in a SYN_STREAM moby/spdystream ends the reading of the connection (spdy/types.go). */
+const DEADLY_HEADERS = ['connection', 'host', 'keep-alive', 'proxy-connection', 'transfer-encoding'];
 
 export interface SpdyHandler {
   /** What the node still says on a stream that was reset matters, however many there are. */
@@ -120,6 +122,8 @@ export class SpdyObserver implements SessionDecoder {
 
   #open(frame: Extract<SpdyControlFrame, { kind: 'synStream' }>, headers: SpdyHeaders): void {
     const { streamId: id, fin, unidirectional } = frame;
+    const deadly = DEADLY_HEADERS.find((name) => headers.has(name));
+    if (deadly !== undefined) throw ambiguous(`SPDY: a stream with the header ${deadly}`);
     if (this.#clientGone) {
       if (this.#strict) throw ambiguous('SPDY: a stream after GOAWAY');
       return;
