@@ -11,6 +11,7 @@ import type { Tap, TapFactory } from '../core/tap.ts';
 import { BlockPool } from './block-pool.ts';
 import { createByteLines } from './cast-lines.ts';
 import { createJsonTextWriter } from './json-text.ts';
+import { afterTurns } from './patience.ts';
 import { Recording } from './recording.ts';
 import type { RecordingDeps } from './recording-session.ts';
 import { createRules } from './rules.ts';
@@ -89,7 +90,7 @@ const beginStored = (
 function inTime(clock: Clock, limitMs: number, work: Promise<OpenRecording>): Promise<OpenRecording> {
   return new Promise((resolve, reject) => {
     let isLate = false;
-    const cancel = clock.after(limitMs, () => {
+    const cancel = afterTurns(clock, limitMs, () => {
       isLate = true;
       reject(new Error(`not within ${limitMs} ms`));
     });

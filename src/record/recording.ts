@@ -13,13 +13,10 @@ import type { SessionDecoder } from './decode/session-decoder.ts';
 import type { SessionEvent } from './decode/session-event.ts';
 import { toOutputEvent } from './output-event.ts';
 import { LineBatch } from './line-batch.ts';
+import { Room, afterTurns } from './patience.ts';
 import { Segments } from './segments.ts';
 import type { RecordingDeps, RecordingSession } from './recording-session.ts';
 import type { Transcript } from './transcript.ts';
-
-/** Bytes of lines that wait for the disk: from here on the session waits too, and from `LOW_WATER` on it goes on. */
-export const HIGH_WATER = 512 * 1024;
-const LOW_WATER = 256 * 1024;
 
 export class Recording implements Tap {
   readonly #deps: RecordingDeps;
@@ -38,11 +35,12 @@ export class Recording implements Tap {
   #manifest: RecordingOutcome['manifest'];
   /** What may not go on any more, nor any byte after it. */
   #over: EndReason | undefined;
-  #full = false;
   #onEvent: ((event: OutputEvent) => void) | undefined;
+  /** What the client sends cannot be read any more, and is passed on. */
+  #isDeaf = false;
   /** The disk took something no more: nothing is written. */
   #broken = false;
-  #cancelPatience: () => void = () => undefined;
+  readonly #room: Room;
 
   constructor(deps: RecordingDeps, session: RecordingSession) {
     this.#deps = deps;
@@ -62,10 +60,18 @@ export class Recording implements Tap {
       },
       session.segment,
     );
+    this.#room = new Room({
+      clock: deps.clock,
+      limitMs: session.patienceMs,
+      waiting: () => this.#segments?.pending ?? 0,
+      stored: () => this.#segments?.bytes ?? 0,
+      onDrained: () => this.#control?.drained(),
+      onOver: () => this.#fail('the recording cannot keep up'),
+    });
   }
 
   get isFull(): boolean {
-    return this.#full;
+    return this.#room.isFull;
   }
 
   accepted(protocol: string): void {
@@ -82,7 +88,7 @@ export class Recording implements Tap {
         {
           clock,
           recording: store,
-          onWritten: () => this.#written(),
+          onWritten: () => this.#room.taken(),
           onFailed: (error) => this.#fail('the recording could not be stored', error),
         },
         { extension: transcript.extension, ...segment },
@@ -109,12 +115,12 @@ export class Recording implements Tap {
   }
 
   fromClient(chunk: Buffer): boolean {
-    return this.#take((decoder) => decoder.fromClient(chunk));
+    return this.#take('client', (decoder) => decoder.fromClient(chunk));
   }
 
   fromNode(chunk: Buffer): boolean {
     if (this.#over !== undefined) return this.#finishFrame(chunk);
-    return this.#take((decoder) => decoder.fromNode(chunk));
+    return this.#take('node', (decoder) => decoder.fromNode(chunk));
   }
 
   get unfinished(): number {
@@ -132,23 +138,24 @@ export class Recording implements Tap {
 
   async end(reason: EndReason | undefined): Promise<RecordingOutcome | undefined> {
     const { store } = this.#deps;
-    this.#cancelPatience();
+    this.#room.stop();
     if (!this.#accepted) {
       // The node never accepted: there was no session, and the audit event says so.
       await store?.discard().catch(() => undefined);
       return undefined;
     }
     const { clock } = this.#deps;
-    await Promise.race([
-      this.#finish(reason),
-      new Promise<void>((resolve) => {
-        this.#cancelPatience = clock.after(this.#session.patienceMs, () => {
-          this.#fail('the recording could not be ended in time');
-          resolve();
-        });
-      }),
-    ]);
-    this.#cancelPatience();
+    await new Promise<void>((resolve) => {
+      const cancel = afterTurns(clock, this.#session.patienceMs, () => {
+        this.#fail('the recording could not be ended in time');
+        resolve();
+      });
+      void this.#finish(reason).finally(() => {
+        cancel();
+        resolve();
+      });
+    });
+    this.#room.stop();
     this.#deps.onEnded(this.#state, this.#segments?.bytes ?? 0);
     const problem = this.#problem;
     const manifest = this.#manifest;
@@ -177,10 +184,10 @@ export class Recording implements Tap {
   }
 
   /** False: the bytes must not go on. */
-  #take(push: (decoder: SessionDecoder) => void): boolean {
+  #take(from: 'client' | 'node', push: (decoder: SessionDecoder) => void): boolean {
     if (this.#over !== undefined) return false;
     const decoder = this.#decoder;
-    if (decoder === undefined) return true;
+    if (decoder === undefined || (from === 'client' && this.#isDeaf)) return true;
     try {
       push(decoder);
     } catch (error) {
@@ -192,7 +199,9 @@ export class Recording implements Tap {
         return false;
       }
       this.#writeEvents();
-      this.#giveUp(message);
+      // What a node says is read by itself: no client takes it out of a recording.
+      this.#isDeaf = from === 'client';
+      this.#giveUp(this.#isDeaf ? `what the client sends is not read any more: ${message}` : message);
       return true;
     }
     this.#writeEvents();
@@ -235,28 +244,12 @@ export class Recording implements Tap {
   }
 
   #checkRoom(): void {
-    const segments = this.#segments;
-    if (this.#full || this.#broken || segments === undefined) return;
-    if (segments.pending + this.#batch.bytes < HIGH_WATER) return;
-    this.#full = true;
-    this.#cancelPatience = this.#deps.clock.after(this.#session.patienceMs, () =>
-      this.#fail('the recording cannot keep up'),
-    );
-  }
-
-  #written(): void {
-    if (this.#full && (this.#segments?.pending ?? 0) <= LOW_WATER) this.#drain();
-  }
-
-  #drain(): void {
-    this.#full = false;
-    this.#cancelPatience();
-    this.#control?.drained();
+    if (!this.#broken && this.#segments !== undefined) this.#room.added(this.#batch.bytes);
   }
 
   /** What passes from here on is not understood, and goes on. */
   #giveUp(problem: string): void {
-    this.#decoder = undefined;
+    if (!this.#isDeaf) this.#decoder = undefined;
     this.#state = 'incomplete';
     this.#problem = problem;
     this.#transcript?.note(`incomplete from here: ${problem}`, this.#deps.clock.now());
@@ -276,8 +269,11 @@ export class Recording implements Tap {
       'a recording failed',
     );
     this.#state = segments.bytes > 0 ? 'incomplete' : 'failed';
-    this.#problem = problem;
     segments.abandon();
+    const { lostSince } = segments;
+    const since =
+      lostSince === undefined ? '' : `: nothing from ${new Date(lostSince).toISOString()} on is in it`;
+    this.#problem = `${problem}${since}`;
     this.#batch.send();
     if (this.#required) {
       this.#over ??= 'recordingFailed';
@@ -285,7 +281,7 @@ export class Recording implements Tap {
       return;
     }
     this.#decoder = undefined;
-    if (this.#full) this.#drain();
+    this.#room.drain();
   }
 
   async #finish(reason: EndReason | undefined): Promise<void> {

@@ -24,6 +24,8 @@ export interface SegmentDeps {
 interface Lines {
   readonly bytes: Buffer;
   readonly done: () => void;
+  /** When they came, in milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 interface Segment {
@@ -54,6 +56,11 @@ export class Segments {
   #running: Promise<void> | undefined;
   #closing = false;
   #failed = false;
+  /** Of what is being written. */
+  #writingSince: number | undefined;
+  #lostSince: number | undefined;
+  /** While a store is asked for a segment: no longer. */
+  #stopOpening: () => void = () => undefined;
 
   constructor(deps: SegmentDeps, options: SegmentOptions) {
     this.#deps = deps;
@@ -74,6 +81,11 @@ export class Segments {
     return this.#count;
   }
 
+  /** When the first lines came that were given up. Undefined: none were. */
+  get lostSince(): number | undefined {
+    return this.#lostSince;
+  }
+
   /** Those that the manifest names. */
   get named(): number {
     return this.#named;
@@ -85,7 +97,7 @@ export class Segments {
    */
   append(bytes: Buffer, done: () => void): void {
     if (bytes.length === 0 || this.#failed || this.#closing) return;
-    this.#queue.push({ bytes, done });
+    this.#queue.push({ bytes, done, atMs: this.#deps.clock.now() });
     this.#pending += bytes.length;
     this.#start();
   }
@@ -101,6 +113,7 @@ export class Segments {
   abandon(): void {
     this.#failed = true;
     this.#drop();
+    this.#stopOpening();
   }
 
   #start(): void {
@@ -150,7 +163,7 @@ export class Segments {
     const maxBytes = this.#nextBytes;
     this.#count += 1;
     const name = `${String(this.#count).padStart(8, '0')}.${extension}`;
-    const file = await recording.createSegment(name, maxBytes);
+    const file = await this.#created(recording.createSegment(name, maxBytes));
     const cancel = clock.after(maxAgeMs, () => {
       segment.due = true;
       this.#start();
@@ -159,9 +172,22 @@ export class Segments {
     return segment;
   }
 
+  /** A store may wait for room for as long as another is away: who gives up waits no longer. */
+  #created(work: Promise<OpenSegment>): Promise<OpenSegment> {
+    return new Promise((resolve, reject) => {
+      this.#stopOpening = () => {
+        reject(new Error('given up'));
+        void work.then((file) => file.abandon()).catch(() => undefined);
+      };
+      work.then(resolve, reject);
+    });
+  }
+
   async #write(segment: Segment): Promise<void> {
     const lines = this.#take(segment.maxBytes - segment.bytes);
+    this.#writingSince = lines[0]?.atMs;
     await segment.file.append(lines.map(({ bytes }) => bytes));
+    this.#writingSince = undefined;
     let bytes = 0;
     for (const line of lines) {
       bytes += line.bytes.length;
@@ -213,6 +239,7 @@ export class Segments {
 
   #drop(): void {
     this.#segment?.cancel();
+    this.#lostSince ??= this.#writingSince ?? this.#queue[0]?.atMs;
     this.#queue = [];
     this.#pending = 0;
   }

@@ -4,25 +4,19 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { generateIdentity, identityToRecipient } from 'age-encryption';
+import { generateIdentity } from 'age-encryption';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
-import { createDecrypt } from '../../src/age/age.ts';
 import { main } from '../../src/cli/main.ts';
-import type { SessionId } from '../../src/core/operation.ts';
-import { isSessionId } from '../../src/core/operation.ts';
 import { getWhole } from '../../src/object-store/object-store.ts';
-import type { ObjectStore } from '../../src/object-store/object-store.ts';
-import { createS3Store } from '../../src/object-store/s3.ts';
-import { toFiles, toSummary } from '../../src/record/archive/summary.ts';
-import type { Scenario } from '../support/scenario.ts';
+import { toFiles } from '../../src/record/archive/summary.ts';
 import { closeAll } from '../support/close-all.ts';
-import { eventually, startScenario } from '../support/scenario.ts';
-import { ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY, startS3Server } from '../support/s3-server.ts';
+import { eventually } from '../support/scenario.ts';
+import { startS3Server } from '../support/s3-server.ts';
 import type { S3Server } from '../support/s3-server.ts';
+import { emptied, idsOf, openStore, readStored, spoolOf, startStored } from './stored-scenario.ts';
 import { parseCast } from './support.ts';
 
 const LOOP = 'i=0; while :; do echo line $i; i=$((i+1)); sleep 0.02; done';
@@ -35,87 +29,11 @@ before(async () => {
 });
 after(() => server.close());
 
-async function startStored(
-  prefix: string,
-  { spool = '10Mi', segment = '4Ki', encrypted = false } = {},
-): Promise<Scenario> {
-  const encryption = encrypted ? `encryption: { recipients: [${await identityToRecipient(identity)}] }` : '';
-  return startScenario({
-    files: {
-      's3-id': ACCESS_KEY_ID,
-      's3-key': SECRET_ACCESS_KEY,
-      's3-ca.crt': server.certificateAuthority,
-      identity,
-    },
-    configure: (yaml) => `${yaml}
-recording:
-  directory: spool
-  segment: { maxAge: 200ms, maxSize: ${segment} }
-  ${encryption}
-  store:
-    s3:
-      endpoint: ${server.endpoint}
-      bucket: ${BUCKET}
-      prefix: ${prefix}
-      forcePathStyle: true
-      accessKeyIdFile: s3-id
-      secretAccessKeyFile: s3-key
-      certificateAuthorityFile: s3-ca.crt
-      spoolMaxSize: ${spool}
-  rules: [{ mode: required, stdin: on }]
-`,
-  });
-}
-
-function openStore(scenario: Scenario): ObjectStore {
-  const { directory } = scenario.environment;
-  return createS3Store({
-    endpoint: server.endpoint,
-    region: 'us-east-1',
-    bucket: BUCKET,
-    prefix: '',
-    forcePathStyle: true,
-    accessKeyIdFile: join(directory, 's3-id'),
-    secretAccessKeyFile: join(directory, 's3-key'),
-    certificateAuthority: server.certificateAuthority,
-  });
-}
-
-const spoolOf = (scenario: Scenario): Promise<readonly string[]> =>
-  readdir(join(scenario.environment.directory, 'spool')).catch(() => []);
-
-const emptied = (scenario: Scenario): Promise<true> =>
-  eventually('an empty spool', async () => ((await spoolOf(scenario)).length === 0 ? true : undefined));
-
-async function idsOf(objects: ObjectStore, prefix: string): Promise<readonly SessionId[]> {
-  const ids: SessionId[] = [];
-  for await (const name of objects.folders(`${prefix}/`)) if (isSessionId(name)) ids.push(name);
-  return ids;
-}
-
-/** What the store has of the one recording. */
-async function readStored(objects: ObjectStore, prefix: string) {
-  const [id] = await idsOf(objects, prefix);
-  assert.ok(id);
-  const manifest = (await getWhole(objects, `${prefix}/${id}/manifest.jsonl`))?.toString() ?? '';
-  const decrypt = await createDecrypt(identity);
-  let text = '';
-  for (const { name } of toFiles(manifest)) {
-    const stored = await getWhole(objects, `${prefix}/${id}/${name}`);
-    assert.ok(stored, name);
-    const isEncrypted = name.endsWith('.age');
-    text += isEncrypted
-      ? await new Response(await decrypt(new Blob([stored]).stream())).text()
-      : stored.toString();
-  }
-  return { id, manifest, text, summary: toSummary(id, manifest, false) };
-}
-
 describe('recordings in an S3 store', () => {
   it('are there whole, encrypted, and read with the command line', async (t) => {
-    const scenario = await startStored('whole', { encrypted: true });
+    const scenario = await startStored(server, 'whole', { identity });
     t.after(() => closeAll(scenario));
-    const objects = openStore(scenario);
+    const objects = openStore(server, scenario);
     t.after(() => objects.close());
     const { stdout } = await scenario.kubectl('alice', [
       'exec',
@@ -129,7 +47,7 @@ describe('recordings in an S3 store', () => {
       (await idsOf(objects, 'whole')).length === 1 ? true : undefined,
     );
     await emptied(scenario);
-    const { id, text, summary } = await readStored(objects, 'whole');
+    const { id, text, summary } = await readStored(objects, 'whole', { identity });
     assert.ok(parseCast(text).bytes('stdout').equals(stdout));
     assert.deepEqual([summary.state, summary.user, summary.encrypted], ['complete', 'alice', true]);
     assert.ok(summary.segments > 1);
@@ -147,10 +65,10 @@ describe('recordings in an S3 store', () => {
   });
 
   it('wait in the spool through kill -9, and are stored by the next process', async (t) => {
-    const scenario = await startStored('killed');
+    const scenario = await startStored(server, 'killed');
     t.after(() => closeAll(scenario));
     t.after(() => server.start());
-    const objects = openStore(scenario);
+    const objects = openStore(server, scenario);
     t.after(() => objects.close());
     const child = spawn(kubectlPath(), ['--context', 'alice', 'exec', 'shell', '--', 'sh', '-c', LOOP], {
       env: { ...process.env, ...scenario.kubectlEnv },
@@ -201,9 +119,9 @@ describe('recordings in an S3 store', () => {
   ] as const) {
     it(`come out whole and once after kill -9 within an upload ${what}`, async (t) => {
       const prefix = isCarriedOut ? 'unconfirmed' : 'unstored';
-      const scenario = await startStored(prefix);
+      const scenario = await startStored(server, prefix);
       t.after(() => closeAll(scenario));
-      const objects = openStore(scenario);
+      const objects = openStore(server, scenario);
       t.after(() => objects.close());
       const held = server.hold(/\/00000003\.cast/, isCarriedOut);
       const child = spawn(kubectlPath(), ['--context', 'alice', 'exec', 'shell', '--', 'sh', '-c', LOOP], {
@@ -254,7 +172,10 @@ describe('recordings in an S3 store', () => {
     ['SPDY', { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' }],
   ] as const) {
     it(`end a session over ${name} that must be recorded when the spool is full, and refuse the next`, async (t) => {
-      const scenario = await startStored(`full-${name.toLowerCase()}`, { spool: '1Mi', segment: '512Ki' });
+      const scenario = await startStored(server, `full-${name.toLowerCase()}`, {
+        spool: '1Mi',
+        segment: '512Ki',
+      });
       t.after(() => closeAll(scenario));
       t.after(() => server.start());
       await server.stop();
@@ -274,14 +195,14 @@ describe('recordings in an S3 store', () => {
   it('are begun while the store is down, and brought there later', async (t) => {
     await server.stop();
     t.after(() => server.start());
-    const scenario = await startStored('later');
+    const scenario = await startStored(server, 'later');
     t.after(() => closeAll(scenario));
     const { code } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'echo', 'later']);
     assert.equal(code, 0);
     assert.equal((await spoolOf(scenario)).length, 1);
     await server.start();
     await emptied(scenario);
-    const objects = openStore(scenario);
+    const objects = openStore(server, scenario);
     t.after(() => objects.close());
     assert.match((await readStored(objects, 'later')).text, /later/);
   });

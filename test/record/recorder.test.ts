@@ -20,7 +20,7 @@ import { createRecorder } from '../../src/record/recorder.ts';
 import type { RecorderOptions } from '../../src/record/recorder.ts';
 import { createDirectoryStore } from '../../src/record/store/directory-store.ts';
 import type { DirectoryStoreOptions } from '../../src/record/store/directory-store.ts';
-import { HIGH_WATER } from '../../src/record/recording.ts';
+import { HIGH_WATER } from '../../src/record/patience.ts';
 import { createRules } from '../../src/record/rules.ts';
 import { OPCODE, encodeWebSocketFrame } from '../../src/wire/websocket-frame.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -266,13 +266,17 @@ describe('a recording', () => {
     tap.fromClient(input('read'));
     assert.equal(tap.fromClient(Buffer.from([0xff, 0xff])), true);
     assert.equal(tap.fromClient(input('not read')), true);
+    // No client can take out of a recording what the container shows.
+    tap.fromNode(output('shown'));
     const outcome = await tap.end('clientClosed');
     assert.equal(outcome?.state, 'incomplete');
+    assert.match(outcome.problem ?? '', /^what the client sends is not read any more: WebSocket: /);
     assert.deepEqual(states, ['incomplete']);
     const stored = await readRecording(folder);
     assert.equal(stored.manifest.at(-1)?.['state'], 'incomplete');
     const cast = parseCast(stored.text);
     assert.equal(cast.bytes('stdin').toString(), 'read');
+    assert.equal(cast.bytes('stdout').toString(), 'shown');
     assert.ok(cast.events.some(({ code, data }) => code === 'm' && data.includes('incomplete from here')));
   });
 });
@@ -360,7 +364,10 @@ describe('a disk that fails later', () => {
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(tap.fromClient(input('goes on')), true);
     const outcome = await tap.end('clientClosed');
-    assert.equal(outcome?.problem, 'the recording could not be stored');
+    assert.match(
+      outcome?.problem ?? '',
+      /^the recording could not be stored: nothing from \S+Z on is in it$/,
+    );
     assert.deepEqual(ends, []);
   });
 
@@ -450,7 +457,10 @@ describe('a disk that is slow', () => {
     const ended = tap.end('recordingFailed');
     slow.release();
     const outcome = await ended;
-    assert.equal(outcome?.problem, 'the recording cannot keep up');
+    assert.equal(
+      outcome?.problem,
+      'the recording cannot keep up: nothing from 2026-01-01T00:00:00.000Z on is in it',
+    );
   });
 
   it('is given up, and the session goes on, where that is allowed', async () => {
@@ -473,8 +483,8 @@ describe('a disk that is slow', () => {
     const ended = tap.end('nodeClosed');
     clock.advance(10_000);
     const outcome = await ended;
-    assert.equal(outcome?.problem, 'the recording could not be ended in time');
-    assert.notEqual(outcome.state, 'complete');
+    assert.match(outcome?.problem ?? '', /^the recording could not be ended in time/);
+    assert.notEqual(outcome?.state, 'complete');
     slow.release();
   });
 });

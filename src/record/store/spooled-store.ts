@@ -156,9 +156,10 @@ class Spooled implements SpooledStore {
       createSegment: async (name, maxBytes) => {
         await this.#room.take(maxBytes);
         upload.held += maxBytes;
-        if (upload.broken !== undefined) {
+        // It may have waited for longer than its session did: its recording has its end by then.
+        if (upload.broken !== undefined || upload.ended) {
           upload.hold(-maxBytes);
-          throw upload.broken;
+          throw upload.broken ?? new Error('the recording has ended');
         }
         return toSegment(await recording.createSegment(name, maxBytes), upload, maxBytes);
       },
