@@ -47,8 +47,11 @@ export interface FeedSeat {
 export interface PodFeeds {
   /** How nodes are read from now on. */
   use(ports: FeedPorts): void;
-  /** `told` is called with each reading; `authorized` is the right by which the node may be read for the watcher. */
-  follow(authorized: Authorized, told: (told: Told) => void): FeedSeat;
+  /**
+   * `told` is called with each reading, and `missed` with each that failed; `authorized` is the right by which the node may
+   * be read for the watcher.
+   */
+  follow(authorized: Authorized, told: (told: Told) => void, missed?: () => void): FeedSeat;
   /** Nodes that are followed. */
   readonly size: number;
 }
@@ -56,6 +59,7 @@ export interface PodFeeds {
 interface Follower {
   readonly authorized: Authorized;
   readonly told: (told: Told) => void;
+  readonly missed: () => void;
 }
 
 export function createPodFeeds({ clock }: { readonly clock: Clock }): PodFeeds {
@@ -74,11 +78,11 @@ export function createPodFeeds({ clock }: { readonly clock: Clock }): PodFeeds {
     use: (next) => {
       ports = next;
     },
-    follow: (authorized, told) => {
+    follow: (authorized, told, missed = () => undefined) => {
       const { node } = authorized;
       const feed = feeds.get(node) ?? new Feed(node, { clock, read, toPauseMs: () => toPauseMs(feeds.size) });
       feeds.set(node, feed);
-      const follower: Follower = { authorized, told };
+      const follower: Follower = { authorized, told, missed };
       feed.add(follower);
       return {
         read: () => feed.read(follower),
@@ -135,12 +139,21 @@ class Feed {
 
   async #readNow(follower: Follower): Promise<void> {
     if (!this.#followers.includes(follower)) return;
-    const list = await this.#ports.read(follower.authorized);
-    const { pods } = toFewPods(selectPods(list, EVERYTHING), this.#node);
+    const pods = await this.#toPods(follower.authorized);
     const before = this.#remains;
     const told: Told = { pods, remains: (key) => before.get(key) };
     this.#remains = new Map(pods.map((traced) => [traced.key, this.#toRemains(traced)]));
     for (const one of this.#followers) one.told(told);
+  }
+
+  async #toPods(authorized: Authorized): Promise<readonly TracedPod[]> {
+    try {
+      const list = await this.#ports.read(authorized);
+      return toFewPods(selectPods(list, EVERYTHING), this.#node).pods;
+    } catch (error) {
+      for (const one of this.#followers) one.missed();
+      throw error;
+    }
   }
 
   #toRemains({ key, fingerprint, pod }: TracedPod): Remains & { readonly fingerprint: string } {

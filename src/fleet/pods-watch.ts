@@ -9,6 +9,7 @@ import { Fault } from '../core/fault.ts';
 import { toPodCells } from '../kubectl/pods-table.ts';
 import type { Pod } from '../kubectl/pods-view.ts';
 import { isInView, toEventObject } from '../kubectl/pods-view.ts';
+import { FirstWord } from './first-word.ts';
 import type { TracedPod } from './own-pods.ts';
 import type { FeedSeat, PodFeeds, Told } from './pod-feeds.ts';
 import { refuseClaims, toPinned } from './pods-list.ts';
@@ -51,12 +52,22 @@ class PodsWatch {
   readonly #seats = new Map<NodeName, FeedSeat>();
   /** Those that are not the caller's to read. */
   readonly #refused = new Set<NodeName>();
+  /** Of a pod that is watched alone, on whichever node. */
+  readonly #firstWord: FirstWord | undefined;
   #isOver = false;
   #cancels: readonly (() => void)[] = [];
 
   constructor(ports: PodsWatchPorts, scope: PodsWatchScope) {
     this.#ports = ports;
     this.#scope = scope;
+    const { clock } = ports;
+    if (toPinned(scope.view) !== undefined && scope.within === undefined) {
+      this.#firstWord = new FirstWord({
+        clock,
+        isAbout: (told) => this.#isAbout(told),
+        release: (held) => this.#release(held),
+      });
+    }
     const permitted = new Set(scope.nodes.map(({ node }) => node));
     for (const name of scope.present()) if (!permitted.has(name)) this.#refused.add(name);
   }
@@ -67,6 +78,7 @@ class PodsWatch {
     events.begin(present());
     this.#loseAbsent();
     const seats = nodes.map((authorized) => this.#follow(authorized));
+    if (this.#firstWord !== undefined && this.#isUnknown()) this.#firstWord.begin(this.#seats.keys());
     this.#every(NODES_MS, () => void this.#look());
     if (watch.bookmarks) this.#every(BOOKMARK_MS, () => events.bookmark(false));
     await inTurn(seats, async (seat) => seat.read().catch(() => undefined));
@@ -76,15 +88,44 @@ class PodsWatch {
 
   stop(): void {
     this.#isOver = true;
+    this.#firstWord?.stop();
     for (const cancel of this.#cancels) cancel();
     for (const seat of this.#seats.values()) seat.stop();
     this.#seats.clear();
   }
 
   #follow(authorized: Authorized): FeedSeat {
-    const seat = this.#ports.feeds.follow(authorized, (told) => this.#see(authorized.node, told));
-    this.#seats.set(authorized.node, seat);
+    const { node } = authorized;
+    const seat = this.#ports.feeds.follow(
+      authorized,
+      (told) => this.#hear(node, told),
+      () => this.#firstWord?.miss(node),
+    );
+    this.#seats.set(node, seat);
     return seat;
+  }
+
+  #hear(node: NodeName, told: Told): void {
+    const firstWord = this.#firstWord;
+    const isHeld =
+      firstWord !== undefined && this.#isUnknown() && firstWord.hold(node, told, this.#seats.keys());
+    if (!isHeld) this.#see(node, told);
+  }
+
+  #release(held: ReadonlyMap<NodeName, Told>): void {
+    const holders = [...held].filter(([, told]) => this.#isAbout(told)).map(([node]) => node);
+    if (this.#isOver || this.#refuse(holders)) return;
+    for (const [node, told] of held) this.#see(node, told);
+  }
+
+  #isAbout({ pods }: Told): boolean {
+    return pods.some(({ isOwn, pod }) => isOwn && isInView(this.#scope.view, pod));
+  }
+
+  /** Whether nothing of the view was shown. */
+  #isUnknown(): boolean {
+    const { events } = this.#ports;
+    return events.groups.every((group) => (events.shownOf(group)?.size ?? 0) === 0);
   }
 
   #see(node: NodeName, told: Told): void {
@@ -132,12 +173,17 @@ class PodsWatch {
     const others = [...this.#seats.keys()].filter(
       (other) => other !== node && (events.shownOf(other)?.size ?? 0) > 0,
     );
+    return this.#refuse([node, ...others]);
+  }
+
+  /** Ends the watch where several nodes claim the pod. */
+  #refuse(holders: readonly NodeName[]): boolean {
     try {
-      refuseClaims(this.#scope.view, [node, ...others]);
+      refuseClaims(this.#scope.view, holders);
       return false;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      events.fail(error);
+      this.#ports.events.fail(error);
       return true;
     }
   }
@@ -171,6 +217,7 @@ class PodsWatch {
       if (present.has(name)) continue;
       seat.stop();
       this.#seats.delete(name);
+      this.#firstWord?.lose(name);
     }
     for (const name of this.#refused) if (!present.has(name)) this.#refused.delete(name);
   }

@@ -205,6 +205,91 @@ describe('a kubelet that lies', () => {
     await assert.rejects(fleet.list(page, fleet.asked()), { reason: 'Conflict' });
   });
 
+  describe('about a pod that is watched alone', () => {
+    const view = {
+      ...VIEW,
+      namespace: namespaceName('default'),
+      fieldSelector: parseFieldSelector('metadata.name=a'),
+    };
+    const lie = pod('n1', 'a', 'Failed', { uid: 'lie' });
+    const truth = pod('n2', 'a');
+
+    it('has no word before the others were read', async () => {
+      const fleet = createFleet({ n1: [lie], n2: [truth] });
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      fleet.delays.set('n2', promise);
+      const watch = await fleet.open(view);
+      assert.deepEqual(await watch.news(), []);
+      fleet.clock.advance(4_000);
+      assert.deepEqual(await watch.news(), [], 'read again meanwhile');
+      resolve(undefined);
+      await watch.ended;
+      const [news = '', ...more] = await watch.news();
+      assert.match(news, /^ERROR 409 .* is claimed by several nodes: n1, n2/);
+      assert.deepEqual(more, []);
+    });
+
+    it('has one where the others cannot be read', async () => {
+      const fleet = createFleet({ n1: [lie], n2: [truth] });
+      fleet.delays.set('n2', Promise.reject(new Error('gone')));
+      const watch = await fleet.open(view, { ...FROM_NOW, initialEvents: true });
+      assert.deepEqual(await watch.news(), ['ADDED a Failed', 'BOOKMARK']);
+    });
+
+    it('has one after a while where another does not answer', async () => {
+      const fleet = createFleet({ n1: [lie], n2: [truth] });
+      fleet.delays.set('n2', new Promise(() => undefined));
+      const watch = await fleet.open(view);
+      for (let seconds = 0; seconds < 28; seconds += 2) {
+        fleet.clock.advance(2_000);
+        assert.deepEqual(await watch.news(), []);
+      }
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), ['ADDED a Failed']);
+    });
+
+    it('has none either where the pod appears later, and its node is read a moment later', async () => {
+      const fleet = createFleet({ n1: [], n2: [] });
+      const watch = await fleet.open(view);
+      assert.deepEqual(await watch.news(), []);
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      fleet.delays.set('n2', promise);
+      fleet.pods['n1'] = [lie];
+      fleet.pods['n2'] = [truth];
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), []);
+      resolve(undefined);
+      await watch.ended;
+      assert.match((await watch.news()).join(), /^ERROR 409 [^,]* n1, n2; [^,]*$/);
+    });
+
+    it('does not hold up what is known: changes and the end of the pod', async () => {
+      const fleet = createFleet({ n1: [], n2: [truth], n3: [] });
+      const watch = await fleet.open(view);
+      assert.deepEqual(await watch.news(), ['ADDED a Running']);
+      fleet.delays.set('n3', new Promise(() => undefined));
+      fleet.pods['n2'] = [pod('n2', 'a', 'Succeeded')];
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), ['MODIFIED a Succeeded']);
+      fleet.pods['n2'] = [];
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), ['DELETED a Succeeded']);
+    });
+
+    it('waits no longer for a node that did not answer last time', async () => {
+      const fleet = createFleet({ n1: [], n2: [], n3: 'broken' as never });
+      const watch = await fleet.open(view);
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), []);
+      fleet.delays.set('n3', new Promise(() => undefined));
+      fleet.pods['n2'] = [truth];
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), []);
+      fleet.clock.advance(2_000);
+      assert.deepEqual(await watch.news(), ['ADDED a Running']);
+    });
+  });
+
   it('that tells of too much is not listened to', async () => {
     const many = Array.from({ length: 2_001 }, (_, index) => pod('n2', `p${index}`));
     const fleet = createFleet({ n1: [pod('n1', 'a')], n2: many });

@@ -63,6 +63,7 @@ export function createFleet(pods: Record<string, readonly object[]>, authorizer:
   const clock = createFakeClock(Date.parse('2026-11-23T17:20:00Z'));
   const reads: string[] = [];
   const unhealthy = new Set<string>();
+  const delays = new Map<string, Promise<unknown>>();
   const watches = createWatches({ clock });
   const authorize = createAuthorize({ authorizer });
   const ports = {
@@ -74,12 +75,12 @@ export function createFleet(pods: Record<string, readonly object[]>, authorizer:
     }),
     toRequirement: (action: Parameters<typeof toRequirement>[0], node: Parameters<typeof toRequirement>[1]) =>
       toRequirement(action, node, { podSubresources: true }),
-    pods: ({ entry: { name } }: { readonly entry: NodeEntry }): Promise<unknown> => {
+    pods: async ({ entry: { name } }: { readonly entry: NodeEntry }): Promise<unknown> => {
       reads.push(name);
+      await delays.get(name);
       const items = pods[name];
-      return items === undefined
-        ? Promise.reject(new Error('gone'))
-        : Promise.resolve({ kind: 'PodList', items });
+      if (items === undefined) throw new Error('gone');
+      return { kind: 'PodList', items };
     },
     machines: {
       info: () => Promise.resolve({}),
@@ -103,6 +104,8 @@ export function createFleet(pods: Record<string, readonly object[]>, authorizer:
     pods,
     reads,
     unhealthy,
+    /** What reading a node waits for. */
+    delays,
     watches,
     watch,
     held,
