@@ -6,6 +6,7 @@ import type { RecordingSettings } from '../core/recording.ts';
 import type { RecordingLedger } from '../core/recording-mark.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
+import { toFirstBytes } from '../record/segments.ts';
 import type { RecordingStore } from '../record/store/recording-store.ts';
 import { createEncrypt } from '../age/age.ts';
 import type { Encrypt } from '../age/age.ts';
@@ -94,7 +95,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
 }
 
 function createPlace({ clock, log, metrics, ledger }: RecordingsDeps, settings: RecordingSettings): Place {
-  const { directory, s3, fsync } = settings;
+  const { directory, s3, fsync, segment } = settings;
   const running = new Set<string>();
   const spool = createDirectoryArchive({ clock, running, ledger }, directory);
   const place = { s3, directory, running, stores: new Map(), settings: undefined, isTidy: false };
@@ -111,7 +112,7 @@ function createPlace({ clock, log, metrics, ledger }: RecordingsDeps, settings: 
       onUpload: (outcome) => metrics.recordingUploaded(outcome),
       onWaiting: (bytes) => metrics.recordingsWaiting(bytes),
     },
-    { directory, prefix, maxBytes },
+    { directory, prefix, maxBytes, firstBytes: toFirstBytes(segment.maxBytes) },
   );
   const archive = createSpooledArchive(spool, createObjectArchive({ clock, objects, ledger }, prefix));
   return { ...place, archive, spooled };

@@ -43,6 +43,9 @@ interface Segment {
 const FIRST_BYTES = 1024 * 1024;
 const GROWTH = 4;
 
+/** Of the first segment, where the largest has so many bytes. */
+export const toFirstBytes = (maxBytes: number): number => Math.min(maxBytes, FIRST_BYTES);
+
 export class Segments {
   readonly #deps: SegmentDeps;
   readonly #options: SegmentOptions;
@@ -65,7 +68,7 @@ export class Segments {
   constructor(deps: SegmentDeps, options: SegmentOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#nextBytes = Math.min(options.maxBytes, FIRST_BYTES);
+    this.#nextBytes = toFirstBytes(options.maxBytes);
   }
 
   /** Bytes that the disk has not taken yet. */
@@ -222,7 +225,7 @@ export class Segments {
 
   async #close(segment: Segment): Promise<void> {
     const { clock, recording } = this.#deps;
-    this.#nextBytes = Math.min(this.#options.maxBytes, FIRST_BYTES);
+    this.#nextBytes = toFirstBytes(this.#options.maxBytes);
     segment.cancel();
     this.#segment = undefined;
     const stored = await segment.file.close();

@@ -69,6 +69,7 @@ async function openSpool(
   t: Context,
   maxBytes = 10_000_000,
   place?: Pick<Spool, 'directory' | 'prefix'>,
+  firstBytes = 0,
 ): Promise<Spool> {
   const directory = place?.directory ?? (await mkdtemp(join(tmpdir(), 'gateway-spool-')));
   const prefix = place?.prefix ?? `${crypto.randomUUID()}/`;
@@ -86,7 +87,7 @@ async function openSpool(
       onUpload: (outcome) => outcomes.push(outcome),
       onWaiting: () => undefined,
     },
-    { directory, prefix, maxBytes },
+    { directory, prefix, maxBytes, firstBytes },
   );
   const clock = systemClock;
   const archive = createSpooledArchive(
@@ -225,6 +226,29 @@ describe('the spool', () => {
     await third;
     await finish(recording);
     await emptied(spool);
+  });
+
+  it('begins nothing for whose first segment there is no room: no session goes on unrecorded until it is ended', async (t) => {
+    const spool = await openSpool(t, 10_000, undefined, 4000);
+    server.refuse(() => 503);
+    const one = await begin(spool.store, newId());
+    const two = await begin(spool.store, newId());
+    assert.ok(spool.store.used > 8000 && spool.store.used < 9000, `${spool.store.used} bytes`);
+    await assert.rejects(begin(spool.store, newId()), /the spool is full/);
+    // What was taken is what its first segment has, larger or smaller than it is.
+    const before = spool.store.used;
+    await writeSegment(one, 1, 'a line\n', 3000);
+    assert.ok(spool.store.used < before - 3000, `${spool.store.used} bytes`);
+    const segment = await two.createSegment('00000001.cast', 5000);
+    assert.ok(spool.store.used > before - 3000, `${spool.store.used} bytes`);
+    await segment.abandon();
+    const three = await begin(spool.store, newId());
+    await three.discard();
+    server.refuse(undefined);
+    await finish(one);
+    await finish(two);
+    await emptied(spool);
+    assert.equal(spool.store.used, 0);
   });
 
   it('is uploaded after a restart, with what the manifest does not name and without a torn line', async (t) => {

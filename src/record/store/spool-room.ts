@@ -17,8 +17,12 @@ export class SpoolRoom {
     return this.#used;
   }
 
-  get isFull(): boolean {
-    return this.#waiting.length > 0 || this.#used >= this.#maxBytes;
+  /** False: there is no room now, or others wait for it. */
+  tryTake(bytes: number): boolean {
+    if (this.#waiting.length > 0 || this.#used >= this.#maxBytes || !this.#fits(bytes)) return false;
+    this.#used += bytes;
+    this.#onChange(this.#used);
+    return true;
   }
 
   /** Settles when there is room; at once for whoever is alone, however much it is. */

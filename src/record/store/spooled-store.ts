@@ -34,6 +34,8 @@ export interface SpoolOptions {
   readonly directory: string;
   readonly prefix: string;
   readonly maxBytes: number;
+  /** Of the first segment of a recording, as far as is known when it begins. */
+  readonly firstBytes: number;
 }
 
 export interface SpooledStore extends RecordingStore {
@@ -79,13 +81,18 @@ class Spooled implements SpooledStore {
   }
 
   async begin(id: string, entry: Extract<ManifestEntry, { kind: 'Begin' }>): Promise<OpenRecording> {
-    if (this.#room.isFull) throw new Error('the spool is full');
+    if (this.#uploads.has(id)) throw new Error('there is a recording of this id');
+    // A session that began without it would go on, with nothing stored of it, until it is ended for that.
+    const { firstBytes } = this.#options;
+    if (!this.#room.tryTake(firstBytes)) throw new Error('the spool is full');
     const upload = this.#add(id);
+    upload.held = firstBytes;
     try {
       const recording = await this.#deps.spool.begin(id, entry);
       upload.hold(toLineBytes(entry));
       return this.#toRecording(recording, upload, id);
     } catch (error) {
+      upload.hold(-upload.held);
       this.#uploads.delete(id);
       throw error;
     }
@@ -151,11 +158,16 @@ class Spooled implements SpooledStore {
   }
 
   #toRecording(recording: OpenRecording, upload: Upload, id: string): OpenRecording {
+    let taken = this.#options.firstBytes;
     return {
       beginning: recording.beginning,
       createSegment: async (name, maxBytes) => {
-        await this.#room.take(maxBytes);
-        upload.held += maxBytes;
+        const more = maxBytes - taken;
+        taken = 0;
+        if (more > 0) {
+          await this.#room.take(more);
+          upload.held += more;
+        } else upload.hold(more);
         // It may have waited for longer than its session did: its recording has its end by then.
         if (upload.broken !== undefined || upload.ended) {
           upload.hold(-maxBytes);
