@@ -11,19 +11,26 @@ export type CheckSession = (resolved: Resolved) => void;
 
 /** The check throws Forbidden, in words that name the rule and what to do. */
 export function createSessionPolicy(rules: readonly SessionPolicyRule[]): CheckSession {
-  const kinds: ReadonlySet<string> = new Set(RECORDED_ACTIONS);
+  const find = createRuleFinder(rules);
   const rows = rules.map((rule, index) => ({
     rule,
-    matches: createSessionMatcher(rule),
     isListed: rule.commands === undefined ? () => true : createCommandMatcher(rule.commands),
     name: `sessionPolicy.rules[${index}]`,
   }));
   return (resolved) => {
-    const row = kinds.has(resolved.action.kind) ? rows.find(({ matches }) => matches(resolved)) : undefined;
+    const row = rows[find(resolved)];
     const problem = row === undefined ? undefined : toProblem(resolved, row.rule, row.isListed);
     if (row === undefined || problem === undefined) return;
     throw new Fault('Forbidden', `${row.name}: ${problem}`, { annotations: { 'session-policy': row.name } });
   };
+}
+
+/** The index of the rule that decides; -1: none does. */
+export function createRuleFinder(rules: readonly SessionPolicyRule[]): (resolved: Resolved) => number {
+  const kinds: ReadonlySet<string> = new Set(RECORDED_ACTIONS);
+  const matchers = rules.map((rule) => createSessionMatcher(rule));
+  return (resolved) =>
+    kinds.has(resolved.action.kind) ? matchers.findIndex((matches) => matches(resolved)) : -1;
 }
 
 function toProblem(

@@ -11,7 +11,7 @@ import { Fault } from '../core/fault.ts';
 import { ANONYMOUS, SYSTEM_AUTHENTICATED } from '../core/user.ts';
 import { createToUser } from '../identify/jwt/claims.ts';
 import { EXIT_OK, EXIT_USAGE, UsageError } from './command.ts';
-import { ACTION_WORDS, toAskedRequest } from './explain/request.ts';
+import { ACTION_WORDS, ANY_NODE, toAskedRequest } from './explain/request.ts';
 import { printProblems } from './problems.ts';
 
 /** The answer is no. */
@@ -27,6 +27,7 @@ const OPTIONS = {
   container: { type: 'string', short: 'c' },
   stdin: { type: 'boolean', short: 'i' },
   tty: { type: 'boolean', short: 't' },
+  reason: { type: 'string' },
   offline: { type: 'boolean' },
   output: { type: 'string' },
 } as const;
@@ -36,7 +37,7 @@ export const explainCommand: Command = {
   synopsis: '--config FILE --user USER ACTION NODE [NAMESPACE/POD] [-- COMMAND…]',
   summary:
     'Print how a request would be decided, and why. No node is asked. Exit code 1: it would be refused.',
-  details: `ACTION is one of ${ACTION_WORDS.join(', ')}.
+  details: `ACTION is one of ${ACTION_WORDS.join(', ')}. NODE is ${ANY_NODE} for the fleet's server URL.
 
   --groups G,…        The user's groups, but for system:authenticated, which is added. May be repeated.
   --uid ID            The user's uid.
@@ -45,6 +46,7 @@ export const explainCommand: Command = {
                       claimMappings make of them.
   -c, --container C   The container.
   -i, -t              Standard input; a terminal.
+  --reason TEXT       Why, as Kubelet-Gateway-Reason says it.
   --offline           Ask nobody, and only say what would be asked.
   --output json       The same as JSON.`,
   async run(args, terminal) {
@@ -71,7 +73,9 @@ export const explainCommand: Command = {
     terminal.out(
       output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : toExplanationText(explanation),
     );
-    return explanation.outcome.kind === 'refused' ? EXIT_REFUSED : EXIT_OK;
+    const { outcome } = explanation;
+    if (outcome.kind === 'notDecided' && outcome.why !== undefined) return EXIT_USAGE;
+    return outcome.kind === 'refused' ? EXIT_REFUSED : EXIT_OK;
   },
 };
 
@@ -88,6 +92,7 @@ function parse(args: readonly string[]) {
     container: values.container,
     stdin: values.stdin ?? false,
     tty: values.tty ?? false,
+    reason: values.reason,
     command: end < 0 ? [] : args.slice(end + 1),
   };
   return { values, asked };

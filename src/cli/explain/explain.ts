@@ -10,6 +10,7 @@ import type { Credentialed, Identified } from '../../core/exchange.ts';
 import type { Authentication } from '../../core/user.ts';
 import type { Explanation } from './explanation.ts';
 import type { AskedRequest } from './request.ts';
+import { createRuleFinder } from '../../authorize/session-policy.ts';
 import { composeLine } from '../../compose.ts';
 import { OPTIONAL_ENDPOINTS } from '../../core/configuration.ts';
 import { HeaderLines } from '../../core/headers.ts';
@@ -82,15 +83,17 @@ function toIdentified(authentication: Authentication, { method, target, headers 
 
 /** What would be watched over while it runs. */
 function toSession(
-  { recording, forwarding, sessions }: GatewayConfiguration,
+  { recording, forwarding, sessions, sessionPolicy }: GatewayConfiguration,
   exchange: Credentialed,
-): Pick<Explanation, 'recording' | 'limits'> {
+): Pick<Explanation, 'policy' | 'recording' | 'limits'> {
   const rule = createRules(recording?.rules ?? [])(exchange);
   const { answerMs, idleMs, absoluteMs } = toLimits({ ...forwarding, sessions }, exchange.action, {
     expiresAt: 0,
   });
   const finite = (ms: number): number | null => (Number.isFinite(ms) ? ms : null);
+  const index = createRuleFinder(sessionPolicy)(exchange);
   return {
+    policy: index < 0 ? null : { index },
     recording: rule === undefined ? null : { index: recording?.rules.indexOf(rule) ?? -1, rule },
     limits: {
       answerMs: finite(answerMs),

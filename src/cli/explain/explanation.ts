@@ -17,12 +17,16 @@ export interface Explanation {
   readonly endpointsOff: readonly OptionalEndpoint[];
   readonly node?: string;
   readonly action?: Action;
+  /** The right that is asked for before the gateway finds out where the pod is; the node's own right follows. */
+  readonly permission?: { readonly questions: readonly Question[] };
   readonly authorization?: { readonly mode: string; readonly questions: readonly Question[] };
   readonly entry?: { readonly address: string; readonly port: number; readonly serverName: string };
   /** Present when the gateway would first ask the node for its pods. */
   readonly podsFirst?: { readonly mappings: readonly TriedMapping[]; readonly credential?: string };
   readonly mappings?: readonly TriedMapping[];
   readonly credential?: { readonly name: string; readonly kind: string };
+  /** Which rule of `sessionPolicy` was kept. Null: none matches. */
+  readonly policy?: { readonly index: number } | null;
   /** Null: no rule says that it is recorded. */
   readonly recording?: { readonly index: number; readonly rule: RecordingRule } | null;
   /** In milliseconds. Null: none. */
@@ -55,8 +59,8 @@ export interface TriedMapping {
 
 export type Outcome =
   | { readonly kind: 'allowed' }
-  /** Only the attributes were wanted. */
-  | { readonly kind: 'notDecided' }
+  /** Only the attributes were wanted; `why`: or more than `explain` can know. */
+  | { readonly kind: 'notDecided'; readonly why?: string }
   | {
       readonly kind: 'refused';
       readonly stage: Stage;
@@ -67,4 +71,4 @@ export type Outcome =
       readonly cause?: string;
     };
 
-export type Stage = 'resolve' | 'authorize' | 'locate' | 'credential';
+export type Stage = 'resolve' | 'permit' | 'find' | 'authorize' | 'locate' | 'credential';

@@ -14,9 +14,14 @@ export interface Asked {
   readonly container?: string | undefined;
   readonly stdin: boolean;
   readonly tty: boolean;
+  /** Why, in the user's words. */
+  readonly reason?: string | undefined;
   /** What stands after `--`. */
   readonly command: readonly string[];
 }
+
+/** In the place of a node: the fleet's server URL, where the gateway finds out on which node the pod is. */
+export const ANY_NODE = '-';
 
 export interface AskedRequest {
   readonly method: 'GET' | 'POST';
@@ -71,16 +76,29 @@ const ALIASES: Readonly<Record<string, ActionKind>> = {
 /** What may be asked about, for messages. */
 export const ACTION_WORDS: readonly string[] = [...Object.keys(ROWS), ...Object.keys(ALIASES)];
 
+/** What a path without a node can mean. */
+const OF_FLEET: ReadonlySet<ActionKind> = new Set(['containerLogs', 'exec', 'attach', 'portForward', 'pods']);
+
 /** Throws a UsageError for words that make no request. */
 export function toAskedRequest(asked: Asked): AskedRequest {
-  const { action, node } = asked;
-  if (!isNodeName(node)) throw new UsageError(`${JSON.stringify(node)} is not the name of a node`);
+  const { action, node, reason } = asked;
+  const isFleet = node === ANY_NODE;
+  if (!isFleet && !isNodeName(node))
+    throw new UsageError(`${JSON.stringify(node)} is not the name of a node`);
   const kind = Object.hasOwn(ALIASES, action) ? ALIASES[action] : action;
   if (kind === undefined || !isActionKind(kind)) {
     throw new UsageError(`unknown action ${JSON.stringify(action)}: one of ${ACTION_WORDS.join(', ')}`);
   }
   const { path, method = 'GET', isUpgrade = false } = ROWS[kind](asked);
-  return { method, target: `/nodes/${node}${path}`, headers: isUpgrade ? UPGRADE : [] };
+  if (isFleet && (!OF_FLEET.has(kind) || !path.includes('/pods/'))) {
+    throw new UsageError(`without a node (${ANY_NODE}) only a pod by its name can be asked about`);
+  }
+  const why = reason === undefined ? [] : ['kubelet-gateway-reason', reason];
+  return {
+    method,
+    target: isFleet ? path : `/nodes/${node}${path}`,
+    headers: [...(isUpgrade ? UPGRADE : []), ...why],
+  };
 }
 
 const isActionKind = (text: string): text is ActionKind => Object.hasOwn(ROWS, text);

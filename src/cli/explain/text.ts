@@ -20,6 +20,7 @@ export function toExplanationText(explanation: Explanation): string {
     ),
     `request     ${request.method} ${request.target}`,
     ...(endpointsOff.length === 0 ? [] : [`endpoints   off: ${endpointsOff.join(', ')}`]),
+    ...toPermission(explanation),
     ...toAuthorization(explanation),
     ...toLocation(explanation),
     ...toMappings('mapping', explanation.mappings),
@@ -39,6 +40,15 @@ const KINDS: Readonly<Record<string, string>> = {
   certificate: 'client certificate',
   bearerToken: 'bearer token',
 };
+
+function toPermission({ permission, node }: Explanation): string[] {
+  if (permission === undefined) return [];
+  return [
+    'permit      the pod is looked for where one of these is allowed, or the right on some nodes:',
+    ...permission.questions.map((question) => `            - ${question.right}: ${toDecision(question)}`),
+    ...(node === undefined ? [] : [`find        the API server says that the pod is on node ${quote(node)}`]),
+  ];
+}
 
 function toAuthorization({ action, node, authorization }: Explanation): string[] {
   if (action === undefined || authorization === undefined) return [];
@@ -92,10 +102,13 @@ const toMappings = (title: string, mappings: readonly TriedMapping[] = []): stri
       (mismatch === undefined ? 'matches' : `does not match, ${MISMATCHES[mismatch]}`),
   );
 
-function toWatch({ recording, limits }: Explanation): string[] {
+function toWatch({ recording, limits, policy }: Explanation): string[] {
   if (limits === undefined) return [];
   const { answerMs, idleMs, absoluteMs, credentialExpiryGraceMs } = limits;
   return [
+    ...(policy === undefined || policy === null
+      ? []
+      : [`policy      sessionPolicy.rules[${policy.index}] matches, and is kept`]),
     recording === undefined || recording === null
       ? 'recording   none: no rule matches, or the one that does says off'
       : `recording   ${recording.rule.mode}, by recording.rules[${recording.index}]; what is typed is ${STDIN_WORDS[recording.rule.stdin]}`,
@@ -110,7 +123,7 @@ function toOutcome(outcome: Explanation['outcome']): string[] {
     case 'allowed':
       return ['outcome     allowed: the node would be dialled now'];
     case 'notDecided':
-      return ['outcome     not decided: nobody was asked'];
+      return [`outcome     not decided: ${outcome.why ?? 'nobody was asked'}`];
     case 'refused':
       return [
         `outcome     refused at ${outcome.stage} with ${outcome.code} ${outcome.reason}: ${outcome.message}`,

@@ -2,13 +2,13 @@
 // they found. The stages are the gateway's own, made by compose.ts; probes look over their shoulders.
 
 import type { Authorizer } from '../../core/decision.ts';
-import type { Authorized, Credentialed, Identified, Located, Resolved } from '../../core/exchange.ts';
+import type { Authorized, Credentialed, Identified, Located, Resolved, Sought } from '../../core/exchange.ts';
 import type { MappingTrace } from '../../credential/credential.ts';
 import type { Line } from '../../gateway/handle.ts';
 import type { Explanation, Outcome, Question, Stage, TriedMapping } from './explanation.ts';
 import type { Fault } from '../../core/fault.ts';
 import { toRight } from '../../authorize/explain.ts';
-import { isResolved } from '../../core/exchange.ts';
+import { isResolved, isSought } from '../../core/exchange.ts';
 import { toFault } from '../../core/fault.ts';
 
 export interface Walk {
@@ -19,7 +19,7 @@ export interface Walk {
     pods(reading: Credentialed): never;
   };
   run(
-    line: Pick<Line, 'resolve' | 'authorize' | 'locate' | 'credential'>,
+    line: Pick<Line, 'resolve' | 'permit' | 'find' | 'authorize' | 'locate' | 'credential'>,
     identified: Identified,
     options: WalkOptions,
   ): Promise<Walked>;
@@ -34,7 +34,7 @@ export interface WalkOptions {
 export interface Walked {
   readonly found: Pick<
     Explanation,
-    'node' | 'action' | 'authorization' | 'entry' | 'podsFirst' | 'mappings' | 'credential'
+    'node' | 'action' | 'permission' | 'authorization' | 'entry' | 'podsFirst' | 'mappings' | 'credential'
   >;
   readonly outcome: Outcome;
   /** The exchange before the stage that would dial. */
@@ -51,16 +51,27 @@ class PodsWanted extends Error {
   }
 }
 
+/** Where a pod is, the nodes alone could say. */
+class PlaceUnknown extends Error {
+  constructor() {
+    super(
+      'the kubelets of the nodes would say where the pod is, and no node is asked here: name its node in place of -',
+    );
+  }
+}
+
 /** What the probes saw. */
 interface Notebook {
   readonly decisions: Map<string, Pick<Question, 'decision' | 'reason'>>;
   tried: TriedMapping[];
+  /** A node was to be asked for its pods. */
+  hasAskedNode: boolean;
 }
 
 type Found = { -readonly [Key in keyof Walked['found']]: Walked['found'][Key] };
 
 export function createWalk(): Walk {
-  const notebook: Notebook = { decisions: new Map(), tried: [] };
+  const notebook: Notebook = { decisions: new Map(), tried: [], hasAskedNode: false };
   return {
     probes: {
       authorizer: (inner) => watchAuthorizer(inner, notebook),
@@ -68,6 +79,7 @@ export function createWalk(): Walk {
         notebook.tried.push({ index, credential, ...(mismatch === undefined ? {} : { mismatch }) });
       },
       pods: (reading) => {
+        notebook.hasAskedNode = true;
         throw new PodsWanted(reading);
       },
     },
@@ -80,6 +92,8 @@ export function createWalk(): Walk {
           ? { found, outcome: { kind: 'notDecided' } }
           : { found, outcome: { kind: 'allowed' }, exchange };
       } catch (error) {
+        if (error instanceof PlaceUnknown)
+          return { found, outcome: { kind: 'notDecided', why: error.message } };
         return { found, outcome: toRefusal(at.stage, toFault(error)) };
       }
     },
@@ -114,7 +128,9 @@ async function walk(
   identified: Identified,
   { offline, mode }: WalkOptions,
 ): Promise<Credentialed | undefined> {
-  const resolved = line.resolve(identified);
+  const asked = line.resolve(identified);
+  const resolved = isSought(asked) ? await find({ line, notebook, found, at }, asked, offline) : asked;
+  if (resolved === undefined) return undefined;
   if (!isResolved(resolved)) throw new Error('the words made a request that goes to no node');
   found.node = resolved.node;
   found.action = resolved.action;
@@ -138,6 +154,30 @@ async function walk(
   return exchange;
 }
 
+/** The pod's node, as the gateway finds it; undefined when nobody is to be asked. */
+async function find(
+  { line, notebook, found, at }: Walking,
+  sought: Sought,
+  offline: boolean,
+): Promise<Resolved | undefined> {
+  const tell = (): void => {
+    found.permission = { questions: toQuestions(sought, notebook) };
+  };
+  tell();
+  if (offline) return undefined;
+  at.stage = 'permit';
+  const permitted = await Promise.resolve(line.permit(sought)).finally(tell);
+  at.stage = 'find';
+  try {
+    return await line.find(permitted);
+  } catch (error) {
+    throw notebook.hasAskedNode ? new PlaceUnknown() : error;
+  } finally {
+    // The same questions are asked again about the node.
+    notebook.decisions.clear();
+  }
+}
+
 /** Where the node would be asked for its pods, the exchange goes on as if it had answered as the client expects. */
 async function locate({ line, notebook, found }: Walking, authorized: Authorized): Promise<Located> {
   try {
@@ -154,7 +194,10 @@ async function locate({ line, notebook, found }: Walking, authorized: Authorized
   }
 }
 
-const toQuestions = ({ requirement }: Resolved, { decisions }: Notebook): readonly Question[] =>
+const toQuestions = (
+  { requirement }: Pick<Resolved, 'requirement'>,
+  { decisions }: Notebook,
+): readonly Question[] =>
   requirement.map((attributes) => ({
     right: toRight(attributes),
     attributes,

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { parse, stringify } from 'yaml';
 import type { Explanation } from '../../../src/cli/explain/explanation.ts';
 import { main } from '../../../src/cli/main.ts';
 import { ACTION_WORDS, toAskedRequest } from '../../../src/cli/explain/request.ts';
@@ -13,6 +14,7 @@ import type { Environment } from '../../../demo/environment.ts';
 import { startEnvironment } from '../../../demo/environment.ts';
 import { resolved } from '../../resolve/request.ts';
 import { startApiServer } from '../../support/api-server.ts';
+import { connectCluster } from '../../support/cluster.ts';
 
 let environment: Environment;
 let folder: string;
@@ -221,6 +223,106 @@ describe('explain', () => {
     assert.equal(refused.code, 1);
     assert.match(refused.out, /create nodes\/proxy: could not be decided \(.*HTTP 403/);
     assert.match(refused.out, /refused at authorize with 500/);
+  });
+
+  it('asks the API server where the pod of a request without a node is, as the gateway does', async (t) => {
+    const api = await startApiServer({ decide: () => ({ allowed: false }) });
+    t.after(() => api.close());
+    await writeFile(join(folder, 'cluster.yaml'), api.kubeconfig);
+    const file = await variant('cluster-gateway.yaml', (yaml) =>
+      stringify({
+        ...(parse(yaml) as object),
+        nodes: {
+          allowedAddresses: ['127.0.0.0/8'],
+          kubernetes: {
+            kubeconfigFile: 'cluster.yaml',
+            ports: [10250],
+            certificateAuthorityFile: 'pki/kubelet-ca.crt',
+          },
+        },
+      }),
+    );
+    const cluster = connectCluster(api.connection, api.kubeconfig);
+    await cluster.create('nodes', {
+      metadata: { name: 'node-2' },
+      status: {
+        addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+        daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+      },
+    });
+    await cluster.create('pods', {
+      metadata: { namespace: 'default', name: 'web' },
+      spec: { nodeName: 'node-2' },
+    });
+    const exec = (user: string, pod: string) =>
+      runWith(file, ['--user', user, 'exec', '-', `default/${pod}`, '--', 'id']);
+    const found = await exec('alice', 'web');
+    assert.equal(found.code, 0, found.out);
+    assert.match(found.out, /^request {5}GET \/api\/v1\/namespaces\/default\/pods\/web\/exec/m);
+    assert.match(found.out, /^permit .*\n {12}- create nodes\/proxy: allowed/m);
+    assert.match(found.out, /^find {8}the API server says that the pod is on node "node-2"$/m);
+    assert.match(found.out, /^action {6}exec on node "node-2"$/m);
+    const refused = await exec('carol', 'web');
+    assert.equal(refused.code, 1);
+    assert.match(refused.out, /refused at permit with 403 Forbidden/);
+    assert.doesNotMatch(refused.out, /node-2/, 'where it is, is not for her');
+    const nowhere = await exec('alice', 'gone');
+    assert.match(nowhere.out, /refused at find with 404 NotFound/);
+  });
+
+  it('says which node is needed where only the nodes know', async () => {
+    const { code, out } = await run('--user', 'alice', 'logs', '-', 'default/shell');
+    assert.equal(code, 2, out);
+    assert.match(out, /^permit .*\n(?: {12}- .*\n)* {12}- get nodes\/proxy: allowed/m);
+    assert.match(out, /not decided: the kubelets .* no node is asked here: name its node in place of -/);
+    const offline = await run('--offline', '--user', 'alice', 'logs', '-', 'default/shell');
+    assert.equal(offline.code, 0);
+    assert.match(offline.out, /get nodes\/proxy: not asked/);
+    for (const args of [
+      ['metrics', '-'],
+      ['pods', '-'],
+      ['pods', '-', 'default'],
+    ]) {
+      const { code: usage, err } = await run('--user', 'alice', ...args);
+      assert.equal(usage, 2);
+      assert.match(err, /only a pod by its name can be asked about/);
+    }
+  });
+
+  it('holds a session against the session policy: commands, terminal, reason, and what is recorded', async () => {
+    const file = await variant(
+      'policy.yaml',
+      (yaml) => `${yaml}recording:
+  directory: ${join(folder, 'policy-recordings')}
+  rules:
+    - { actions: [exec], mode: required, stdin: echo }
+sessionPolicy:
+  rules:
+    - { namespaces: [default], commands: [["cat", "/etc/hosts"], ["id"]], terminal: none, reason: required }
+`,
+    );
+    const exec = (args: readonly string[], ...command: readonly string[]) =>
+      runWith(file, ['--user', 'alice', ...args, 'exec', 'node-1', 'default/shell', '--', ...command]);
+    const allowed = await exec(['--reason', 'INC-1', '-i'], 'cat', '/etc/hosts');
+    assert.equal(allowed.code, 0, allowed.out);
+    assert.match(allowed.out, /^policy {6}sessionPolicy\.rules\[0\] matches, and is kept$/m);
+    assert.match(
+      allowed.out,
+      /^recording {3}required, by recording\.rules\[0\]; what is typed is recorded as far as the terminal shows it$/m,
+    );
+    for (const [args, command, words] of [
+      [[], ['id'], /a reason must be given/],
+      [['--reason', 'INC-1', '-i', '-t'], ['id'], /no terminal may be opened here/],
+      [['--reason', 'INC-1'], ['cat', '/root/x'], /this command is not among those that may be run/],
+    ] as const) {
+      const { code, out } = await exec(args, ...command);
+      assert.equal(code, 1, out);
+      assert.match(out, /refused at locate with 403 Forbidden: sessionPolicy\.rules\[0\]: /);
+      assert.match(out, words);
+    }
+    const elsewhere = await runWith(file, ['--user', 'alice', 'exec', 'node-1', 'kube-system/x', '--', 'id']);
+    assert.equal(elsewhere.code, 0, elsewhere.out);
+    assert.doesNotMatch(elsewhere.out, /^policy/m);
   });
 
   it('ends with 2 for what it does not understand', async () => {
