@@ -145,15 +145,12 @@ export class Recording implements Tap {
       return undefined;
     }
     const { clock } = this.#deps;
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       const cancel = afterTurns(clock, this.#session.patienceMs, () => {
         this.#fail('the recording could not be ended in time');
         resolve();
       });
-      void this.#finish(reason).finally(() => {
-        cancel();
-        resolve();
-      });
+      this.#finish(reason).finally(cancel).then(resolve, reject);
     });
     this.#room.stop();
     this.#deps.onEnded(this.#state, this.#segments?.bytes ?? 0);

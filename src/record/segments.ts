@@ -63,7 +63,7 @@ export class Segments {
   #writingSince: number | undefined;
   #lostSince: number | undefined;
   /** While a store is asked for a segment: no longer. */
-  #stopOpening: () => void = () => undefined;
+  #stopOpening: (() => void) | undefined;
 
   constructor(deps: SegmentDeps, options: SegmentOptions) {
     this.#deps = deps;
@@ -116,7 +116,7 @@ export class Segments {
   abandon(): void {
     this.#failed = true;
     this.#drop();
-    this.#stopOpening();
+    this.#stopOpening?.();
   }
 
   #start(): void {
@@ -182,7 +182,7 @@ export class Segments {
         reject(new Error('given up'));
         void work.then((file) => file.abandon()).catch(() => undefined);
       };
-      work.then(resolve, reject);
+      work.finally(() => (this.#stopOpening = undefined)).then(resolve, reject);
     });
   }
 

@@ -252,6 +252,18 @@ describe('a deletion that the log tells of', () => {
     assert.equal(report.outcome, 'proven');
   });
 
+  it('is no finding where a start had named what was left, and its word was lost', async () => {
+    const place = await copyOf(left);
+    await edit(manifestOf(place, RUNNING), (lines) => lines.slice(0, 3));
+    const ledger = { chain: await chainOf(place), tell: () => Promise.resolve(), tellLater: () => undefined };
+    const deps = { clock: createFakeClock(), log: createKeptLog(), ledger, running: new Set('') };
+    assert.equal(await recoverRecordings(deps, { directory: place.recordings, isOwn: true }), 2);
+    await remove(place, 1, RUNNING);
+    const report = await check(place);
+    assert.equal(report.outcome, 'proven', report.said);
+    assert.equal(report.recordings?.pruned, 2);
+  });
+
   it('counts in whichever order the logs are given', async () => {
     const report = await check({ ...left, logs: left.logs.toReversed() });
     assert.equal(report.said, '');
