@@ -54,6 +54,7 @@ export function readMark(line: Buffer): RecordingMark | undefined {
 }
 
 function toPoint(text: string): RecordingPoint {
-  const [manifest = '', digits] = text.split(' ');
-  return { manifest, segments: Number(digits) };
+  const [digest = '', digits] = text.split(' ');
+  // A copy: a part of a string keeps all of it in memory, and a verification keeps the points of all recordings.
+  return { manifest: Buffer.from(digest, 'latin1').toString('latin1'), segments: Number(digits) };
 }

@@ -22,7 +22,7 @@ export class Told {
   /** What the start after its gateway's death found. */
   recovered: RecordingPoint | undefined;
   isDiscarded = false;
-  readonly deleted: Deleted[] = [];
+  deleted: readonly Deleted[] = [];
 
   constructor(place: Place) {
     this.place = place;
@@ -34,7 +34,7 @@ export class Told {
     this.place = place;
     if (what === 'begun') this.begun = manifest;
     else if (what === 'discarded') this.isDiscarded = true;
-    else if (what === 'deleted') this.deleted.push({ ...point, passed });
+    else if (what === 'deleted') this.deleted = [...this.deleted, { ...point, passed }];
     else if (what === 'reached') {
       if (segments >= (this.reached?.segments ?? 0)) this.reached = point;
     } else {
@@ -43,6 +43,12 @@ export class Told {
         findings.tampered(place, `its recording ${id} had ended with ${end.manifest} already`);
       this[what] ??= point;
     }
+    if (this.end !== undefined && this.deleted.length > 0) this.#forgetPassed();
+  }
+
+  /** With an end it matters only that there were any. Most that is deleted has one. */
+  #forgetPassed(): void {
+    this.deleted = this.deleted.map((there) => ({ ...there, passed: there.passed.slice(0, 1) }));
   }
 
   get end(): RecordingPoint | undefined {
