@@ -12,6 +12,7 @@ import { Fault } from '../core/fault.ts';
 import type { FleetPorts } from '../fleet/ports.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
 import { createMachines } from '../fleet/machines.ts';
+import { countForeign } from '../fleet/own-pods.ts';
 import { createPermit, findPermitted } from '../fleet/permit.ts';
 import { createPodIndex } from '../fleet/pod-index.ts';
 import { createPodPlaces } from '../fleet/pod-places.ts';
@@ -35,7 +36,13 @@ export interface FleetParts {
 }
 
 export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundation, parts: FleetParts) {
-  const { inventory, authorizer, podSubresources, pods, podClient } = parts;
+  const { inventory, authorizer, podSubresources, podClient } = parts;
+  const pods: FleetParts['pods'] = async (located, signal) => {
+    const podList = await parts.pods(located, signal);
+    const foreign = countForeign(podList, located.entry.name);
+    if (foreign > 0) metrics.foreignPods(foreign);
+    return podList;
+  };
   const index = createPodIndex({
     clock,
     inventory,

@@ -8,7 +8,7 @@ import { Fault } from '../core/fault.ts';
 import { isNamespace, isPodName } from '../core/names.ts';
 import type { Pod } from '../kubectl/pods-view.ts';
 import { selectPods, toOrder, toPodText } from '../kubectl/pods-view.ts';
-import { at, text } from '../kubectl/untrusted.ts';
+import { at, field, isRecord, list, text } from '../kubectl/untrusted.ts';
 
 /** Of one node: more than that is not what a kubelet runs, and must not take all others' place. */
 const MAX_PODS = 2_000;
@@ -71,6 +71,10 @@ export const toTracedPods = (podList: unknown, node: string, view: PodsView): re
     .sort(byKey);
 
 const isOwn = (pod: Pod, node: string): boolean => at(pod, 'spec', 'nodeName') === node;
+
+/** How many pods the node tells of that its own specs give to another node. */
+export const countForeign = (podList: unknown, node: string): number =>
+  list(field(podList, 'items')).filter((pod) => isRecord(pod) && isNamed(pod) && !isOwn(pod, node)).length;
 
 /** What a pod is known by is kept, and goes into tokens: a node must not choose how long it is. */
 function isNamed(pod: Pod): boolean {

@@ -84,6 +84,15 @@ describe('a kubelet that lists other nodes’ pods', () => {
     assert.deepEqual(toPlaces(all), [...OF_NODE_1, 'trap node-2', 'web node-2'].sort());
   });
 
+  it('is counted, for lists too', async () => {
+    const url = `http://127.0.0.1:${scenario.environment.adminPort}/metrics`;
+    const count = async (): Promise<number> =>
+      Number(/^kubelet_gateway_foreign_pods_total (\d+)$/m.exec(await (await fetch(url)).text())?.[1] ?? 0);
+    const before = await count();
+    await fleet('alice', 'get', 'pods', '-A', '--chunk-size=0');
+    assert.equal((await count()) - before, 2);
+  });
+
   it('attracts no session of a pod that another node runs', async () => {
     const exec = await fleet('alice', 'exec', 'shell', '--', 'echo', 'found');
     assert.equal(exec.stdout.toString(), 'found\n', exec.stderr);

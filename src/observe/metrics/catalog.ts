@@ -161,6 +161,12 @@ export const CATALOG = {
         '`cache`; `apiServer`; `stale`: what an API server that is away last said; `kubelets`: their own lists, because it is away or refuses',
     },
   },
+  foreignPods: {
+    type: 'counter',
+    name: 'kubelet_gateway_foreign_pods_total',
+    help: "Pods that nodes have told of although the pod's spec names another node, at each reading of their lists for requests without a node in the path. They are left out; the log names the node once a pod is looked for.",
+    labels: {},
+  },
   upstreamCredentialRejected: {
     type: 'counter',
     name: 'kubelet_gateway_upstream_credential_rejected_total',

@@ -48,6 +48,8 @@ export interface Metrics extends RecordingMetrics {
   };
   /** Where it was learnt on which node a pod is. */
   podLookup(result: 'cache' | 'apiServer' | 'stale' | 'kubelets'): void;
+  /** Pods that a node has told of and that are not its own. */
+  foreignPods(count: number): void;
   /** `code`: what the node answered, 401 or 403. */
   upstreamCredentialRejected(code: number): void;
   auditEvents(sink: Sink, count: number): void;
@@ -85,6 +87,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       current: (isCurrent) => registry.set('nodesCurrent', {}, isCurrent ? 1 : 0),
     },
     podLookup: (result) => registry.add('podLookups', { result }, 1),
+    foreignPods: (count) => registry.add('foreignPods', {}, count),
     upstreamCredentialRejected: (code) => registry.add('upstreamCredentialRejected', { code }, 1),
     auditEvents: (sink, count) => registry.add('auditEvents', { sink }, count),
     auditErrors: (sink, count) => registry.add('auditErrors', { sink }, count),

@@ -284,6 +284,14 @@ const SCENARIOS: Readonly<Record<MetricKey, readonly Scenario[]>> = {
       value: 1,
     },
   ],
+  foreignPods: [
+    {
+      what: 'two pods of other nodes',
+      run: (metrics) => metrics.foreignPods(2),
+      series: 'foreign_pods_total',
+      value: 2,
+    },
+  ],
   upstreamCredentialRejected: [
     {
       what: 'a 401 of a node',
