@@ -58,6 +58,8 @@ export class SessionTap implements Tap, LiveSession {
   readonly #connections: OpenConnections | undefined;
   #shown: LastOutput | undefined;
   #reader: SessionReader | undefined;
+  /** What the client sends cannot be read any more. */
+  #isDeaf = false;
   #protocol = '';
   #size = DEFAULT_SIZE;
   #bytesSent = 0;
@@ -95,14 +97,14 @@ export class SessionTap implements Tap, LiveSession {
   fromClient(chunk: Buffer): boolean {
     this.#bytesSent += chunk.length;
     if (this.#inner?.fromClient(chunk) === false) return false;
-    this.#read((reader) => reader.fromClient(chunk));
+    if (!this.#isDeaf) this.#read('client', (reader) => reader.fromClient(chunk));
     return true;
   }
 
   fromNode(chunk: Buffer): boolean {
     this.#bytesReceived += chunk.length;
     if (this.#inner?.fromNode(chunk) === false) return false;
-    this.#read((reader) => reader.fromNode(chunk));
+    this.#read('node', (reader) => reader.fromNode(chunk));
     return true;
   }
 
@@ -190,14 +192,15 @@ export class SessionTap implements Tap, LiveSession {
     return this.#inner?.farewell?.(words) ?? this.#reader?.farewell(words);
   }
 
-  #read(push: (reader: SessionReader) => void): void {
+  #read(from: 'client' | 'node', push: (reader: SessionReader) => void): void {
     const reader = this.#reader;
     if (reader === undefined) return;
     try {
       push(reader);
     } catch {
-      // Nobody asked for a recording: the session goes on, and cannot be looked at any more.
-      this.#reader = undefined;
+      // Nobody asked for a recording: the session goes on. No client keeps by what it sends others from looking at it.
+      if (from === 'client') this.#isDeaf = true;
+      else this.#reader = undefined;
     }
   }
 

@@ -187,6 +187,22 @@ describe('a running session', () => {
     assert.deepEqual(one.events, ['passed', 'closed', 'end']);
   });
 
+  it('is shown whatever its client sends, and ended with a word', async () => {
+    const { tap, find } = await begin();
+    const one = follower();
+    find().follow(one);
+    assert.equal(tap.fromClient(Buffer.alloc(100, 0xff)), true);
+    assert.equal(tap.fromClient(Buffer.alloc(100, 0xff)), true);
+    tap.fromNode(output('shown'));
+    const two = follower();
+    assert.equal(find().follow(two).before?.tail.toString(), 'shown');
+    tap.fromNode(output('more'));
+    assert.deepEqual(one.events, ['shown', 'more']);
+    assert.deepEqual(two.events, ['more']);
+    find().terminate('carol', undefined);
+    assert.match(tap.lastWords('terminated')?.toString() ?? '', /ended by an operator/);
+  });
+
   it('goes on when what passes cannot be read, and is not shown any more', async () => {
     const { tap, find } = await begin();
     // A fragment, which a kubelet never sends.
