@@ -9,6 +9,31 @@ export const readMask = (bytes: Buffer, at: number): Mask => bytes.readInt32LE(a
 /** The byte that is put over the payload's byte `at`. */
 export const maskByte = (mask: Mask, at: number): number => (mask >>> ((at & 3) * 8)) & 0xff;
 
+/** A little more than one read of a socket brings. */
+const SCRATCH_BYTES = 65 * 1024;
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+let used = 0;
+
+/** From here on what `masked` has returned so far may be written over. */
+export function letMaskedGo(): void {
+  used = 0;
+}
+
+/**
+ * What `bytes` are with the mask over them, or without it. They stay as they are, since what was read is passed on as it
+ * came. Memory of its own for every frame of a file that is copied into a container would be as much garbage as the file has
+ * bytes: the result is good until `letMaskedGo`.
+ */
+export function masked(bytes: Buffer, key: Mask, offset: number): Buffer {
+  const { length } = bytes;
+  const end = used + length;
+  const result = end > SCRATCH_BYTES ? Buffer.allocUnsafeSlow(length) : scratch.subarray(used, end);
+  if (end <= SCRATCH_BYTES) used = end;
+  bytes.copy(result);
+  mask(result, key, offset);
+  return result;
+}
+
 /** Puts the mask over `bytes`, or takes it off them, where they are. They begin `offset` bytes into the payload. */
 export function mask(bytes: Buffer, key: Mask, offset: number): void {
   const lead = Math.min(bytes.length, -bytes.byteOffset & 3);

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Fault } from '../core/fault.ts';
 import { FrameDecoder } from './frame-decoder.ts';
-import { mask, maskByte, readMask } from './mask.ts';
+import { letMaskedGo, mask, maskByte, masked, readMask } from './mask.ts';
 import type { Mask } from './mask.ts';
 
 /** RFC 6455 §11.8. */
@@ -92,6 +92,12 @@ export class WebSocketDecoder extends FrameDecoder<WebSocketPiece> {
     this.#maxPayloadBytes = options.maxPayloadBytes ?? 32 * 1024 * 1024;
     this.#refuseFragments = options.fragments === 'refuse';
     this.#passOver = options.passOver;
+  }
+
+  /** As `FrameDecoder.push`, but unmasked pieces are good until the next push of any decoder. */
+  override push(chunk: Buffer, deliver: (piece: WebSocketPiece) => void): void {
+    if (this.#masked) letMaskedGo();
+    super.push(chunk, deliver);
   }
 
   protected override needed(): number {
@@ -183,7 +189,7 @@ export class WebSocketDecoder extends FrameDecoder<WebSocketPiece> {
       : { kind: 'payload', payload: { ...payload, remaining, passedOver } };
     const piece = { opcode, fin, first: offset === 0, last };
     if (passedOver) return { ...piece, payload: NOTHING };
-    return { ...piece, payload: key === undefined ? bytes : unmask(bytes, key, offset) };
+    return { ...piece, payload: key === undefined ? bytes : masked(bytes, key, offset) };
   }
 
   #isPassedOver({ opcode, key }: Payload, bytes: Buffer): boolean {
@@ -197,13 +203,6 @@ export class WebSocketDecoder extends FrameDecoder<WebSocketPiece> {
 const readLength = (head: Head, bytes: Buffer): bigint => {
   if (head.lengthBytes === 0) return BigInt(head.shortLength);
   return head.lengthBytes === 2 ? BigInt(bytes.readUInt16BE(0)) : bytes.readBigUInt64BE(0);
-};
-
-/** A copy, since what was read is passed on as it came. */
-const unmask = (bytes: Buffer, key: Mask, offset: number): Buffer => {
-  const result = Buffer.from(bytes);
-  mask(result, key, offset);
-  return result;
 };
 
 export interface WebSocketFrame {
@@ -226,9 +225,10 @@ export const encodeWebSocketFrame = (frame: WebSocketFrame): Buffer => {
   head.writeUInt8((key === undefined ? 0 : 0x80) | shortLength, 1);
   if (lengthBytes === 2) head.writeUInt16BE(length, 2);
   if (lengthBytes === 8) head.writeBigUInt64BE(BigInt(length), 2);
-  return key === undefined
-    ? Buffer.concat([head, payload])
-    : Buffer.concat([head, key, unmask(payload, readMask(key, 0), 0)]);
+  if (key === undefined) return Buffer.concat([head, payload]);
+  const bytes = Buffer.from(payload);
+  mask(bytes, readMask(key, 0), 0);
+  return Buffer.concat([head, key, bytes]);
 };
 
 /** The payload of a close frame (§5.5.1). `reason` has at most 123 bytes. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { Fault } from '../../src/core/fault.ts';
 import {
@@ -86,11 +87,34 @@ describe('WebSocketDecoder', () => {
     const decoder = new WebSocketDecoder(CLIENT);
     const got: Buffer[] = [];
     for (let at = 0; at < frame.length; at += 777) {
-      decoder.push(frame.subarray(at, at + 777), (piece) => got.push(piece.payload));
+      decoder.push(frame.subarray(at, at + 777), (piece) => got.push(Buffer.from(piece.payload)));
       if (at > 0) assert.equal(decoder.buffered, 0);
     }
     assert.ok(got.length > 10);
     assert.deepEqual(Buffer.concat(got), text);
+  });
+
+  it('unmasks into memory that what is pushed next is in too: whoever keeps a piece copies it', () => {
+    const toFrames = (...texts: string[]): Buffer =>
+      Buffer.concat(
+        texts.map((text) =>
+          encodeWebSocketFrame({ opcode: OPCODE.binary, payload: Buffer.from(text), mask: hex('01020304') }),
+        ),
+      );
+    const kept: Buffer[] = [];
+    const decoder = new WebSocketDecoder(CLIENT);
+    decoder.push(toFrames('one', 'two'), ({ payload }) => kept.push(payload));
+    assert.deepEqual(kept.map(String), ['one', 'two']);
+    decoder.push(toFrames('others'), ({ payload }) => kept.push(payload));
+    assert.deepEqual(kept.map(String), ['oth', 'ers', 'others']);
+  });
+
+  it('unmasks a piece of any length', () => {
+    for (const length of [1, 65_536, 65_537, 300_000]) {
+      const payload = randomBytes(length);
+      const frame = encodeWebSocketFrame({ opcode: OPCODE.binary, payload, mask: hex('a1b2c3d4') });
+      new WebSocketDecoder(CLIENT).push(frame, (piece) => assert.ok(piece.payload.equals(payload)));
+    }
   });
 
   it('delivers a control frame whole', () => {
