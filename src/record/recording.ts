@@ -267,10 +267,9 @@ export class Recording implements Tap {
     );
     this.#state = segments.bytes > 0 ? 'incomplete' : 'failed';
     segments.abandon();
-    const { lostSince } = segments;
-    const since =
-      lostSince === undefined ? '' : `: nothing from ${new Date(lostSince).toISOString()} on is in it`;
-    this.#problem = `${problem}${since}`;
+    // What comes from now on is not stored; what waited had come before.
+    const since = new Date(segments.lostSince ?? this.#deps.clock.now()).toISOString();
+    this.#problem = `${problem}: nothing from ${since} on is in it`;
     this.#batch.send();
     if (this.#required) {
       this.#over ??= 'recordingFailed';
