@@ -65,7 +65,8 @@ export class WebSocketConnection {
         if (isControlOpcode(piece.opcode)) this.#control(piece);
         else {
           code = CLOSE_CODE.normal;
-          onPiece(piece);
+          // It is written to a process or a connection, which takes its time: until then the bytes are not the decoder's.
+          onPiece({ ...piece, payload: Buffer.from(piece.payload) });
           code = CLOSE_CODE.internalError;
         }
       });
