@@ -7,6 +7,7 @@ import { SpdyHeaderEncoder } from '../../src/wire/spdy-headers.ts';
 import { openRaw } from './raw-session.ts';
 import type { Way } from './way.ts';
 import { SPDY_HEADERS, toExecPath, toUpgradeHead } from './way.ts';
+import { toSynStream } from '../../test/support/syn-stream.ts';
 
 export interface EchoSession {
   /** Sends one byte and resolves when it is back. */
@@ -64,18 +65,7 @@ async function openSpdy(way: Way, command: string): Promise<EchoSession> {
   socket.on('error', () => undefined);
   socket.resume();
   for (const [streamtype, streamId] of Object.entries(streams)) {
-    socket.write(
-      encodeSpdyFrame({
-        kind: 'synStream',
-        streamId,
-        associatedId: 0,
-        priority: 0,
-        slot: 0,
-        fin: false,
-        unidirectional: false,
-        headerBlock: encoder.encode([['streamtype', streamtype]]),
-      }),
-    );
+    socket.write(encodeSpdyFrame(toSynStream(streamId, encoder.encode([['streamtype', streamtype]]))));
   }
   return {
     echo: () =>

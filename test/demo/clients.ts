@@ -17,6 +17,7 @@ import { SpdyDecoder, encodeSpdyFrame } from '../../src/wire/spdy-frame.ts';
 import type { SpdyEvent, SpdyFrame } from '../../src/wire/spdy-frame.ts';
 import { SpdyHeaderDecoder, SpdyHeaderEncoder } from '../../src/wire/spdy-headers.ts';
 import { createAuthority } from '../support/pki.ts';
+import { toSynStream } from '../support/syn-stream.ts';
 
 export interface Identity {
   readonly certificate: string;
@@ -251,16 +252,7 @@ export class SpdyClient {
     const streamId = id ?? this.#nextId;
     if (id === undefined) this.#nextId += 2;
     const headerBlock = this.#encoder.encode(Object.entries(headers));
-    this.send({
-      kind: 'synStream',
-      streamId,
-      associatedId: 0,
-      priority: 0,
-      slot: 0,
-      fin: false,
-      unidirectional: false,
-      headerBlock,
-    });
+    this.send(toSynStream(streamId, headerBlock));
     return streamId;
   }
 

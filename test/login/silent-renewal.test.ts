@@ -88,25 +88,26 @@ it('the same sign-in is the same session, and what runs in it goes on until the 
   assert.equal(await endOf(auditId), 'signedOut');
 });
 
-it('another sign-in of the same person is another session, and ends what runs', async () => {
+/** Somebody signs in elsewhere in the same browser, and it comes back: what ran has ended, for that reason. */
+async function signInAnew(user: 'alice' | 'bob') {
   const { browser, session, client, auditId } = await begin();
-  await signInElsewhere(browser, 'alice');
+  await signInElsewhere(browser, user);
   await goBack(browser);
   await client.closed;
   const now = await readSession(scenario, browser);
-  assert.notEqual(now.sid, session.sid);
-  assert.notEqual(now.id, session.id);
   assert.equal(await endOf(auditId), 'signedOut');
+  return { before: session, now };
+}
+
+it('another sign-in of the same person is another session, and ends what runs', async () => {
+  const { before, now } = await signInAnew('alice');
+  assert.notEqual(now.sid, before.sid);
+  assert.notEqual(now.id, before.id);
 });
 
 it('another person is another session, and ends what runs', async () => {
-  const { browser, session, client, auditId } = await begin();
-  await signInElsewhere(browser, 'bob');
-  await goBack(browser);
-  await client.closed;
-  const now = await readSession(scenario, browser);
-  assert.deepEqual([now.subject, now.id === session.id], ['bob', false]);
-  assert.equal(await endOf(auditId), 'signedOut');
+  const { before, now } = await signInAnew('bob');
+  assert.deepEqual([now.subject, now.id === before.id], ['bob', false]);
 });
 
 it('a session that is signed out on the way comes back as another one', async () => {

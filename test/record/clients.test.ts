@@ -19,6 +19,7 @@ import { encodeSpdyFrame } from '../../src/wire/spdy-frame.ts';
 import { SpdyHeaderEncoder } from '../../src/wire/spdy-headers.ts';
 import { OPCODE, encodeWebSocketFrame } from '../../src/wire/websocket-frame.ts';
 import { parseCast, readRecording } from './support.ts';
+import { toSynStream } from '../support/syn-stream.ts';
 
 const RECORDING = `
 recording:
@@ -163,16 +164,7 @@ describe(`raw clients, cut at random (seed ${SEED})`, () => {
         ]);
         const headers = new SpdyHeaderEncoder();
         const streams = ['error', 'stdin', 'stdout', 'stderr'].map((streamtype, at) =>
-          encodeSpdyFrame({
-            kind: 'synStream',
-            streamId: 2 * at + 1,
-            associatedId: 0,
-            priority: 0,
-            slot: 0,
-            fin: false,
-            unidirectional: false,
-            headerBlock: headers.encode([['streamtype', streamtype]]),
-          }),
+          encodeSpdyFrame(toSynStream(2 * at + 1, headers.encode([['streamtype', streamtype]]))),
         );
         const data = [...inMessages(sent, random)].flatMap((part) => [
           encodeSpdyFrame({ kind: 'data', streamId: 3, fin: false, data: part }),

@@ -13,6 +13,7 @@ import { SpdyHeaderEncoder } from '../../src/wire/spdy-headers.ts';
 import { OPCODE, encodeWebSocketFrame } from '../../src/wire/websocket-frame.ts';
 import type { WebSocketFrame } from '../../src/wire/websocket-frame.ts';
 import { namespaceName, podName } from '../support/resolved.ts';
+import { toSynStream } from '../support/syn-stream.ts';
 
 const MASK = Buffer.from([0x11, 0x22, 0x33, 0x44]);
 const ALL: StreamFlags = { stdin: true, stdout: true, stderr: true, tty: true };
@@ -139,17 +140,7 @@ function spdy(write: (client: Client) => void): Buffer {
   const send = (sent: SpdyFrame): void => void parts.push(encodeSpdyFrame(sent));
   write({
     open: (streamId, type, more = {}) =>
-      send({
-        kind: 'synStream',
-        streamId,
-        associatedId: 0,
-        priority: 0,
-        slot: 0,
-        fin: false,
-        unidirectional: false,
-        headerBlock: encoder.encode([['streamtype', type]]),
-        ...more,
-      }),
+      send({ ...toSynStream(streamId, encoder.encode([['streamtype', type]])), ...more }),
     data: (streamId, text, fin = false) => send({ kind: 'data', streamId, fin, data: Buffer.from(text) }),
     headers: (streamId, type) =>
       send({ kind: 'headers', streamId, fin: false, headerBlock: encoder.encode([['streamtype', type]]) }),
@@ -320,19 +311,15 @@ const SPDY: readonly Row[] = [
   }),
   ...['connection', 'host', 'keep-alive', 'proxy-connection', 'transfer-encoding'].map((name): Row => ({
     what: `a stream with the header ${name}, after which a server reads nothing`,
-    bytes: encodeSpdyFrame({
-      kind: 'synStream',
-      streamId: 1,
-      associatedId: 0,
-      priority: 0,
-      slot: 0,
-      fin: false,
-      unidirectional: false,
-      headerBlock: new SpdyHeaderEncoder().encode([
-        ['streamtype', 'stdin'],
-        [name, 'x'],
-      ]),
-    }),
+    bytes: encodeSpdyFrame(
+      toSynStream(
+        1,
+        new SpdyHeaderEncoder().encode([
+          ['streamtype', 'stdin'],
+          [name, 'x'],
+        ]),
+      ),
+    ),
     refused: new RegExp(`a stream with the header ${name}`),
     stdin: undefined,
   })),
@@ -341,18 +328,12 @@ const SPDY: readonly Row[] = [
   ),
   {
     what: 'more headers than a server takes',
-    bytes: encodeSpdyFrame({
-      kind: 'synStream',
-      streamId: 1,
-      associatedId: 0,
-      priority: 0,
-      slot: 0,
-      fin: false,
-      unidirectional: false,
-      headerBlock: new SpdyHeaderEncoder().encode(
-        Array.from({ length: 1001 }, (_, at) => [`name-${at}`, ''] as const),
+    bytes: encodeSpdyFrame(
+      toSynStream(
+        1,
+        new SpdyHeaderEncoder().encode(Array.from({ length: 1001 }, (_, at) => [`name-${at}`, ''] as const)),
       ),
-    }),
+    ),
     refused: /1001 headers, at most 1000/,
     stdin: undefined,
   },
@@ -475,17 +456,7 @@ describe('port-forward', () => {
     encoder: SpdyHeaderEncoder,
     streamId: number,
     headers: readonly (readonly [string, string])[],
-  ): Buffer =>
-    encodeSpdyFrame({
-      kind: 'synStream',
-      streamId,
-      associatedId: 0,
-      priority: 0,
-      slot: 0,
-      fin: false,
-      unidirectional: false,
-      headerBlock: encoder.encode(headers),
-    });
+  ): Buffer => encodeSpdyFrame(toSynStream(streamId, encoder.encode(headers)));
   const rows: readonly (readonly [string, RegExp, readonly (readonly (readonly [string, string])[])[]])[] = [
     ['no port', /without a port/, [[['streamtype', 'data']]]],
     [

@@ -9,28 +9,6 @@ import type { Clock } from '../../src/core/ports.ts';
 import { HIGH_WATER, Room, afterTurns } from '../../src/record/patience.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
-/** A clock that can jump: what has become due is called back once, at the new time. */
-function createJumpingClock(): Clock & { jump(ms: number): void } {
-  let now = 0;
-  let timers: { readonly at: number; readonly callback: () => void }[] = [];
-  return {
-    now: () => now,
-    after: (delayMs, callback) => {
-      const timer = { at: now + delayMs, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((other) => other !== timer);
-      };
-    },
-    jump: (ms) => {
-      now += ms;
-      const due = timers.filter(({ at }) => at <= now);
-      timers = timers.filter(({ at }) => at > now);
-      for (const { callback } of due) callback();
-    },
-  };
-}
-
 function createRoom(clock: Clock) {
   const state = { waiting: 0, stored: 0, drained: 0, over: 0 };
   const room = new Room({
@@ -60,7 +38,7 @@ describe('patience', () => {
   });
 
   it('loses a tenth to a time in which nothing ran, however long it was', () => {
-    const clock = createJumpingClock();
+    const clock = createFakeClock();
     let over = 0;
     afterTurns(clock, 10_000, () => (over += 1));
     clock.jump(3_600_000);
@@ -151,7 +129,7 @@ describe('the room of a recording', () => {
   });
 
   it('is full, and not over, when the process stood still', () => {
-    const clock = createJumpingClock();
+    const clock = createFakeClock();
     const { state, room } = createRoom(clock);
     state.waiting = HIGH_WATER;
     room.added(0);

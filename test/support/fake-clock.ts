@@ -5,6 +5,8 @@ import type { Clock } from '../../src/core/ports.ts';
 export interface FakeClock extends Clock {
   /** Moves time forward and calls back whatever is due, in order of its time. */
   advance(ms: number): void;
+  /** Moves time forward at once, as when the process stood still: whatever is due by then is called back at the new time. */
+  jump(ms: number): void;
   /** Callbacks that still wait. */
   readonly pending: number;
 }
@@ -31,6 +33,12 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
         next.callback();
       }
       now = end;
+    },
+    jump: (ms) => {
+      now += ms;
+      const due = timers.filter(({ at }) => at <= now);
+      timers = timers.filter(({ at }) => at > now);
+      for (const { callback } of due) callback();
     },
     get pending() {
       return timers.length;
