@@ -28,6 +28,7 @@ export class Recording implements Tap {
   #transcript: Transcript | undefined;
   #archives: ArchiveWatch | undefined;
   #segments: Segments | undefined;
+  /** Of the chunk that is being looked at, whose bytes are in them: they are written before another one is. */
   #events: SessionEvent[] = [];
   readonly #batch: LineBatch;
   #state: RecordingState;

@@ -12,7 +12,7 @@ export interface ToldStoreDeps {
   readonly ledger: RecordingLedger;
 }
 
-/** What is stored of a running session is told of after so long. */
+/** What is stored of a running session is told of `tellAfterMs` later. */
 export const createToldStore = (
   { clock, store, ledger }: ToldStoreDeps,
   tellAfterMs: number,
