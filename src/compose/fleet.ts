@@ -73,6 +73,7 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
     authorize: async (resolved) => parts.authorize(resolved),
     toRequirement: toRequirementHere,
     pods,
+    places,
     usage: createUsage({ clock, inventory, read: parts.text }),
     machines: createMachines({ clock, inventory, read: parts.text }),
   };

@@ -4,7 +4,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { PodRef } from '../core/action.ts';
-import type { Permitted } from '../core/exchange.ts';
+import type { Permitted, Sought } from '../core/exchange.ts';
 import type { Namespace, NodeName } from '../core/names.ts';
 import type { Inventory } from '../core/node.ts';
 import type { Clock, Log } from '../core/ports.ts';
@@ -27,6 +27,8 @@ const REFUSED_MS = 30_000;
 const MAX_PLACES = 10_000;
 const MAX_NAMESPACES = 1_000;
 const MAX_RUNNING = 32;
+/** Of these, those that watches may take: what they are told may come later, an exec waits. */
+const MAX_RUNNING_PATIENT = 8;
 
 /** Where it was learnt: for the metrics. */
 export type PlaceSource = 'cache' | 'apiServer' | 'stale' | 'kubelets';
@@ -41,12 +43,31 @@ export interface PodPlacesPorts {
   readonly told: (source: PlaceSource) => void;
 }
 
+/** A pod that is asked about, and, where the right is to some nodes alone, these. */
+export interface PodQuestion {
+  readonly pod: Sought['pod'];
+  readonly among?: { readonly nodes: ReadonlySet<NodeName> };
+}
+
+/** Where a pod is, as far as the API server has a say. */
+export type Whereabouts =
+  | { readonly kind: 'node'; readonly node: NodeName }
+  /** There is no such pod, it is on no node yet, or on none of the gateway's. */
+  | { readonly kind: 'nowhere' }
+  /** Nobody but the kubelets can say at present. */
+  | { readonly kind: 'unknown' };
+
 export interface PodPlaces {
   /**
    * Rejects with a Fault: NotFound; BadRequest for a pod that is on no node yet; BadGateway for one too long to read;
    * ServiceUnavailable while no node is known or too many are being looked up; and with those of `fallback`.
    */
   find(permitted: Permitted): Promise<NodeName>;
+  /**
+   * The same for lists and watches, which have an answer for a pod that is nowhere. `isPatient`: others go first. Rejects
+   * with a Fault: BadGateway for a pod too long to read, where the right is to all nodes; ServiceUnavailable as `find` does.
+   */
+  where(question: PodQuestion, isPatient?: boolean): Promise<Whereabouts>;
   /** `node` has said that it does not have the pod. */
   doubt(pod: Pick<PodRef, 'namespace' | 'name'>, node: NodeName): void;
 }
@@ -74,25 +95,49 @@ class Places implements PodPlaces {
   }
 
   async find(permitted: Permitted): Promise<NodeName> {
-    const { inventory, told, fallback } = this.#ports;
+    const told = await this.#toTold(permitted, MAX_RUNNING);
+    return told === undefined ? this.#ports.fallback(permitted) : this.#toNode(permitted, told);
+  }
+
+  async where(question: PodQuestion, isPatient = false): Promise<Whereabouts> {
+    const told = await this.#toTold(question, isPatient ? MAX_RUNNING_PATIENT : MAX_RUNNING);
+    switch (told?.kind) {
+      case undefined:
+        return { kind: 'unknown' };
+      case 'bound': {
+        const { node } = told;
+        return this.#ports.inventory().get(node) === undefined ? { kind: 'nowhere' } : { kind: 'node', node };
+      }
+      case 'tooLong':
+        // That there is such a pod is not for those to know who may not read all nodes.
+        return question.among === undefined ? this.#refuse(question, told) : { kind: 'nowhere' };
+      case 'absent':
+      case 'unbound':
+        return { kind: 'nowhere' };
+    }
+  }
+
+  /** Undefined: it is for the kubelets to say. */
+  async #toTold(question: PodQuestion, maxRunning: number): Promise<Told | undefined> {
+    const { inventory, told } = this.#ports;
     const problem = inventory().problem?.();
     if (problem !== undefined) throw new Fault('ServiceUnavailable', problem);
-    const known = this.#places.get(toKey(permitted.pod));
-    if (known !== undefined && this.#age(known) < toFreshMs(known, permitted)) {
+    const known = this.#places.get(toKey(question.pod));
+    if (known !== undefined && this.#age(known) < toFreshMs(known, question)) {
       told('cache');
-      return this.#toNode(permitted, known.told);
+      return known.told;
     }
-    const place = await this.#ask(permitted);
+    const place = await this.#ask(question, maxRunning);
     if (place !== undefined) {
       told('apiServer');
-      return this.#toNode(permitted, place.told);
+      return place.told;
     }
-    if (known !== undefined && this.#mayStandIn(known, permitted)) {
+    if (known !== undefined && this.#mayStandIn(known, question)) {
       told('stale');
-      return this.#toNode(permitted, known.told);
+      return known.told;
     }
     told('kubelets');
-    return fallback(permitted);
+    return undefined;
   }
 
   doubt(pod: Pick<PodRef, 'namespace' | 'name'>, node: NodeName): void {
@@ -105,31 +150,31 @@ class Places implements PodPlaces {
     return age < 0 ? Infinity : age;
   }
 
-  #mayStandIn(place: Place, permitted: Permitted): boolean {
+  #mayStandIn(place: Place, question: PodQuestion): boolean {
     // Whoever took the right away meant what it has told, too.
-    if (this.#refused.has(permitted.pod.namespace) || place.isDoubted) return false;
-    if (isOfOthers(place, permitted)) return false;
+    if (this.#refused.has(question.pod.namespace) || place.isDoubted) return false;
+    if (isOfOthers(place, question)) return false;
     return place.told.kind === 'bound' && this.#age(place) < STALE_MS;
   }
 
   /** Undefined: the API server is away, or refuses. Rejects when too many are asked for. */
-  async #ask({ pod }: Permitted): Promise<Place | undefined> {
+  async #ask({ pod }: PodQuestion, maxRunning: number): Promise<Place | undefined> {
     const { clock } = this.#ports;
     const now = clock.now();
     if ((this.#refused.get(pod.namespace) ?? 0) > now) return undefined;
-    if (this.#awayUntil === undefined) return this.#read(pod);
+    if (this.#awayUntil === undefined) return this.#read(pod, maxRunning);
     if (this.#awayUntil <= now && this.#running.size === 0) {
       this.#awayUntil = now + AWAY_MS;
-      void this.#read(pod);
+      void this.#read(pod, maxRunning);
     }
     return undefined;
   }
 
-  #read(pod: Permitted['pod']): Promise<Place | undefined> {
+  #read(pod: PodQuestion['pod'], maxRunning: number): Promise<Place | undefined> {
     const key = toKey(pod);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
-    if (this.#running.size >= MAX_RUNNING) {
+    if (this.#running.size >= maxRunning) {
       const message = 'too many pods are being looked up at present: ask again';
       return Promise.reject(new Fault('ServiceUnavailable', message, { headers: { 'retry-after': '1' } }));
     }
@@ -138,7 +183,7 @@ class Places implements PodPlaces {
     return reading;
   }
 
-  async #readNow({ namespace, name }: Permitted['pod'], key: string): Promise<Place | undefined> {
+  async #readNow({ namespace, name }: PodQuestion['pod'], key: string): Promise<Place | undefined> {
     const { clock, ask } = this.#ports;
     const limit = new AbortController();
     const cancel = clock.after(LIMIT_MS, () => limit.abort(new Error(`no answer within ${LIMIT_MS} ms`)));
@@ -189,12 +234,16 @@ class Places implements PodPlaces {
     this.#refused.set(namespace, clock.now() + REFUSED_MS);
   }
 
-  #toNode({ pod: { name } }: Permitted, told: Told): NodeName {
+  #toNode(question: PodQuestion, told: Told): NodeName {
+    const isHere = told.kind === 'bound' && this.#ports.inventory().get(told.node) !== undefined;
+    return isHere ? told.node : this.#refuse(question, told);
+  }
+
+  #refuse({ pod: { name } }: PodQuestion, told: Told): never {
     const details = { kind: 'pods', name };
     const pod = JSON.stringify(name);
     switch (told.kind) {
       case 'bound':
-        if (this.#ports.inventory().get(told.node) !== undefined) return told.node;
         throw new Fault('NotFound', `pod ${pod} is on node ${told.node}, which is none of the gateway's`, {
           details,
         });
@@ -216,14 +265,14 @@ class Places implements PodPlaces {
   }
 }
 
-function toFreshMs(place: Place, permitted: Permitted): number {
+function toFreshMs(place: Place, question: PodQuestion): number {
   if (place.told.kind !== 'bound') return OTHER_MS;
   if (place.isDoubted) return DOUBTED_MS;
-  return isOfOthers(place, permitted) ? OTHER_MS : BOUND_MS;
+  return isOfOthers(place, question) ? OTHER_MS : BOUND_MS;
 }
 
 /** On a node that is not the caller's: remembered as one that is nowhere, so that time does not tell them apart. */
-const isOfOthers = ({ told }: Place, { among }: Permitted): boolean =>
+const isOfOthers = ({ told }: Place, { among }: PodQuestion): boolean =>
   told.kind === 'bound' && among !== undefined && !among.nodes.has(told.node);
 
 const toKey = ({ namespace, name }: Pick<PodRef, 'namespace' | 'name'>): string => `${namespace}/${name}`;

@@ -13,10 +13,12 @@ import { Fault } from '../core/fault.ts';
 import type { Continuation } from '../kubectl/continue-token.ts';
 import { parseContinueToken, toContinueToken } from '../kubectl/continue-token.ts';
 import { renderSelected } from '../kubectl/pods-view.ts';
+import type { OnePod } from './one-pod.ts';
+import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
 import { inOrder, refuseClaims, toListText, toPart, toPinned } from './pods-list.ts';
 import { toNodes, toResolved } from './ports.ts';
-import { askAll, readable } from './readable.ts';
+import { askAll, readableBy } from './readable.ts';
 
 /** Pods in one answer; beyond it people are told to ask for less, or for parts. */
 const MAX_PODS = 20_000;
@@ -25,7 +27,7 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 export interface ListPorts extends Pick<
   FleetPorts,
-  'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods'
+  'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods' | 'places'
 > {
   /** Of the lists that are being made, all together. */
   readonly budget: ByteBudget;
@@ -39,7 +41,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
   // A pod that is asked for alone comes whole: no page hides that another node claims it.
   const { limit, continuation } = (toPinned(view) === undefined ? view.page : undefined) ?? {};
   const from = continuation === undefined ? undefined : parseContinueToken(continuation, list, clock.now());
-  const permitted = await toReadable(ports, asked, view, from);
+  const { permitted, one } = await toReadable(ports, asked, view, from);
   const isWhole = limit === undefined;
   const most = { limit: Math.min(limit ?? MAX_PODS, MAX_PODS), maxCharacters: MAX_CHARACTERS };
   const reading = new Reading(ports, view, from, isWhole, most);
@@ -57,6 +59,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
       view,
       answers.filter(({ pods }) => pods.length > 0).map(({ node }) => node),
     );
+    if (answers.every(({ pods }) => pods.length === 0)) one.doubt();
     const resourceVersion = from?.resourceVersion ?? positions.next();
     remember(positions, list, resourceVersion, from, part);
     const meta = {
@@ -77,12 +80,15 @@ async function toReadable(
   asked: Identified,
   view: PodsView,
   from: Continuation | undefined,
-): Promise<readonly Readable[]> {
+): Promise<{ readonly permitted: readonly Readable[]; readonly one: OnePod }> {
   const action: Action = { kind: 'pods', view };
   const nodes = toListedNodes(ports, view).filter(({ name }) => from === undefined || name >= from.node);
-  return readable(ports.authorize, nodes, (entry) =>
+  const rights = await readableBy(ports.authorize, nodes, (entry) =>
     toResolved(asked, entry, action, ports.toRequirement(action, entry?.name ?? '')),
   );
+  // Only now: whoever may not read them learns nothing of where the pod is.
+  const one = await findOnePod(() => ports.places, toPinned(view), rights);
+  return { permitted: rights.nodes.filter(({ entry }) => one.isFrom(entry.name)), one };
 }
 
 /** The nodes that a list of this view is about, in the order of their names. */

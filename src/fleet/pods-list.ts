@@ -2,9 +2,10 @@
 // asked for more than two of them, however long the list is; within a part, pods are in their usual order.
 
 import type { PodsView } from '../core/action.ts';
-import type { Identified } from '../core/exchange.ts';
+import type { Identified, Sought } from '../core/exchange.ts';
 import type { NodeName } from '../core/names.ts';
 import { Fault } from '../core/fault.ts';
+import { isNamespace, isPodName } from '../core/names.ts';
 import { toOrder } from '../kubectl/pods-view.ts';
 import type { TracedPod } from './own-pods.ts';
 
@@ -76,19 +77,29 @@ export const inOrder = (part: readonly PodsOfNode[]): readonly TracedPod[] =>
     .sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
     .map(({ traced }) => traced);
 
-/** The one name that the view asks for: a list or watch of a single pod. */
-export function toPinned({ namespace, fieldSelector }: PodsView): string | undefined {
-  if (namespace === undefined) return undefined;
-  return fieldSelector.find(({ field, operator }) => field === 'metadata.name' && operator === '=')?.value;
+/** The one pod that the view asks for: a list or watch of it alone. */
+export function toPinned({
+  namespace,
+  fieldSelector,
+}: Pick<PodsView, 'namespace' | 'fieldSelector'>): Sought['pod'] | undefined {
+  const within = namespace ?? toPinnedValue(fieldSelector, 'metadata.namespace');
+  const name = toPinnedValue(fieldSelector, 'metadata.name');
+  if (within === undefined || name === undefined) return undefined;
+  // What is no name is the name of no pod.
+  return isNamespace(within) && isPodName(name) ? { namespace: within, name } : undefined;
 }
+
+const toPinnedValue = (fieldSelector: PodsView['fieldSelector'], wanted: string): string | undefined =>
+  fieldSelector.find(({ field, operator }) => field === wanted && operator === '=')?.value;
 
 /** A pod that is asked for alone is one, and not what several nodes say it is. Throws Conflict. */
 export function refuseClaims(view: PodsView, holders: readonly NodeName[]): void {
-  const name = toPinned(view);
-  if (name === undefined || holders.length < 2) return;
+  const pod = toPinned(view);
+  if (pod === undefined || holders.length < 2) return;
+  const { namespace, name } = pod;
   throw new Fault(
     'Conflict',
-    `pods ${JSON.stringify(name)} in namespace ${view.namespace ?? ''} is claimed by several nodes: ` +
+    `pods ${JSON.stringify(name)} in namespace ${namespace} is claimed by several nodes: ` +
       `${holders.toSorted().slice(0, 5).join(', ')}; name the node: /nodes/{node}`,
     { details: { kind: 'pods', name } },
   );

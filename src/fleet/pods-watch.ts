@@ -10,6 +10,7 @@ import { toPodCells } from '../kubectl/pods-table.ts';
 import type { Pod } from '../kubectl/pods-view.ts';
 import { isInView, toEventObject } from '../kubectl/pods-view.ts';
 import { FirstWord } from './first-word.ts';
+import type { OnePod } from './one-pod.ts';
 import type { TracedPod } from './own-pods.ts';
 import type { FeedSeat, PodFeeds, Told } from './pod-feeds.ts';
 import { refuseClaims, toPinned } from './pods-list.ts';
@@ -31,6 +32,8 @@ export interface PodsWatchScope {
   readonly watch: WatchOptions;
   /** The node that the server URL names: all that it tells of is shown, in its own words. */
   readonly within?: NodeName;
+  /** Where it is, of a pod that is watched alone. */
+  readonly one?: Pick<OnePod, 'doubt' | 'refresh'>;
   /** The rights by which the nodes of the moment are read. */
   readonly nodes: readonly Authorized[];
   /** Those that the watch is about, as they are now. */
@@ -54,6 +57,8 @@ class PodsWatch {
   readonly #refused = new Set<NodeName>();
   /** Of a pod that is watched alone, on whichever node. */
   readonly #firstWord: FirstWord | undefined;
+  /** What was shown of it last: it may be gone from the API server before its node says so. */
+  readonly #shown = new Map<string, TracedPod>();
   #isOver = false;
   #cancels: readonly (() => void)[] = [];
 
@@ -140,6 +145,7 @@ class PodsWatch {
     }
     // Before anything of it is told: what this node says may be the lie.
     if (now.size > 0 && this.#isClaimed(node)) return;
+    if (toPinned(view) !== undefined) for (const key of now.keys()) this.#keep(key, byKey.get(key));
     events.see(node, now, (key) => this.#toGone(node, key, byKey.get(key), told));
   }
 
@@ -148,11 +154,18 @@ class PodsWatch {
     return this.#toEvent(fingerprint, pod, () => toPodCells(pod, clock.now()));
   }
 
+  #keep(key: string, traced: TracedPod | undefined): void {
+    this.#shown.clear();
+    if (traced !== undefined) this.#shown.set(key, traced);
+  }
+
   /** Gone from the view, where the pod is still there with other labels, or gone from its node. */
   #toGone(node: NodeName, key: string, still: TracedPod | undefined, told?: Told): Seen {
     if (still !== undefined) return this.#toSeen(still);
     const remains = told?.remains(key);
     if (remains !== undefined) return this.#toEvent('', remains.pod, () => remains.cells);
+    const shown = this.#shown.get(key);
+    if (shown !== undefined) return this.#toSeen(shown);
     const pod = toNamed(key, node);
     return this.#toEvent('', pod, () => toPodCells(pod, this.#ports.clock.now()));
   }
@@ -189,7 +202,15 @@ class PodsWatch {
   }
 
   async #look(): Promise<void> {
+    const { one } = this.#scope;
+    if (this.#isUnknown()) one?.doubt();
+    await one?.refresh();
+    if (this.#isOver) return;
     this.#loseAbsent();
+    await this.#join();
+  }
+
+  async #join(): Promise<void> {
     const unknown = this.#scope
       .present()
       .filter((name) => !this.#seats.has(name) && !this.#refused.has(name));

@@ -9,6 +9,7 @@ import type { Inventory, NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Authorize } from './readable.ts';
 import type { ReadMachine } from './machines.ts';
+import type { Places } from './one-pod.ts';
 import type { ReadUsage } from './usage.ts';
 import { Fault } from '../core/fault.ts';
 
@@ -28,6 +29,8 @@ export interface FleetPorts {
   /** The node's PodList, unchecked. */
   readonly pods: (located: Located, signal: AbortSignal) => Promise<unknown>;
   readonly usage: ReadUsage;
+  /** Absent: where pods are, the kubelets say. */
+  readonly places?: Places | undefined;
   readonly machines: ReadMachine;
 }
 

@@ -3,7 +3,7 @@
 
 import type { Action, PodsView } from '../core/action.ts';
 import type { Attributes, Requirement } from '../core/attributes.ts';
-import type { Identified } from '../core/exchange.ts';
+import type { Identified, Sought } from '../core/exchange.ts';
 import type { FleetQuery } from '../core/fleet.ts';
 import type { NodeName } from '../core/names.ts';
 import type { NodeEntry } from '../core/node.ts';
@@ -14,9 +14,11 @@ import { Fault } from '../core/fault.ts';
 import { matchesLabels } from '../kubectl/label-selector.ts';
 import { at, isRecord, text } from '../kubectl/untrusted.ts';
 import { toMetricsList, toNodeMetrics, toPodMetrics, toPods } from '../kubectl/usage/view.ts';
+import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
+import { toPinned } from './pods-list.ts';
 import { getNode, refuseAbsent, toJson, toNodes, toResolved } from './ports.ts';
-import { askAll, readable } from './readable.ts';
+import { askAll, readable, readableBy } from './readable.ts';
 
 type NodeQuery = Extract<FleetQuery, { kind: 'nodeMetrics' }>;
 type PodQuery = Extract<FleetQuery, { kind: 'podMetrics' }>;
@@ -54,14 +56,19 @@ export async function answerNodeUsage(
 
 /** Rejects as `answerNodeUsage` does. */
 export async function answerPodUsage(
-  ports: Pick<FleetPorts, 'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods' | 'usage'>,
+  ports: Pick<
+    FleetPorts,
+    'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods' | 'usage' | 'places'
+  >,
   asked: Identified,
   query: PodQuery,
 ): Promise<FleetAnswer> {
-  const permitted = await readable(ports.authorize, toNodes(ports, toScope(query)), (entry) =>
+  const rights = await readableBy(ports.authorize, toNodes(ports, toScope(query)), (entry) =>
     toResolved(asked, entry, ACTION, toPodRequirement(entry, query)),
   );
   refuseAbsent(ports, query);
+  const one = await findOnePod(() => ports.places, toOne(query), rights);
+  const permitted = rights.nodes.filter(({ entry }) => one.isFrom(entry.name));
   const labels = await toLabels(ports, asked, query, permitted);
   const isAsked = ({ of }: Usage): boolean =>
     (query.namespace === undefined || of?.namespace === query.namespace) &&
@@ -90,7 +97,10 @@ export async function answerPodUsage(
     return { ...toJson(toMetricsList('PodMetricsList', items)), headers };
   }
   const [first, ...others] = found;
-  if (first === undefined) throw notFound('pods', query.name);
+  if (first === undefined) {
+    one.doubt();
+    throw notFound('pods', query.name);
+  }
   if (others.length === 0) return toJson(first.metrics);
   const claimed = [first, ...others].slice(0, 5).map(({ node }) => node);
   throw new Fault(
@@ -105,6 +115,14 @@ export async function answerPodUsage(
 /** The name in it is a pod's. */
 const toScope = ({ within }: PodQuery): { readonly within?: NodeName } =>
   within === undefined ? {} : { within };
+
+/** Under a node's URL it is the node that is asked about, and not where the pod is. */
+function toOne({ within, namespace, name, fieldSelector }: PodQuery): Sought['pod'] | undefined {
+  if (within !== undefined) return undefined;
+  if (name === undefined)
+    return toPinned({ fieldSelector, ...(namespace === undefined ? {} : { namespace }) });
+  return namespace === undefined ? undefined : { namespace, name };
+}
 
 type Labels = ReadonlyMap<string, Readonly<Record<string, string>>>;
 

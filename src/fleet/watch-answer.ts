@@ -8,8 +8,10 @@ import type { NodeName } from '../core/names.ts';
 import type { NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
 import { Fault } from '../core/fault.ts';
+import type { OnePod } from './one-pod.ts';
+import { findOnePod } from './one-pod.ts';
 import { toListedNodes } from './pods-answer.ts';
-import { toListText } from './pods-list.ts';
+import { toListText, toPinned } from './pods-list.ts';
 import { startPodsWatch } from './pods-watch.ts';
 import { startNodesWatch } from './nodes-watch.ts';
 import { toResolved } from './ports.ts';
@@ -66,6 +68,10 @@ async function watchPods(
     toListedNodes(watches.now(), view),
     on,
   );
+  const one = await findOnePod(() => watches.now().places, toPinned(view), {
+    nodes,
+    ...(everywhere === undefined ? {} : { everywhere }),
+  });
   const authorized = nodes.map((node) => node.authorized);
   const hold = createHold(ports, asked);
   const permit = async (name: NodeName): Promise<Authorized | undefined> => {
@@ -85,7 +91,11 @@ async function watchPods(
     start: (events) =>
       startPodsWatch(
         { clock, feeds: watches.feeds, events },
-        { view, watch, nodes: authorized, permit, present: createPresent(watches, view) },
+        {
+          ...{ view, watch, permit, one },
+          nodes: authorized.filter(({ node }) => one.isFrom(node)),
+          present: createPresent(watches, view, one),
+        },
       ),
   });
   for (const right of everywhere === undefined ? authorized : [everywhere]) hold(right);
@@ -140,7 +150,7 @@ async function watchNodes(
 }
 
 /** The nodes of the moment; while nobody can say, those of before. */
-function createPresent(watches: Watches, view: PodsView): () => readonly NodeName[] {
+function createPresent(watches: Watches, view: PodsView, { isFrom }: OnePod): () => readonly NodeName[] {
   let last: readonly NodeName[] = [];
   return () => {
     try {
@@ -148,7 +158,7 @@ function createPresent(watches: Watches, view: PodsView): () => readonly NodeNam
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
     }
-    return last;
+    return last.filter(isFrom);
   };
 }
 

@@ -50,7 +50,7 @@ export interface WatchRequest {
 }
 
 /** What the line of the moment hands to all watches, those that began with an earlier one too. */
-export type WatchPorts = Pick<FleetPorts, 'inventory' | 'authorize' | 'pods' | 'machines'>;
+export type WatchPorts = Pick<FleetPorts, 'inventory' | 'authorize' | 'pods' | 'machines' | 'places'>;
 
 export interface Watches {
   readonly feeds: PodFeeds;

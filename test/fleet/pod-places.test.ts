@@ -55,6 +55,9 @@ function setUp(answers: Record<string, PodAnswer>, nodes: readonly string[] = ['
         pod: toPod(name, 'default'),
         among: { nodes: new Set(nodes) },
       } as unknown as Permitted),
+    where: (name: string, isPatient = false) => places.where({ pod: toPod(name, 'default') }, isPatient),
+    whereAmong: (name: string, ...nodes: readonly string[]) =>
+      places.where({ pod: toPod(name, 'default'), among: { nodes: new Set(nodes.map(nodeName)) } }),
     doubt: (name: string, node: string) => places.doubt(toPod(name, 'default'), nodeName(node)),
   };
 }
@@ -257,5 +260,47 @@ describe('an API server that refuses', () => {
     answers['web'] = { kind: 'refused' };
     clock.advance(10_000);
     await assert.rejects(find('web'), CONFLICT);
+  });
+});
+
+describe('who asks for a list or a watch of one pod', () => {
+  it('is told the node, that it is nowhere, or that the kubelets have the word', async () => {
+    const { where, answers, clock } = setUp({
+      web: on('a'),
+      foreign: on('elsewhere'),
+      waiting: { kind: 'unbound' },
+    });
+    assert.deepEqual(await where('web'), { kind: 'node', node: 'a' });
+    for (const name of ['foreign', 'waiting', 'nope']) {
+      assert.deepEqual(await where(name), { kind: 'nowhere' }, name);
+    }
+    answers['web'] = away;
+    answers['other'] = away;
+    clock.advance(10_000);
+    assert.deepEqual(await where('web'), { kind: 'node', node: 'a' }, 'as it said last');
+    assert.deepEqual(await where('other'), { kind: 'unknown' });
+    clock.advance(110_000);
+    assert.deepEqual(await where('web'), { kind: 'unknown' });
+  });
+
+  it('is told of a pod that is too long to be read, but for who may not read all nodes', async () => {
+    const { where, whereAmong } = setUp({ long: { kind: 'tooLong' } });
+    await assert.rejects(where('long'), { reason: 'BadGateway' });
+    assert.deepEqual(await whereAmong('long', 'a'), { kind: 'nowhere' });
+  });
+
+  it('keeps nobody else waiting with a watch', async () => {
+    const { where, find, state, clock } = setUp({});
+    state.isSilent = true;
+    const first = Array.from({ length: 8 }, (_, index) => where(`pod-${index}`, true));
+    await settled();
+    await assert.rejects(where('one-more', true), { reason: 'ServiceUnavailable' });
+    const others = [find('other'), where('another')];
+    await settled();
+    clock.advance(2_000);
+    const told = await Promise.allSettled(others);
+    assert.match(String(told[0]?.status === 'rejected' && told[0].reason), /two kubelets claim it/);
+    assert.deepEqual(told[1], { status: 'fulfilled', value: { kind: 'unknown' } });
+    for (const answer of first) assert.deepEqual(await answer, { kind: 'unknown' });
   });
 });

@@ -4,6 +4,7 @@ import type { PodsView, WatchOptions } from '../../src/core/action.ts';
 import type { Authorizer } from '../../src/core/decision.ts';
 import type { Identified } from '../../src/core/exchange.ts';
 import type { NodeEntry } from '../../src/core/node.ts';
+import type { Places } from '../../src/fleet/one-pod.ts';
 import type { FleetAnswer } from '../../src/fleet/ports.ts';
 import type { WatchAnswer } from '../../src/fleet/watches.ts';
 import { createAuthorize } from '../../src/authorize/authorize.ts';
@@ -59,11 +60,17 @@ const entryOf = (name: string): NodeEntry => ({
 
 const ALLOW: Authorizer = () => ({ kind: 'allow', reason: 'test' });
 
-export function createFleet(pods: Record<string, readonly object[]>, authorizer: Authorizer = ALLOW) {
+/** `where`: what an API server says of any pod that is asked about alone; without it there is none. */
+export function createFleet(
+  pods: Record<string, readonly object[]>,
+  authorizer: Authorizer = ALLOW,
+  where?: Places['where'],
+) {
   const clock = createFakeClock(Date.parse('2026-11-23T17:20:00Z'));
   const reads: string[] = [];
   const unhealthy = new Set<string>();
   const delays = new Map<string, Promise<unknown>>();
+  const doubted: string[] = [];
   const watches = createWatches({ clock });
   const authorize = createAuthorize({ authorizer });
   const ports = {
@@ -82,6 +89,7 @@ export function createFleet(pods: Record<string, readonly object[]>, authorizer:
       if (items === undefined) throw new Error('gone');
       return { kind: 'PodList', items };
     },
+    places: where && { where, doubt: (_: unknown, node: string) => void doubted.push(node) },
     machines: {
       info: () => Promise.resolve({}),
       healthy: ({ entry }: { readonly entry: NodeEntry }) => Promise.resolve(!unhealthy.has(entry.name)),
@@ -104,6 +112,8 @@ export function createFleet(pods: Record<string, readonly object[]>, authorizer:
     pods,
     reads,
     unhealthy,
+    /** Nodes of which it was said that they do not have the pod. */
+    doubted,
     /** What reading a node waits for. */
     delays,
     watches,
@@ -114,7 +124,11 @@ export function createFleet(pods: Record<string, readonly object[]>, authorizer:
     listNodes: (asked: Identified): Promise<FleetAnswer> =>
       answerNodes(listing, asked, { kind: 'nodes', labelSelector: [], fieldSelector: [], view: 'Object' }),
     /** Watches all pods of the view. */
-    async open(view: PodsView, options: WatchOptions = FROM_NOW, asked: Identified = createResolved()) {
+    open: async (
+      view: PodsView,
+      options: WatchOptions = FROM_NOW,
+      asked: Identified = createResolved(),
+    ): Promise<Followed> => {
       const answer = await watch.ofFleet(asked, { kind: 'pods', view: { ...view, watch: options } });
       if (answer === undefined) throw new Error('no watch');
       return follow(answer, asked);

@@ -85,6 +85,34 @@ describe('kubectl with the fleet of a cluster as its server', () => {
     assert.ok(lookups() <= 3, `${lookups()} questions`);
   });
 
+  it('a list, a watch and a wait of one pod are of the node that the API server names, and of no other', async () => {
+    const narrowed = ['--field-selector', 'metadata.name=shell', '-o', 'wide', '--no-headers'];
+    for (const args of [
+      ['get', 'pods', ...narrowed],
+      ['get', 'pods', ...narrowed, '--chunk-size=1'],
+      ['get', 'pods', ...narrowed, '--watch', '--request-timeout=3s'],
+      ['get', 'pod', 'shell', '-o', 'wide', '--no-headers', '--watch', '--request-timeout=3s'],
+    ]) {
+      const { stdout, stderr } = await fleet(...args);
+      const places = stdout.toString().match(/node-\d/g) ?? [];
+      assert.ok(places.length > 0, `${args.join(' ')}: ${stderr}`);
+      assert.deepEqual(new Set(places), new Set(['node-2']), args.join(' '));
+    }
+    const wait = await fleet('wait', '--for=condition=Ready', 'pod/shell', '--timeout=10s');
+    assert.equal(wait.stdout.toString(), 'pod/shell condition met\n', wait.stderr);
+    const top = await fleet('top', 'pod', 'shell', '--no-headers');
+    assert.match(top.stdout.toString(), /^shell +\d+m/, top.stderr);
+  });
+
+  it('a pod that kubelets claim and the API server does not know is in no answer about it alone', async () => {
+    const list = await fleet('get', 'pods', '--field-selector', 'metadata.name=multi', '-o', 'name');
+    assert.deepEqual([list.code, list.stdout.toString()], [0, ''], list.stderr);
+    const wait = await fleet('wait', '--for=condition=Ready', 'pod/multi', '--timeout=2s');
+    assert.match(wait.stderr, /not found|no matching resources/);
+    assert.match((await fleet('top', 'pod', 'multi')).stderr, /"multi" not found/);
+    assert.match((await fleet('get', 'pod', 'multi')).stderr, /"multi" not found/);
+  });
+
   it('a pod that is nowhere, and one that is not scheduled, are answered in words', async () => {
     await cluster.create('pods', toPod('waiting'));
     assert.match((await fleet('logs', 'waiting')).stderr, /does not have a host assigned/);
