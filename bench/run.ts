@@ -20,7 +20,7 @@ import type { Proxy } from './proxies/proxy.ts';
 import { startRelay } from './proxies/relay.ts';
 import { toBars } from './report/bars.ts';
 import { describeMachine } from './report/machine.ts';
-import type { StreamFigure } from './report/results.ts';
+import type { StartFigures, StreamFigure } from './report/results.ts';
 import { saveResults } from './report/save.ts';
 import type { Scenario } from './scenarios.ts';
 import {
@@ -47,12 +47,16 @@ const BUILT = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 needTools(['wrk', 'nginx', 'haproxy']);
-execFileSync(process.execPath, [BUILD], { stdio: 'inherit' });
 const machine = describeMachine();
 const ground = await startGround();
 const identity = await startIdentity();
 try {
-  const { scenarios, readyMs, sourceReadyMs } = await measureRequests(ground, identity);
+  const scenarios: Scenario[] = [];
+  let start: StartFigures | undefined;
+  if (wants('requests')) {
+    start = await measureStart(ground, identity);
+    scenarios.push(...(await measureRequests(ground, identity)));
+  }
   if (mode === 'full' && wants('crowds')) {
     console.log('crowds');
     scenarios.push(...(await measureCrowds(ground, identity, options)));
@@ -77,25 +81,26 @@ try {
     rounds: options.rounds,
     secondsEach: options.seconds,
     machine,
-    readyMs,
-    sourceReadyMs,
+    ...(start === undefined ? {} : { start }),
     scenarios,
     streams,
-    bars: toBars(scenarios, streams, readyMs),
+    bars: toBars(scenarios, streams, start),
   });
 } finally {
   await identity.stop();
   await ground.stop();
 }
 
-async function measureRequests(
-  on: Ground,
-  by: Identity,
-): Promise<{ scenarios: Scenario[]; readyMs: number; sourceReadyMs: number }> {
-  const starts = values.quick || !wants('requests') ? 1 : STARTS;
-  const readyMs = await measureStarts(on, by, starts, BUILT);
-  const sourceReadyMs = await measureStarts(on, by, starts);
-  if (!wants('requests')) return { scenarios: [], readyMs, sourceReadyMs };
+async function measureStart(on: Ground, by: Identity): Promise<StartFigures> {
+  execFileSync(process.execPath, [BUILD], { stdio: 'inherit' });
+  const starts = values.quick ? 1 : STARTS;
+  return {
+    builtMs: await measureStarts(on, by, starts, BUILT),
+    sourceMs: await measureStarts(on, by, starts),
+  };
+}
+
+async function measureRequests(on: Ground, by: Identity): Promise<readonly Scenario[]> {
   const proxies: Proxy[] = [];
   try {
     const gateway = await startGateway(on, by);
@@ -113,7 +118,7 @@ async function measureRequests(
     console.log('new connections, one client');
     scenarios.push(await measureNewConnections(asked, warm));
     scenarios.push(await measureOneClient(on, asked, warm));
-    return { scenarios, readyMs, sourceReadyMs };
+    return scenarios;
   } finally {
     for (const proxy of proxies) await proxy.stop();
   }

@@ -4,7 +4,7 @@ import type { Machine } from './machine.ts';
 import { toBars } from './bars.ts';
 import type { Results } from './results.ts';
 
-/** Throws unless all are of one machine, its programs and a mode. The date and the time to ready are the first part's, the load the most. */
+/** Throws unless all are of one machine, its programs and a mode. The date is the first part's, the load the most. */
 export function joinResults(parts: readonly Results[]): Results {
   const [first] = parts;
   if (first === undefined) throw new Error('no parts to join');
@@ -15,9 +15,10 @@ export function joinResults(parts: readonly Results[]): Results {
   }
   const scenarios = parts.flatMap((part) => part.scenarios);
   const streams = parts.flatMap((part) => part.streams);
-  const { readyMs } = first;
+  const start = parts.find((part) => part.start !== undefined)?.start;
   const machine = { ...first.machine, loadBefore: Math.max(...parts.map((part) => part.machine.loadBefore)) };
-  return { ...first, machine, scenarios, streams, bars: toBars(scenarios, streams, readyMs) };
+  const bars = toBars(scenarios, streams, start);
+  return { ...first, ...(start === undefined ? {} : { start }), machine, scenarios, streams, bars };
 }
 
 const toIdentity = (machine: Machine): string => JSON.stringify({ ...machine, loadBefore: undefined });

@@ -3,7 +3,7 @@
 import type { Figures } from '../measure.ts';
 import type { Spread } from '../load/statistics.ts';
 import type { Scenario } from '../scenarios.ts';
-import type { Bar, Results } from './results.ts';
+import type { Bar, Results, StartFigures } from './results.ts';
 
 const round = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
@@ -37,10 +37,13 @@ ${toBarTable(results.bars)}
 
 ${results.scenarios.map(toScenarioText).join('\n\n')}
 ${results.streams.length === 0 ? '' : `\n## Streams\n\n${toStreamTable(results)}\n`}
-Start to ready: ${round(results.readyMs)} ms as it is shipped (\`npm run build\`), ${round(results.sourceReadyMs)} ms from its sources, whose types are taken
+${results.start === undefined ? '' : toStartText(results.start)}`;
+}
+
+const toStartText = ({ builtMs, sourceMs }: StartFigures): string =>
+  `Start to ready: ${round(builtMs)} ms as it is shipped (\`npm run build\`), ${round(sourceMs)} ms from its sources, whose types are taken
 off at each start.
 `;
-}
 
 const toBarTable = (bars: readonly Bar[]): string =>
   table(

@@ -18,15 +18,22 @@ export interface Bar {
   readonly unit: string;
 }
 
+/** Milliseconds from start to ready. */
+export interface StartFigures {
+  /** Of the program as it is shipped. */
+  readonly builtMs: number;
+  /** From its sources, whose types are taken off at each start. */
+  readonly sourceMs: number;
+}
+
 export interface Results {
   readonly date: string;
   readonly mode: 'full' | 'quick';
   readonly rounds: number;
   readonly secondsEach: number;
   readonly machine: Machine;
-  /** Start to ready of the program as it is shipped, and run from its sources, whose types are taken off at each start. */
-  readonly readyMs: number;
-  readonly sourceReadyMs: number;
+  /** Absent: it was not measured. */
+  readonly start?: StartFigures;
   readonly scenarios: readonly Scenario[];
   readonly streams: readonly StreamFigure[];
   readonly bars: readonly Bar[];

@@ -7,6 +7,8 @@ import { toMarkdown } from '../../bench/report/markdown.ts';
 import { toPlot, toRound } from '../../bench/report/plot.ts';
 import { createFigures, createResults } from './samples.ts';
 
+const START = { builtMs: 900, sourceMs: 1400 };
+
 describe('spreads', () => {
   for (const [values, median, min, max] of [
     [[3], 3, 3, 3],
@@ -29,7 +31,7 @@ describe('bars', () => {
   const { scenarios } = createResults();
 
   it('compare the medians of one run', () => {
-    const bars = toBars(scenarios, [], 900);
+    const bars = toBars(scenarios, [], START);
     assert.deepEqual(
       bars.map(({ what, value, atMost }) => [what, value, atMost]),
       [
@@ -49,7 +51,7 @@ describe('bars', () => {
         createFigures('gateway', 1, { p50Us: { median: 350, min: 1, max: 1 } }),
       ],
     };
-    const bar = toBars([oneClient], [], 0).find(({ what }) => what === 'added p50, one connection');
+    const bar = toBars([oneClient], [], undefined).find(({ what }) => what === 'added p50, one connection');
     assert.equal(bar?.value, 0.25);
   });
 
@@ -63,7 +65,7 @@ describe('bars', () => {
         figure('memory of an open session (100 open)', 'relay', 100),
         figure('memory of an open session (100 open)', 'gateway', 150),
       ],
-      0,
+      undefined,
     );
     const valueOf = (what: string) => bars.find((bar) => bar.what === what)?.value;
     assert.equal(valueOf('added: echoed byte, WebSocket, p50'), 0.25);
@@ -71,8 +73,9 @@ describe('bars', () => {
   });
 
   it('say nothing of what was not measured', () => {
+    assert.deepEqual(toBars([], [], undefined), []);
     assert.deepEqual(
-      toBars([], [], 900).map(({ what }) => what),
+      toBars([], [], START).map(({ what }) => what),
       ['start to ready'],
     );
   });
@@ -80,7 +83,7 @@ describe('bars', () => {
 
 describe('the page', () => {
   it('says which bar is met, which is missed, and where the profile of it is', () => {
-    const text = toMarkdown(createResults({ bars: toBars(createResults().scenarios, [], 900) }));
+    const text = toMarkdown(createResults({ bars: toBars(createResults().scenarios, [], START) }));
     assert.match(
       text,
       /against the bare relay \| 1\.50 times \| 1\.25 times \| \*\*missed\*\* \(\[why\]\(\.\.\/profiles\//,
@@ -100,7 +103,7 @@ describe('parts of one benchmark', () => {
     const first = createResults();
     const second = createResults({
       scenarios: [],
-      readyMs: 5000,
+      start: { builtMs: 5000, sourceMs: 6000 },
       machine: { ...first.machine, loadBefore: 3 },
       streams: [
         { what: 'echoed byte, WebSocket, p50', way: 'direct', value: 1, unit: 'ms' },
@@ -108,10 +111,17 @@ describe('parts of one benchmark', () => {
       ],
     });
     const joined = joinResults([first, second]);
-    assert.equal(joined.readyMs, 900);
+    assert.equal(joined.start?.builtMs, 900);
     assert.equal(joined.machine.loadBefore, 3);
     assert.ok(joined.bars.some(({ what }) => what === 'added: echoed byte, WebSocket, p50'));
     assert.ok(joined.bars.some(({ what }) => what === 'CPU, 2 B, against haproxy'));
+  });
+
+  it('say how long a start takes as soon as one of them does, and otherwise nothing', () => {
+    const { start, ...unstarted } = createResults();
+    assert.ok(start !== undefined);
+    assert.doesNotMatch(toMarkdown(unstarted), /start to ready/i);
+    assert.deepEqual(joinResults([unstarted, createResults()]).start, start);
   });
 
   it('are not those of two machines, or of two modes', () => {

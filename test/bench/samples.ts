@@ -32,8 +32,7 @@ export const createResults = (more: Partial<Results> = {}): Results => ({
     programs: { node: '24.0.0' },
     loadBefore: 0.5,
   },
-  readyMs: 900,
-  sourceReadyMs: 1400,
+  start: { builtMs: 900, sourceMs: 1400 },
   scenarios: [
     {
       id: 'keep-alive-2 B',
