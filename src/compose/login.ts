@@ -77,6 +77,7 @@ export function composeLogin(
   const origins = new Set(settings.origins);
   const serve = createLoginPages({
     ...{ clock, log, observe: observer, settings, providers, store, sessions, sealer, refreshTokens },
+    findForeignUse: (received) => findForeignUse(received, origins),
     openSession: (received) => {
       const isUse = findForeignUse(received, origins) === undefined;
       return openSession({ headers: received.headers, isUse });

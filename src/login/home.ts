@@ -8,6 +8,7 @@ import type { LoginPorts, PageRequest } from './ports.ts';
 import type { PageReply } from './reply.ts';
 import { Fault } from '../core/fault.ts';
 import { HOME_PATH } from '../browser-session/own-path.ts';
+import { answerForeign, asksForPage } from './foreign.ts';
 import { html, toTime } from './html.ts';
 import { toOwnSessions } from './own-sessions.ts';
 import { problemPage } from './problems.ts';
@@ -27,6 +28,8 @@ const LINKS = [
 
 /** GET /-/home. */
 export async function home(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
+  const foreign = answerForeign(ports, request, HOME_PATH);
+  if (foreign !== undefined) return foreign;
   const current = await ports.openSession(request.received);
   if (current.kind !== 'open') return seeOther(`/-/login?return=${encodeURIComponent(HOME_PATH)}`);
   const { authentication, setCookies } = current;
@@ -84,12 +87,16 @@ const toRow = (node: string): Html =>
     </td>
   </tr>`;
 
+const WHOAMI_PATH = '/-/whoami';
+
 /** GET /-/whoami: a page for people, JSON for programs. */
 export async function whoami(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
+  const foreign = answerForeign(ports, request, WHOAMI_PATH);
+  if (foreign !== undefined) return foreign;
   const current = await ports.openSession(request.received);
-  const isPage = request.received.headers.all('accept').some((line) => /\btext\/html\b/i.test(line));
+  const isPage = asksForPage(request);
   if (current.kind !== 'open') {
-    if (isPage) return seeOther(`/-/login?return=${encodeURIComponent('/-/whoami')}`);
+    if (isPage) return seeOther(`/-/login?return=${encodeURIComponent(WHOAMI_PATH)}`);
     const message = 'nobody is signed in in this browser';
     return refusal('Unauthorized', message, { kind: 'json', value: { error: message } });
   }

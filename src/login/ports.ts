@@ -1,6 +1,7 @@
 // What the pages are handed, and what each of them is asked.
 
 import type { LoginSettings } from '../core/login.ts';
+import type { Fault } from '../core/fault.ts';
 import type { Identified, Received } from '../core/exchange.ts';
 import type { Observer } from '../core/observation.ts';
 import type { Clock, Log } from '../core/ports.ts';
@@ -51,6 +52,8 @@ export interface LoginPorts {
   /** For sign-ins under way. */
   readonly sealer: Sealer;
   readonly refreshTokens: RefreshTokens;
+  /** The refusal of what another site may have made the browser ask; Unauthorized: a link that a person has followed. */
+  readonly findForeignUse: (received: Received) => Fault | undefined;
   /** What another site may have asked for counts as no use of the session. Rejects with a Fault (ServiceUnavailable). */
   readonly openSession: (received: Received) => Promise<CurrentSession>;
   /** The session goes on with another ID token, and what runs in it with it. */

@@ -11,6 +11,7 @@ import { SignInFailure } from '../oidc/problem.ts';
 import { readDemand, toLoginQuery } from './demand.ts';
 import type { Html } from './html.ts';
 import { html } from './html.ts';
+import { goOn, refuseForeign } from './foreign.ts';
 import { isOwnVisit } from './ports.ts';
 import { problemPage } from './problems.ts';
 import { page, seeOther } from './reply.ts';
@@ -33,6 +34,8 @@ const badReturn = (): PageReply =>
 export async function login(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
   const returnTo = readReturn(request);
   if (returnTo === undefined) return badReturn();
+  const foreign = refuseForeign(ports, request);
+  if (foreign !== undefined) return foreign;
   const current = await ports.openSession(request.received);
   const demand = readDemand(request.query);
   if (current.kind === 'open' && demand === undefined && !request.query.has('choose')) {
@@ -136,19 +139,6 @@ async function begin(
 }
 
 const toRedirectURI = (origin: string, provider: string): string => `${origin}/-/callback/${provider}`;
-
-/** Another site's link to somebody who is signed in: what it opens is opened with a click that is the person's own. */
-const goOn = (returnTo: string, known: Partial<PageReply>): PageReply =>
-  page(
-    'Go on?',
-    html`<div class="card">
-      <h1>Go on?</h1>
-      <p>Another site has sent you to this page of the gateway:</p>
-      <p><code>${returnTo}</code></p>
-      <p><a class="button" href="${returnTo}">Open it</a></p>
-    </div>`,
-    known,
-  );
 
 /** asked: the first page. The others: after one try that brought no session, or not the login that a rule demands. */
 type Occasion = 'asked' | 'noSession' | 'notEnough';

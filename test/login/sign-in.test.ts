@@ -178,6 +178,42 @@ describe('a session in a browser (S28)', () => {
     assert.ok((await readSession(scenario, browser)).seenAt > seenAt);
   });
 
+  it('tells no other site’s page who is signed in or what they may see, and a link takes a click', async () => {
+    const { browser } = await signIn(scenario, 'alice');
+    const told = /alice|platform-admins|node-1|What you have running|signedInAt/;
+    for (const path of ['/-/whoami', '/-/home']) {
+      const own = await browser.open(`${origin}${path}`, { site: 'same-origin' });
+      assert.match(own.body, told);
+      for (const site of ['same-site', 'cross-site'] as const) {
+        const link = await browser.open(`${origin}${path}`, { site });
+        assert.equal(link.status, 200, path);
+        assert.ok(link.body.includes(`<a class="button" href="${path}">Open it</a>`), link.body);
+        assert.doesNotMatch(link.body, told, `${path} ${site}`);
+        for (const headers of [
+          { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: 'application/json' },
+          { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image', accept: 'image/*' },
+          { 'sec-fetch-dest': 'iframe' },
+        ]) {
+          const other = await browser.open(`${origin}${path}`, { site, headers });
+          assert.equal(other.status, 403, `${path} ${site} ${JSON.stringify(headers)}`);
+          assert.doesNotMatch(other.body, told);
+        }
+      }
+      const lines = [cookieLine(browser), 'Accept: application/json'];
+      assert.equal(await codeOf('GET', path, ...lines), 403, 'a browser that does not say');
+      assert.equal(await codeOf('GET', path, ...lines, SAME, 'Origin: https://evil.example'), 403);
+      assert.equal(await codeOf('HEAD', path, ...lines, 'Sec-Fetch-Site: cross-site'), 403);
+      assert.equal(await codeOf('GET', path, ...lines, SAME), 200);
+    }
+    for (const user of [browser, createBrowser(scenario)]) {
+      const headers = { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'empty' };
+      const probe = await user.open(`${origin}/-/login`, { site: 'same-site', headers });
+      assert.equal(probe.status, 403, 'whether or not somebody is signed in');
+    }
+    const stranger = await createBrowser(scenario).follow(`${origin}/-/home`, { site: 'cross-site' });
+    assert.match(stranger.body, /Who are you\?/, 'who is not signed in goes on to the provider at once');
+  });
+
   it('does nothing but read without the Origin of the gateway', async () => {
     const { browser } = await signIn(scenario, 'alice');
     const cookie = cookieLine(browser);
