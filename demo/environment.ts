@@ -48,6 +48,8 @@ export interface Environment {
   issueToken(user: DemoUser, ttlSeconds?: number): Promise<string>;
   /** How many refresh tokens the provider has taken. */
   readonly renewals: () => number;
+  /** Refresh tokens that were given back to the identity provider since the start. */
+  readonly handedBack: () => readonly string[];
   /** A client certificate that the gateway accepts. */
   issueClientCertificate(
     user: string,
@@ -252,6 +254,7 @@ async function openEnvironment(
     kubelets,
     issueToken: (user, ttlSeconds) => provider.issueToken(user, ttlSeconds),
     renewals: provider.renewals,
+    handedBack: provider.handedBack,
     issueClientCertificate: (user, groups) =>
       people.issue({ commonName: user, organizations: [...groups], usages: ['client'] }),
   };

@@ -46,6 +46,8 @@ export interface IdentityProvider {
   issueToken(user: string, ttlSeconds?: number): Promise<string>;
   /** How many refresh tokens were used since the start. */
   readonly renewals: () => number;
+  /** Refresh tokens that were given back since the start. */
+  readonly handedBack: () => readonly string[];
   close(): Promise<void>;
 }
 
@@ -60,7 +62,9 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const secret = randomBytes(32).toString('base64url');
   const provider = createProvider(url, secret, options);
   let renewals = 0;
+  const handedBack: string[] = [];
   provider.on('refresh_token.consumed', () => (renewals += 1));
+  provider.on('refresh_token.destroyed', ({ jti }) => handedBack.push(jti));
   const answer = provider.callback();
   server.on('request', (incoming, outgoing) => {
     if (incoming.url?.startsWith(INTERACTION_PATH) !== true) void answer(incoming, outgoing);
@@ -71,6 +75,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     issueToken: (user, ttlSeconds = 3600) =>
       requestToken(`${origin}/token`, options.certificate, secret, { user, ttl: String(ttlSeconds) }),
     renewals: () => renewals,
+    handedBack: () => handedBack,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -21,6 +21,7 @@ import type { Client } from './redis-client.ts';
 import { ANSWER_MS, createRedisClient, toMessage } from './redis-client.ts';
 import { MAX_REVOCATIONS, createRevocationList, parseRevocation } from './revocations.ts';
 
+/** Of a gateway that is gone; one that is there goes on holding it, however long its provider takes. */
 const LOCK_MS = 20_000;
 const LOCK_POLL_MS = 100;
 
@@ -33,7 +34,7 @@ export interface RedisStore extends SessionStore {
 export function createRedisStore(
   ports: { readonly clock: Clock; readonly log: Log },
   settings: RedisSettings,
-  { rememberMs }: StoreOptions,
+  { rememberMs, lockMs = LOCK_MS }: StoreOptions & { readonly lockMs?: number },
 ): RedisStore {
   const { clock, log } = ports;
   const client = createRedisClient(settings);
@@ -80,7 +81,7 @@ export function createRedisStore(
       (await ask(() =>
         client.set(key(`once:${name}`), '1', { condition: 'NX', expiration: { type: 'PX', value: ttlMs } }),
       )) !== null,
-    tokens: createTokens(ports, client, ask, key),
+    tokens: createTokens(ports, client, { ask, key, lockMs }),
     stop: () => channel.stop(),
   };
 }
@@ -147,26 +148,43 @@ const createAsk =
     }
   };
 
+const EXTEND = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
 const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
 
 function createTokens(
   { clock }: { readonly clock: Clock },
   client: Client,
-  ask: Ask,
-  key: (name: string) => string,
+  {
+    ask,
+    key,
+    lockMs,
+  }: { readonly ask: Ask; readonly key: (name: string) => string; readonly lockMs: number },
 ): SharedTokens {
   const pause = (): Promise<void> => new Promise((resolve) => void clock.after(LOCK_POLL_MS, resolve));
   const take = async (lock: string, mine: string): Promise<void> => {
-    const deadline = clock.now() + LOCK_MS;
+    const deadline = clock.now() + lockMs;
     for (;;) {
       const taken = await ask(() =>
-        client.set(lock, mine, { condition: 'NX', expiration: { type: 'PX', value: LOCK_MS } }),
+        client.set(lock, mine, { condition: 'NX', expiration: { type: 'PX', value: lockMs } }),
       );
       if (taken !== null) return;
       if (clock.now() > deadline)
         throw new Fault('ServiceUnavailable', 'the session is being renewed elsewhere');
       await pause();
     }
+  };
+  /** A second use of a refresh token that is good once would end the grant: the lock lasts while the task does. */
+  const hold = (lock: string, mine: string): (() => void) => {
+    let cancel = (): void => undefined;
+    const extend = (): void => {
+      cancel = clock.after(lockMs / 4, () => {
+        const held = { keys: [lock], arguments: [mine, String(lockMs)] };
+        void ask(() => client.eval(EXTEND, held)).catch(() => undefined);
+        extend();
+      });
+    };
+    extend();
+    return () => cancel();
   };
   return {
     read: async (session) => (await ask(() => client.get(key(`tokens:${session}`)))) ?? undefined,
@@ -181,9 +199,11 @@ function createTokens(
       const lock = key(`lock:${session}`);
       const mine = randomUUID();
       await take(lock, mine);
+      const letGo = hold(lock, mine);
       try {
         return await task();
       } finally {
+        letGo();
         // Whether or not it works: the lock ends by itself.
         await ask(() => client.eval(RELEASE, { keys: [lock], arguments: [mine] })).catch(() => undefined);
       }

@@ -174,5 +174,5 @@ async function endFormer(
 ): Promise<void> {
   if (former === undefined || former.id === now.id) return;
   await store.revoke({ kind: 'session', session: former.id });
-  void refreshTokens.drop(former);
+  void refreshTokens.drop(former, now);
 }

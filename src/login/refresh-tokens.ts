@@ -25,8 +25,11 @@ export interface RefreshTokens {
   keep(session: Session, refreshToken: string | undefined): Promise<Session>;
   /** Undefined: there is nothing to renew it with. The function rejects with a Fault. */
   readonly renew: (session: Session) => undefined | (() => Promise<ProviderTokens>);
-  /** The session is over: forgets the token, here and at the provider. Never rejects. */
-  drop(session: Session): Promise<void>;
+  /**
+   * The session is over: forgets its newest token, here and at the provider. `successor`: the session that the same browser
+   * has now, whose tokens may be of the same grant, which a provider revokes as a whole (RFC 7009 §2.1). Never rejects.
+   */
+  drop(session: Session, successor?: Session): Promise<void>;
 }
 
 /** An ID token in the store that is good for so long need not be renewed. */
@@ -70,11 +73,10 @@ export function createRefreshTokens(
       const place = sharedOf(session);
       return place && (() => place.renew(session, provider));
     },
-    drop: async (session) => {
+    drop: async (session, successor) => {
       try {
-        const place = sharedOf(session);
-        const kept = await place?.read(session);
-        if (kept !== undefined) await place?.remove(session);
+        const kept = await sharedOf(session)?.take(session);
+        if (successor !== undefined && mayBeOneGrant(session, successor)) return;
         const refreshToken = session.refreshToken ?? kept?.refreshToken;
         if (refreshToken !== undefined) await providers.get(session.provider)?.forget(refreshToken);
       } catch (error) {
@@ -85,10 +87,16 @@ export function createRefreshTokens(
   };
 }
 
+/** Providers grant by sign-in of theirs, where they say which it was; who is somebody else has another grant in any case. */
+const mayBeOneGrant = (one: Session, other: Session): boolean =>
+  one.provider === other.provider &&
+  one.subject === other.subject &&
+  (one.sid === undefined || other.sid === undefined || one.sid === other.sid);
+
 interface SharedSessions {
-  read(session: Session): Promise<Kept | undefined>;
   write(session: Session, kept: Kept): Promise<void>;
-  remove(session: Session): Promise<void>;
+  /** What is kept, and from now on is not: the newest, because a renewal that runs is waited for. */
+  take(session: Session): Promise<Kept | undefined>;
   renew(session: Session, provider: OidcProvider): Promise<ProviderTokens>;
 }
 
@@ -105,9 +113,13 @@ function createSharedSessions(
   const write = async ({ id, startedAt }: Session, kept: Kept): Promise<void> =>
     tokens.write(id, await sealer.seal(kept), startedAt + absoluteMs - clock.now());
   return {
-    read,
     write,
-    remove: ({ id }) => tokens.remove(id),
+    take: (session) =>
+      tokens.alone(session.id, async () => {
+        const kept = await read(session);
+        if (kept !== undefined) await tokens.remove(session.id);
+        return kept;
+      }),
     renew: (session, provider) =>
       tokens.alone(session.id, async () => {
         const kept = await read(session);

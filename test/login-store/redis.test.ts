@@ -33,8 +33,15 @@ describe('a store in Redis', { skip: executable === undefined }, () => {
   /** Later than it is. */
   let laterMs = 0;
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + laterMs };
-  const open = async (changed: Partial<RedisSettings> = {}): Promise<RedisStore> => {
-    const store = createRedisStore({ clock, log }, { ...settings, ...changed }, { rememberMs: 60_000 });
+  const open = async (
+    changed: Partial<RedisSettings> = {},
+    options: { readonly lockMs?: number } = {},
+  ): Promise<RedisStore> => {
+    const store = createRedisStore(
+      { clock, log },
+      { ...settings, ...changed },
+      { rememberMs: 60_000, ...options },
+    );
     stores.push(store);
     await store.start();
     return store;
@@ -107,6 +114,31 @@ describe('a store in Redis', { skip: executable === undefined }, () => {
     assert.equal(await one.tokens.read('s'), undefined);
   });
 
+  it('lets nobody else in while a task goes on, however long, and soon after its gateway is gone', async () => {
+    const options = { lockMs: 400 };
+    const [slow, next] = [await open({}, options), await open({}, options)];
+    const order: string[] = [];
+    const { promise: begun, resolve: begin } = Promise.withResolvers<undefined>();
+    const task = slow.tokens.alone('long', async () => {
+      begin(undefined);
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      order.push('slow');
+    });
+    await begun;
+    await eventually('the turn', async () =>
+      next.tokens.alone('long', () => Promise.resolve(order.push('next'))).catch(() => undefined),
+    );
+    await task;
+    assert.deepEqual(order, ['slow', 'next']);
+    await new Promise<void>((resolve) => {
+      void slow.tokens.alone('gone', () => new Promise(() => resolve()));
+    });
+    slow.stop();
+    await eventually('the turn', async () =>
+      next.tokens.alone('gone', () => Promise.resolve(true)).catch(() => undefined),
+    );
+  });
+
   it('lets the next one in after a failure', async () => {
     await assert.rejects(
       one.tokens.alone('f', () => Promise.reject(new Error('no'))),
@@ -149,7 +181,7 @@ describe('a store in Redis', { skip: executable === undefined }, () => {
       { tls: { certificateAuthority: server.certificateAuthority, serverName: 'other.test' } },
       { tls: { serverName: 'redis.test' } },
     ];
-    for (const store of await Promise.all(wrong.map(open))) {
+    for (const store of await Promise.all(wrong.map((changed) => open(changed)))) {
       assert.match(store.problem() ?? '', /not been reached/);
       await assert.rejects(store.once('x', 1000), { reason: 'ServiceUnavailable' });
     }

@@ -43,12 +43,23 @@ export async function readSession({ environment }: Scenario, browser: WebClient)
 }
 
 /** As if the session had not been used for so long. */
-export async function ageSession(scenario: Scenario, browser: WebClient, ms: number): Promise<void> {
+export const ageSession = (scenario: Scenario, browser: WebClient, ms: number): Promise<void> =>
+  changeSession(scenario, browser, ({ seenAt }) => ({ seenAt: seenAt - ms }));
+
+/** As if the ID token was over in a moment: the next use renews it. */
+export const hastenSession = (scenario: Scenario, browser: WebClient): Promise<void> =>
+  changeSession(scenario, browser, () => ({ tokenExpiresAt: Date.now() + 10_000 }));
+
+async function changeSession(
+  scenario: Scenario,
+  browser: WebClient,
+  change: (session: Session) => Partial<Session>,
+): Promise<void> {
   const session = await readSession(scenario, browser);
   const key = new Secret(await readFile(join(scenario.environment.directory, 'cookie.key'), 'utf8'));
   const sealer = createSessionSealer([key], { idleMs: 3_600_000, absoluteMs: 3_600_000 });
   const jar = browser.cookies('localhost');
-  for (const line of await sealer.set({ ...session, seenAt: session.seenAt - ms }, jar, Date.now())) {
+  for (const line of await sealer.set({ ...session, ...change(session) }, jar, Date.now())) {
     const [name = '', value = ''] = line.split(/[=;]/, 2);
     jar.set(name, value);
   }

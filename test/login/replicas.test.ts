@@ -10,11 +10,12 @@ import { connect } from 'node:tls';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { freePort } from '../../demo/environment.ts';
+import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { WEBSOCKET, bearer } from '../support/raw-client.ts';
 import { findRedis, startRedis } from '../support/redis-server.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
-import { cookieLine, originOf, readSession, signIn } from './people.ts';
+import { cookieLine, hastenSession, originOf, readSession, signIn } from './people.ts';
 
 const { executable } = findRedis(process.env);
 
@@ -90,11 +91,13 @@ async function startSecond({ environment }: Scenario) {
   return { second, secondPort };
 }
 
+/** `target`: after another method than GET and a space, or alone. */
 async function askAt({ environment }: Scenario, port: number, target: string, ...lines: readonly string[]) {
   const { certificateAuthority: ca, port: known } = environment;
   const socket = connect({ host: '127.0.0.1', port, ca });
   socket.on('error', () => undefined);
-  socket.write([`GET ${target} HTTP/1.1`, `Host: localhost:${known}`, ...lines, '', ''].join('\r\n'));
+  const request = target.startsWith('/') ? `GET ${target}` : target;
+  socket.write([`${request} HTTP/1.1`, `Host: localhost:${known}`, ...lines, '', ''].join('\r\n'));
   const head = await new Promise<string>((resolve) => {
     let text = '';
     socket.on('data', (chunk: Buffer) => {
@@ -115,7 +118,7 @@ describe('two gateways and a Redis server', { skip: executable === undefined }, 
   let ask: Pair['ask'];
   let codeOf: Pair['codeOf'];
   before(async () => {
-    pair = await startPair(33);
+    pair = await startPair(300);
     ({ redis, scenario, secondPort, ask, codeOf } = pair);
   });
   after(() => (pair as Pair | undefined)?.close());
@@ -157,27 +160,55 @@ describe('two gateways and a Redis server', { skip: executable === undefined }, 
     assert.equal(await codeOf(secondPort, METRICS, bearer(idToken)), 401);
   });
 
-  it('renew a session once, whoever of them is asked', async () => {
+  it('ask the provider once for all that both are asked, and each has the new token', async () => {
     const { port } = scenario.environment;
     const { browser } = await signIn(scenario, 'alice');
     const first = await readSession(scenario, browser);
-    assert.equal(first.refreshToken, undefined, 'it is in the store');
-    const cookie = cookieLine(browser);
-    await eventually('another token at both', async () => {
+    for (let round = 1; round <= 2; round += 1) {
+      const before = scenario.environment.renewals();
+      await hastenSession(scenario, browser);
+      const cookie = cookieLine(browser);
       const answers = await Promise.all(
-        [port, secondPort, port, secondPort].map((at) => ask(at, METRICS, cookie, SAME)),
+        [port, secondPort, secondPort, port, secondPort, port].map((at) => ask(at, METRICS, cookie, SAME)),
       );
-      for (const { socket } of answers) socket.destroy();
-      assert.deepEqual(
-        answers.map(({ code }) => code),
-        [200, 200, 200, 200],
-      );
-      return answers.every(({ head }) => /\r\nset-cookie: __Host-kubelet-gateway=/i.test(head))
-        ? true
-        : undefined;
-    });
-    // Not taken for theft, which would end the grant: it can be renewed again.
-    assert.equal(await codeOf(secondPort, METRICS, cookie, SAME), 200);
+      const tokens = new Set<string>();
+      for (const { socket, code, head } of answers) {
+        socket.destroy();
+        assert.equal(code, 200);
+        const [, value = ''] = /\r\nset-cookie: __Host-kubelet-gateway=([^;]*)/i.exec(head) ?? [];
+        browser.cookies('localhost').set(SESSION_COOKIE, value);
+        const session = await readSession(scenario, browser);
+        assert.equal(session.id, first.id);
+        assert.equal(session.refreshToken, undefined);
+        tokens.add(session.idToken);
+      }
+      assert.equal(scenario.environment.renewals() - before, 1);
+      assert.equal(tokens.size, 1);
+      assert.ok(!tokens.has(first.idToken));
+      // Who comes late with the old cookie does not look like a thief to the provider, which would end the grant.
+      for (const at of [secondPort, port]) assert.equal(await codeOf(at, METRICS, cookie, SAME), 200);
+      assert.equal(scenario.environment.renewals() - before, 1);
+    }
+  });
+
+  it('end at both what is signed out at either, and give back the newest refresh token', async () => {
+    const { port } = scenario.environment;
+    const { browser } = await signIn(scenario, 'alice');
+    const cookie = cookieLine(browser);
+    const own = `Origin: ${originOf(scenario)}`;
+    const stream = await ask(port, EXEC, cookie, ...WEBSOCKET, own);
+    assert.equal(stream.code, 101);
+    await hastenSession(scenario, browser);
+    assert.equal(await codeOf(port, METRICS, cookieLine(browser), SAME), 200);
+    const before = scenario.environment.handedBack().length;
+    // At the other gateway, with the cookie of before the renewal.
+    const out = await ask(secondPort, 'POST /-/logout', cookie, own, SAME, 'Content-Length: 0');
+    assert.equal(out.code, 200);
+    await stream.closed;
+    for (const at of [port, secondPort]) assert.equal(await codeOf(at, METRICS, cookie, SAME), 401);
+    await eventually('the token', () => scenario.environment.handedBack().length > before || undefined);
+    // An older one would have been a second use, and the provider's own end of the grant gives back none.
+    assert.equal(scenario.environment.handedBack().length, before + 1);
   });
 
   it('let nobody in by a cookie while the server is away, and everybody else', async () => {
