@@ -136,7 +136,6 @@ export default {
     onlyIn('@peculiar/x509', '^src/pki/'),
     onlyIn('@marcbachmann/cel-js', '^src/cel/compile.ts$'),
     onlyIn('re2js', '^src/cel/regex.ts$'),
-    onlyIn('tar-stream', '^src/record/tar-listing.ts$'),
     onlyIn('@xterm/headless', '^src/replay/screen.ts$'),
     onlyIn('age-encryption', '^src/age/age.ts$'),
     onlyIn('@aws-sdk/client-s3', '^src/object-store/s3.ts$'),

@@ -59,12 +59,9 @@ export class ArchiveWatch {
     listing.write(data);
   }
 
-  /** Resolves when all that was seen has been told. Undefined: nothing is left to tell. */
-  end(): Promise<unknown> | undefined {
-    const listings = Object.values(this.#states).flatMap((state) =>
-      state.kind === 'archive' ? [state.listing.end()] : [],
-    );
-    return listings.length === 0 ? undefined : Promise.all(listings);
+  /** Nothing more comes: what is unfinished is told. */
+  end(): void {
+    for (const state of Object.values(this.#states)) if (state.kind === 'archive') state.listing.end();
   }
 
   #list(direction: FileEvent['direction']): TarListing {

@@ -282,8 +282,6 @@ export class Recording implements Tap {
   }
 
   async #finish(reason: EndReason | undefined): Promise<void> {
-    const reading = this.#archives?.end();
-    if (reading !== undefined) await reading;
     this.#takeEnd(reason);
     await this.#store(reason);
   }
@@ -294,6 +292,7 @@ export class Recording implements Tap {
     const now = this.#deps.clock.now();
     this.#decoder?.end();
     this.#writeEvents();
+    this.#archives?.end();
     const why = this.#problem === undefined ? '' : `, ${this.#problem}`;
     transcript.end(now);
     transcript.note(`ended: ${reason ?? 'unknown'}${why}`, now);

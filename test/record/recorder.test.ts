@@ -281,6 +281,47 @@ describe('a recording', () => {
   });
 });
 
+describe('an archive that was made to confuse', () => {
+  /** A directory that says that it has a body: `tar` passes over none. */
+  const archive = (): Buffer => {
+    const block = (name: string, type: string, size: string): Buffer => {
+      const header = Buffer.alloc(512);
+      header.write(name);
+      header.write(size, 124);
+      header.write(type, 156);
+      header.write('ustar\u000000', 257);
+      header.fill(' ', 148, 156);
+      const sum = header.reduce((total, byte) => total + byte, 0);
+      header.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148);
+      return header;
+    };
+    return Buffer.concat([
+      block('folder/', '5', '00000001000'),
+      block('hidden', '0', '00000000000'),
+      Buffer.alloc(1024),
+    ]);
+  };
+
+  it('keeps no recording from its end, nor a file from its listing', async () => {
+    const { tap, folder, states } = await begin({ patienceMs: 2_000 });
+    assert.ok(tap.fromNode(output(archive())));
+    assert.ok(tap.fromNode(output('the last words')));
+    const outcome = await tap.end('completed');
+    assert.equal(outcome?.state, 'complete');
+    assert.deepEqual(states, ['complete']);
+    assert.deepEqual(outcome.notes, { 'files-from-pod': '1 file, 0 bytes' });
+    const { manifest, text } = await readRecording(folder);
+    assert.equal(manifest.at(-1)?.['kind'], 'End');
+    const cast = parseCast(text);
+    assert.ok(cast.bytes('stdout').toString().endsWith('the last words'));
+    const names = cast.events.flatMap(({ code, data }) =>
+      code === 'f' ? [(JSON.parse(data) as { name: string }).name] : [],
+    );
+    assert.deepEqual(names, ['folder/', 'hidden']);
+    assert.ok(cast.events.some(({ code, data }) => code === 'm' && data.includes('cut short or malformed')));
+  });
+});
+
 describe('a disk that cannot begin', () => {
   it('refuses the session before a node is dialled, in words that name no path', async () => {
     const file = join(root, 'a-file');
