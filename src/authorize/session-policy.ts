@@ -44,10 +44,12 @@ function toProblem(
       'send it in the header Kubelet-Gateway-Reason or the query parameter reason'
     );
   }
+  if (rule.terminal === 'none' && opensTerminal(action)) {
+    return action.kind === 'attach'
+      ? 'no terminal may be opened here, and the process may have one: attach without input and without a terminal (kubectl: without -i and -t)'
+      : 'no terminal may be opened here: leave out the terminal (kubectl: without -t)';
+  }
   if ('streams' in action && action.streams.tty) {
-    if (rule.terminal === 'none') {
-      return 'no terminal may be opened here: leave out the terminal (kubectl: without -t)';
-    }
     if (rule.terminal === 'any' || action.kind === 'attach' || isListed(action.command)) return undefined;
     return 'this command is not among those that may be run here';
   }
@@ -56,6 +58,13 @@ function toProblem(
   if (action.kind === 'run' && !isListed(action.command.split(' '))) return notListed(rule);
   return undefined;
 }
+
+/**
+ * A kubelet attaches to the process with the terminal that its container has (`tty` of the pod's spec), whatever the request
+ * says of one (pkg/kubelet, GetAttach): who may type reaches it.
+ */
+const opensTerminal = (action: Resolved['action']): boolean =>
+  'streams' in action && (action.streams.tty || (action.kind === 'attach' && action.streams.stdin));
 
 const notListed = ({ terminal }: SessionPolicyRule): string =>
   'this command is not among those that may be run without a terminal' +

@@ -9,8 +9,14 @@ const HEADER = 'kubelet-gateway-reason';
 const PARAMETER = 'reason';
 const MAX_LENGTH = 512;
 
-/** Control characters, line separators, and what turns the direction of the text around it (UAX #9). */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+/**
+ * Control characters, line separators, and what shows nothing (among it what turns the direction of the text around it,
+ * UAX #9), but for what joins or parts letters and chooses between forms of one.
+ */
+const UNPRINTABLE =
+  /(?![\u034f\u200c\u200d\ufe0e\ufe0f])[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
+/** What consists of spaces and points is no reason. */
+const SAYS_SOMETHING = /[\p{L}\p{N}]/u;
 /** A header has no encoding: what is not ASCII means something else to everybody (RFC 9110 §5.5). */
 const ASCII = /^[\x20-\x7e]*$/;
 
@@ -28,6 +34,7 @@ export function readReason(headers: HeaderLines, parameters: Parameters): string
   if (reason === '') throw bad('is empty');
   if (reason.length > MAX_LENGTH) throw bad(`is longer than ${MAX_LENGTH} characters`);
   if (UNPRINTABLE.test(reason)) throw bad('has characters that cannot be printed');
+  if (!SAYS_SOMETHING.test(reason)) throw bad('has neither a letter nor a digit in it');
   return reason;
 }
 

@@ -116,6 +116,21 @@ describe('a session policy', () => {
       action: attach(true),
       refused: /no terminal may be opened/,
     },
+    {
+      what: 'nor by leaving the terminal out: a kubelet takes it from the container',
+      rules: [rule({ terminal: 'none' })],
+      action: attach(false),
+      refused: /no terminal may be opened here, .*: attach without input/,
+    },
+    {
+      what: 'what is only looked at',
+      rules: [rule({ terminal: 'none' })],
+      action: {
+        kind: 'attach',
+        pod: pod('prod'),
+        streams: { stdin: false, stdout: true, stderr: true, tty: false },
+      },
+    },
     { what: 'attach runs no command', rules: [rule({ commands: [] })], action: attach(false) },
     {
       what: 'run has no terminal',

@@ -23,6 +23,12 @@ describe('a reason', () => {
     assert.equal(resolved('POST', '/nodes/node-1/run/default/shell/shell?cmd=id&reason=x', []).reason, 'x');
   });
 
+  it('may have marks, joiners and pictures beside its letters', () => {
+    for (const reason of ['می\u200cخواهم', 'क्\u200dष', 'fix ❤\ufe0f now', '障害 42', 'e\u0301té']) {
+      assert.equal(resolved('GET', `${EXEC}&reason=${encodeURIComponent(reason)}`, WEBSOCKET).reason, reason);
+    }
+  });
+
   it('is no part of what is sent to the node', () => {
     const { action } = resolved('GET', `${EXEC}&reason=INC-7`, WEBSOCKET);
     assert.ok(!JSON.stringify(action).includes('INC-7'));
@@ -38,6 +44,13 @@ describe('a reason', () => {
     ['a line break', '&reason=a%0Ab', [], /cannot be printed/],
     ['an escape', '&reason=%1B%5B2J', [], /cannot be printed/],
     ['text that runs backwards', '&reason=%E2%80%AEabc', [], /cannot be printed/],
+    ['nothing that can be seen: a zero-width space', '&reason=%E2%80%8B', [], /cannot be printed/],
+    ['a filler that is called a letter', '&reason=%E3%85%A4', [], /cannot be printed/],
+    ['text in tags that no font shows', '&reason=a%F3%A0%81%A1', [], /cannot be printed/],
+    ['joiners alone', '&reason=%E2%80%8D%E2%80%8C', [], /neither a letter nor a digit/],
+    ['an empty pattern of Braille', '&reason=%E2%A0%80', [], /neither a letter nor a digit/],
+    ['dots', '&reason=...', [], /neither a letter nor a digit/],
+    ['a header of dashes', '', header('--'), /neither a letter nor a digit/],
     ['a header that is not ASCII', '', header('gr\xfc\xdfe'), /not ASCII/],
     ['a header with a control character', '', header('a\x7f'), /not ASCII/],
   ];

@@ -36,7 +36,7 @@ export const sessionPolicy = strict({
         .enum(TERMINAL_RULES)
         .prefault('any')
         .describe(
-          'What may be run in a terminal. any: every command. listed: those of commands. none: no terminal may be opened or attached to.',
+          'What may be run in a terminal. any: every command. listed: those of commands. none: no terminal may be opened or attached to, and nothing may be typed into a process by attach.',
         ),
       reason: z
         .enum(REASON_RULES)
