@@ -12,7 +12,7 @@ export interface GatewayProcess {
   readonly pid: number;
   /** The exit code, once it has ended; a signal counts as 128. */
   readonly ended: Promise<number>;
-  signal(name: 'SIGTERM' | 'SIGHUP' | 'SIGKILL'): void;
+  signal(name: 'SIGTERM' | 'SIGHUP' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
 }
 
 /** Starts `serve` and waits until /readyz says yes. Rejects with the log's tail when the process ends before. */

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
 import WebSocket from 'ws';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
@@ -113,6 +114,24 @@ describe('where recording is required', () => {
         annotations['kubelet-gateway.io/recording-problem'] ?? '',
         /^the recording could not be stored: nothing from \S+Z on is in it$/,
       );
+    });
+
+    it(`whoever works in a terminal by ${name} reads there why it ended`, async () => {
+      const args = ['--context', 'alice', 'exec', '-it', 'shell', '--', 'sh'];
+      const terminal = spawnTerminal(kubectlPath(), args, {
+        env: { ...process.env, ...scenario.kubectlEnv, ...env },
+      });
+      let shown = '';
+      terminal.onData((data) => (shown += data));
+      const exited = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+      await eventually('a prompt', () => (/[$#] $/.test(shown) ? true : undefined));
+      await rm(recordings(scenario), { recursive: true });
+      terminal.write('while :; do echo line; sleep 0.05; done\r');
+      assert.equal(await exited, 1);
+      // On a line of its own, as the terminal of the shell that comes back shows it.
+      assert.match(shown, /\n[^\n]*the session was ended: the recording could not be stored: nothing from /);
+      const { annotations = {} } = await lastEnding(scenario, seen);
+      assert.equal(annotations['kubelet-gateway.io/end-reason'], 'recordingFailed');
     });
 
     it(`kubectl by ${name} is refused where nothing can be stored, and no node is dialled`, async () => {
