@@ -97,7 +97,8 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
 function createPlace({ clock, log, metrics, ledger }: RecordingsDeps, settings: RecordingSettings): Place {
   const { directory, s3, fsync, segment } = settings;
   const running = new Set<string>();
-  const spool = createDirectoryArchive({ clock, running, ledger }, directory);
+  const isSpool = s3 !== undefined;
+  const spool = createDirectoryArchive({ clock, running, ledger, isSpool }, directory);
   const place = { s3, directory, running, stores: new Map(), settings: undefined, isTidy: false };
   if (s3 === undefined) return { ...place, archive: spool };
   const objects = createS3Store(s3);

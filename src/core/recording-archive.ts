@@ -27,19 +27,29 @@ export interface RecordingSummary {
   readonly reason?: string;
   readonly problem?: string;
   readonly exitCode?: number;
-  /** Segments that the manifest names, and their stored bytes. */
+  /** Segments that the manifest names, and their bytes, as it says. */
   readonly segments: number;
   readonly bytes: number;
+  /** So many of them are not there any more. Absent: none, or nobody looked: a listing of an object store does not. */
+  readonly missing?: number;
 }
+
+/** For listings: what is known to be gone stands beside it. */
+export const toStateWords = ({ state, missing }: RecordingSummary): string =>
+  missing === undefined ? state : `${state}, ${missing} ${missing === 1 ? 'segment' : 'segments'} missing`;
 
 /** One file of a recording, as it is stored. */
 export interface StoredFile {
   /** `00000001.cast`, with `.age` when encrypted, `.jsonl` for a port-forward. */
   readonly name: string;
-  /** Stored bytes; for an unproven file those that are there at present. */
+  /** Those that are there at present, whatever the manifest says. */
   readonly bytes: number;
   /** Named in the manifest. The segment that was open when a gateway died is not, and its last line may be torn. */
   readonly proven: boolean;
+  /** What is known to be wrong with it before it is read, as the end of a sentence about it. */
+  readonly problem?: string;
+  /** There is nothing to be read. */
+  readonly isMissing?: true;
 }
 
 export interface RecordingArchive {

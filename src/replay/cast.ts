@@ -40,19 +40,43 @@ export interface Cast {
 
 /** The largest terminal that is believed. */
 const MAX_SIZE = 1000;
+/** Of a recording whose beginning is gone. */
+const NO_HEADER: CastHeader = {
+  kind: 'cast',
+  columns: 80,
+  rows: 24,
+  timestamp: 0,
+  title: '',
+  command: undefined,
+  tty: undefined,
+};
 
-/** Reads the header. Rejects when there is none. */
+/** Reads the header. Where it is gone and events are there, they are shown in a terminal of the usual size. Rejects when there is nothing. */
 export async function openCast(
   lines: AsyncIterable<Buffer>,
   onProblem: (problem: string) => void,
 ): Promise<Cast> {
   const iterator = lines[Symbol.asyncIterator]();
   const first = await iterator.next();
-  const header = first.done === true ? undefined : toHeader(parse(first.value));
-  if (header === undefined) throw new Error('there is no recording in it');
+  if (first.done === true) throw new Error('there is no recording in it');
   const rest: AsyncIterable<Buffer> = { [Symbol.asyncIterator]: () => iterator };
-  const events = header.kind === 'cast' ? toEvents(rest, onProblem) : toPortForwardEvents(rest);
-  return { header, events };
+  const value = parse(first.value);
+  const header = toHeader(value);
+  if (header?.kind === 'cast') return { header, events: toEvents(rest, onProblem) };
+  if (header?.kind === 'portForward') return { header, events: toPortForwardEvents(rest) };
+  const isEvent = Array.isArray(value);
+  const isLine = typeof fieldsOf(value)['atMs'] === 'number';
+  if (!isEvent && !isLine) throw new Error('there is no recording in it');
+  onProblem('its beginning is missing, with what says how large its terminal was');
+  const all = toJoined(first.value, rest);
+  return isEvent
+    ? { header: NO_HEADER, events: toEvents(all, onProblem) }
+    : { header: { kind: 'portForward' }, events: toPortForwardEvents(all) };
+}
+
+async function* toJoined(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
 }
 
 async function* toEvents(

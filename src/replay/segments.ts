@@ -12,6 +12,10 @@ export interface StoredSegment {
   readonly sha256: string | undefined;
   /** It was open when the gateway died, and was named afterwards: its end may be missing. */
   readonly isCut?: boolean;
+  /** What is known to be wrong with it before it is read, as the end of a sentence about it. */
+  readonly problem?: string | undefined;
+  /** There is nothing to be read. */
+  readonly isMissing?: boolean;
 }
 
 export interface PlainOptions {
@@ -29,6 +33,8 @@ export async function* readLines(
   { decrypt, onProblem }: PlainOptions,
 ): AsyncGenerator<Buffer> {
   for await (const segment of segments) {
+    if (segment.problem !== undefined) onProblem(`${segment.name} ${segment.problem}`);
+    if (segment.isMissing === true) continue;
     const checked = check(segment, onProblem);
     if (!segment.name.endsWith('.age')) {
       yield* toLines(checked, segment, onProblem);
@@ -39,20 +45,24 @@ export async function* readLines(
     try {
       plain = await decrypt(ReadableStream.from(checked));
     } catch (error) {
-      // The open segment of a gateway that died is the beginning of an age file, or nothing.
+      // The open segment of a gateway that died is the beginning of an age file, or nothing; so is one that was cut since.
       if (isWhole(segment)) throw error;
-      onProblem(`${segment.name} was not finished, and cannot be decrypted`);
+      onProblem(`${segment.name} ${toCutWords(segment)} cannot be decrypted`);
       continue;
     }
     yield* toLines(untilCut(plain, segment, onProblem), segment, onProblem);
   }
 }
 
-/** As it was when it was closed. */
-const isWhole = ({ sha256, isCut = false }: StoredSegment): boolean => sha256 !== undefined && !isCut;
+/** As it was when it was closed, as far as its size tells. */
+const isWhole = ({ sha256, isCut = false, problem }: StoredSegment): boolean =>
+  sha256 !== undefined && !isCut && problem === undefined;
+
+const toCutWords = ({ problem }: StoredSegment): string =>
+  problem === undefined ? 'was not finished, and' : 'was changed, and';
 
 async function* check(
-  { bytes, sha256, name }: StoredSegment,
+  { bytes, sha256, name, problem }: StoredSegment,
   onProblem: (problem: string) => void,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
@@ -61,7 +71,8 @@ async function* check(
     yield chunk;
   }
   if (sha256 === undefined) onProblem(`${name} is not named in the manifest: what is in it is not proven`);
-  else if (hash.digest('hex') !== sha256) onProblem(`${name} is not what the manifest says: it was changed`);
+  else if (problem === undefined && hash.digest('hex') !== sha256)
+    onProblem(`${name} is not what the manifest says: it was changed`);
 }
 
 /** What can be decrypted of a file that was cut, where that is to be expected. */
@@ -75,7 +86,7 @@ async function* untilCut(
     yield* plain;
   } catch (error) {
     if (isWhole(segment)) throw new Error(`${name} cannot be decrypted: it was changed`, { cause: error });
-    onProblem(`${name} was not finished, and its end cannot be decrypted`);
+    onProblem(`${name} ${toCutWords(segment)} its end cannot be decrypted`);
   }
 }
 

@@ -3,8 +3,9 @@
 
 import type { SessionFilter, SessionId, View } from '../core/operation.ts';
 import type { Clock } from '../core/ports.ts';
-import type { RecordingArchive, RecordingSummary } from '../core/recording-archive.ts';
+import type { RecordingArchive, RecordingSummary, StoredFile } from '../core/recording-archive.ts';
 import { Fault } from '../core/fault.ts';
+import { toStateWords } from '../core/recording-archive.ts';
 import { toHumanDuration } from '../kubectl/human-duration.ts';
 import type { Document, OwnObject, Shape } from './objects.ts';
 import { toDoneDocument, toListDocument, toOneDocument } from './objects.ts';
@@ -23,6 +24,7 @@ const SHAPE: Shape = {
     ['Exit', 1, 'Exit code of the command.'],
     ['Container', 1, 'The container.'],
     ['Encrypted', 1, 'Whether it is encrypted.'],
+    ['Problem', 1, 'Why it is not whole.'],
   ],
 };
 
@@ -66,7 +68,8 @@ export function createRecordingServer({
       const text = (await stored.manifest(id, signal)) ?? '';
       const object = toOwnObject(summary, clock.now());
       const manifest = text.split('\n').filter((line) => line !== '');
-      return toOneDocument(SHAPE, { ...object, status: { ...object.status, manifest } }, view);
+      const files = toStoredFiles(await stored.files(id, signal));
+      return toOneDocument(SHAPE, { ...object, status: { ...object.status, manifest, files } }, view);
     },
     read: async (id, signal) => {
       const [stored, summary] = await find(id, signal);
@@ -85,8 +88,16 @@ async function* join(
   id: SessionId,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  for (const file of await archive.files(id, signal)) yield* archive.read(id, file, signal);
+  for (const file of await archive.files(id, signal)) {
+    if (file.isMissing === undefined) yield* archive.read(id, file, signal);
+  }
 }
+
+/** Of the segments that the manifest names, those that are there, with the bytes that `cast` has of each. */
+const toStoredFiles = (files: readonly StoredFile[]): readonly Pick<StoredFile, 'name' | 'bytes'>[] =>
+  files
+    .filter(({ proven, isMissing }) => proven && isMissing === undefined)
+    .map(({ name, bytes }) => ({ name, bytes }));
 
 const notFound = (id: SessionId): Fault =>
   new Fault('NotFound', `recordings.kubelet-gateway.io "${id}" not found`, {
@@ -94,26 +105,27 @@ const notFound = (id: SessionId): Fault =>
   });
 
 function toOwnObject(summary: RecordingSummary, now: number): OwnObject {
-  const { id, startedAt, endedAt, state, encrypted, reason, problem, exitCode, segments, bytes, ...spec } =
-    summary;
+  const { id, startedAt, endedAt, state, encrypted, reason, problem, exitCode, ...rest } = summary;
+  const { segments, bytes, missing, ...spec } = rest;
   const startedMs = Date.parse(startedAt);
   return {
     name: id,
     createdAt: startedAt,
     spec,
-    status: { state, encrypted, endedAt, reason, problem, exitCode, segments, bytes },
+    status: { state, encrypted, endedAt, reason, problem, exitCode, segments, bytes, missing },
     cells: [
       id,
       spec.user,
       spec.node,
       `${spec.namespace}/${spec.pod}`,
       spec.action,
-      state,
+      toStateWords(summary),
       Number.isNaN(startedMs) ? '<unknown>' : toHumanDuration(now - startedMs),
       String(bytes),
       exitCode === undefined ? '' : String(exitCode),
       spec.container ?? '',
       encrypted ? 'yes' : 'no',
+      problem ?? '',
     ],
   };
 }

@@ -383,7 +383,97 @@ describe('a recording that is not as it was', () => {
     await appendFile(join(directory, id, '00000002.cast'), '[0,"o","forged"]\n');
     const { code, err } = await recordings('play', id);
     assert.equal(code, 1);
-    assert.match(err, /00000002\.cast is not what the manifest says: it was changed/);
+    assert.match(err, /00000002\.cast is not what the manifest says: it has \d+ bytes, not \d+\n/);
+  });
+
+  it('says of bytes that were changed in their place that they were', async () => {
+    const id = await write({ events: [[0, 'o', 'one']] });
+    const file = join(directory, id, '00000001.cast');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"one"', '"two"'));
+    const { code, out, err } = await recordings('play', id);
+    assert.equal(code, 1);
+    assert.equal(out, 'two');
+    assert.match(err, /00000001\.cast is not what the manifest says: it was changed/);
+  });
+
+  const NUMBERS = [1, 2, 3, 4, 5, 6].map((number) => [0, 'o', `${number} `] as const);
+  const fileOf = (id: string, number: number): string => join(directory, id, `0000000${number}.cast`);
+
+  it('says which segments are missing or emptied, and shows the others', async () => {
+    const id = await write({ events: NUMBERS, perSegment: 2 });
+    await rm(fileOf(id, 2));
+    await writeFile(fileOf(id, 3), '');
+    for (const args of [['play', id] as const, ['export', id, '--format', 'text'] as const]) {
+      const { code, out, err } = await recordings(...args);
+      assert.equal(code, 1);
+      assert.equal(out.trimEnd(), '1 6');
+      assert.match(err, /00000002\.cast is missing\n/);
+      assert.match(err, /00000003\.cast is not what the manifest says: it has 0 bytes, not \d+\n/);
+      assert.ok(!/00000001|00000004|ENOENT/.test(err), err);
+    }
+    const v3 = await recordings('export', id);
+    assert.equal(v3.code, 1);
+    assert.deepEqual(v3.out.match(/[1-6] (?=")/g), ['1 ', '6 ']);
+    assert.match(v3.err, /00000002\.cast is missing\n/);
+    const { code, out, err } = await recordings('search', '6');
+    assert.equal(code, 1);
+    assert.ok(out.includes(id));
+    assert.match(err, /00000002\.cast is missing\n/);
+    const { out: list } = await recordings('list');
+    assert.match(list, new RegExp(`${id}.*complete, 1 segment missing`));
+  });
+
+  it('is shown without its beginning', async () => {
+    const id = await write({ events: NUMBERS, perSegment: 2 });
+    await rm(fileOf(id, 1));
+    const { code, out, err } = await recordings('play', id);
+    assert.equal(code, 1);
+    assert.equal(out, '2 3 4 5 6 ');
+    assert.match(err, /00000001\.cast is missing\n/);
+    assert.match(err, /its beginning is missing/);
+  });
+
+  it('says of an encrypted one too which segments are missing or emptied', async () => {
+    const id = await write({ encrypted: true, events: NUMBERS, perSegment: 2 });
+    await rm(`${fileOf(id, 2)}.age`);
+    await writeFile(`${fileOf(id, 3)}.age`, '');
+    const { code, out, err } = await recordings('play', id, '--identity', identityFile);
+    assert.equal(code, 1);
+    assert.equal(out, '1 6 ');
+    assert.match(err, /00000002\.cast\.age is missing\n/);
+    assert.match(err, /00000003\.cast\.age is not what the manifest says: it has 0 bytes, not \d+\n/);
+  });
+
+  it('shows what was taken out of its manifest', async () => {
+    const id = await write({ events: NUMBERS, perSegment: 2 });
+    const manifest = join(directory, id, 'manifest.jsonl');
+    const lines = (await readFile(manifest, 'utf8')).split('\n');
+    await writeFile(manifest, lines.toSpliced(2, 1).join('\n'));
+    await rm(fileOf(id, 2));
+    const { code, err } = await recordings('play', id);
+    assert.equal(code, 1);
+    assert.match(err, /its manifest has lines that do not follow from each other/);
+    assert.match(err, /its manifest names segment 3 where segment 2 would be/);
+  });
+
+  it('has a line of its manifest that is none: the others are read, and that is said', async () => {
+    const id = await write({ events: NUMBERS, perSegment: 2 });
+    const manifest = join(directory, id, 'manifest.jsonl');
+    const text = await readFile(manifest, 'utf8');
+    await writeFile(manifest, text.replace('"kind":"Segment"', '"kind":"Segment",'));
+    const { code, out, err } = await recordings('play', id);
+    assert.equal(code, 1);
+    assert.ok(out.includes('6 '));
+    assert.match(err, /its manifest has lines that do not follow from each other/);
+    assert.match(err, /00000001\.cast is not named in the manifest/);
+  });
+
+  it('is listed without its manifest, as such', async () => {
+    const id = await write({ events: NUMBERS });
+    await rm(join(directory, id, 'manifest.jsonl'));
+    const { out } = await recordings('list', '--wide');
+    assert.match(out, new RegExp(`${id}.*its manifest is missing`));
+    await rm(join(directory, id), { recursive: true });
   });
 
   it('is an error when an encrypted segment was changed or cut, which is named', async () => {

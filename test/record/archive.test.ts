@@ -63,6 +63,8 @@ async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
 
 interface Kind {
   readonly name: string;
+  /** In a listing. */
+  readonly looksForSegments: boolean;
   readonly archive: () => RecordingArchive;
   put(id: SessionId, file: string, text: string): Promise<unknown>;
   tombstone(id: SessionId): Promise<string | undefined>;
@@ -72,6 +74,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   {
     name: 'a directory',
+    looksForSegments: true,
     archive: () => createDirectoryArchive({ clock }, directory),
     put: async (id, file, text) => {
       await mkdir(join(directory, id), { recursive: true });
@@ -85,6 +88,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: 'an S3 store',
+    looksForSegments: false,
     archive: () => createObjectArchive({ clock, objects }, PREFIX),
     put: (id, file, text) => objects.putNew(`${PREFIX}${id}/${file}`, Buffer.from(text)),
     tombstone: async (id) => (await getWhole(objects, `${PREFIX}pruned/${id}.json`))?.toString().trimEnd(),
@@ -173,6 +177,28 @@ for (const kind of KINDS) {
         await assert.rejects(drain(archive.read(id, { ...first, name })), /not the name of a segment/);
       }
       await assert.rejects(drain(archive.read('../x' as SessionId, first)), /not the id of a recording/);
+    });
+
+    it('says what is not there, or is not what the manifest says, before it is read', async () => {
+      const second = toLine({ kind: 'Segment', file: '00000002.cast', bytes: 4, sha256: 'x' });
+      const third = toLine({ kind: 'Segment', file: '00000003.cast', bytes: 4, sha256: 'x' });
+      const { id } = await put('thief', toBegin('thief') + SEGMENT + second + third + END, {
+        '00000001.cast': 'head',
+        '00000003.cast': 'cut',
+      });
+      assert.deepEqual(await kind.archive().files(id), [
+        { name: '00000001.cast', bytes: 4, proven: true },
+        { name: '00000002.cast', bytes: 0, proven: true, problem: 'is missing', isMissing: true },
+        {
+          name: '00000003.cast',
+          bytes: 3,
+          proven: true,
+          problem: 'is not what the manifest says: it has 3 bytes, not 4',
+        },
+      ]);
+      const [listed] = await kind.archive().list({ user: 'thief' });
+      assert.equal(listed?.missing, kind.looksForSegments ? 1 : undefined);
+      assert.equal(listed?.segments, 3);
     });
 
     it('makes the best of a manifest that is no manifest', async () => {

@@ -91,7 +91,7 @@ async function openSpool(
   );
   const clock = systemClock;
   const archive = createSpooledArchive(
-    createDirectoryArchive({ clock, running }, directory),
+    createDirectoryArchive({ clock, running, isSpool: true }, directory),
     createObjectArchive({ clock, objects }, prefix),
   );
   const stop = (): Promise<void> => store.stop(0);
@@ -251,6 +251,26 @@ describe('the spool', () => {
     assert.equal(spool.store.used, 0);
   });
 
+  it('takes no segment for missing that is in the store by now, and says which are', async (t) => {
+    const spool = await openSpool(t);
+    const id = newId();
+    const recording = await begin(spool.store, id);
+    await writeSegment(recording, 1, 'one\n');
+    await writeSegment(recording, 2, 'two\n');
+    await eventually('both in the store', async () =>
+      (await readdir(join(spool.directory, id))).some((name) => name.endsWith('.cast')) ? undefined : true,
+    );
+    const problems = async (): Promise<readonly (string | undefined)[]> =>
+      (await spool.archive.files(id)).map(({ problem }) => problem);
+    assert.deepEqual(await problems(), [undefined, undefined]);
+    assert.equal((await spool.archive.summary(id))?.missing, undefined);
+    await spool.objects.delete(`${spool.prefix}${id}/00000002.cast`);
+    assert.deepEqual(await problems(), [undefined, 'is missing']);
+    await finish(recording);
+    await emptied(spool);
+    assert.deepEqual(await problems(), [undefined, 'is missing']);
+  });
+
   it('is uploaded after a restart, with what the manifest does not name and without a torn line', async (t) => {
     const first = await openSpool(t);
     await server.stop();
@@ -258,7 +278,10 @@ describe('the spool', () => {
     const id = newId();
     const recording = await begin(first.store, id);
     await writeSegment(recording, 1, 'closed\n');
-    await (await recording.createSegment('00000002.cast', 1000)).append([Buffer.from('open\n')]);
+    const open = await recording.createSegment('00000002.cast', 1000);
+    // A death closes its files, too.
+    t.after(() => open.abandon());
+    await open.append([Buffer.from('open\n')]);
     await first.stop();
     await appendFile(join(first.directory, id, 'manifest.jsonl'), '{"kind":"Segm');
     await server.start();

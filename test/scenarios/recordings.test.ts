@@ -2,7 +2,7 @@
 // the identity, and by nobody who has only one of them.
 
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
@@ -81,8 +81,31 @@ describe('recordings by the admin API', () => {
     const found = await recordings('bob', 'search', 'needle', '--since', '1h', ...identity());
     assert.match(found.out, new RegExp(`^${id}  0:00:\\d\\d\\.\\d{3}  needle\n$`));
     // The directory says the same.
+    const directory = join(scenario.environment.directory, 'recordings');
     const { out: local } = await recordingsOf(['export', id, ...identity()]);
     assert.equal(local, whole.out);
+
+    // Somebody with the disk takes one segment away and empties another: the rest is still told apart.
+    const folder = join(directory, id);
+    const segments = (await readdir(folder)).filter((name) => name.endsWith('.age'));
+    assert.ok(segments.length >= 4, segments.join());
+    const [, second = '', third = ''] = segments.toSorted();
+    const kept = await readFile(join(folder, third));
+    await rename(join(folder, second), join(directory, second));
+    await writeFile(join(folder, third), '');
+    const robbed = await recordings('bob', 'export', id, ...identity());
+    assert.equal(robbed.code, 1);
+    const told = robbed.err.trimEnd().split('\n');
+    assert.deepEqual(told, [
+      `warning: ${id}: ${second} is missing`,
+      `warning: ${id}: ${third} is not what the manifest says: it has 0 bytes, not ${kept.length}`,
+      `warning: ${id}: ${third} was changed, and cannot be decrypted`,
+    ]);
+    assert.ok(robbed.out.includes('need'));
+    const { out: marked } = await recordings('bob', 'list', '--user', 'alice');
+    assert.match(marked, / complete, 1 segment missing /);
+    await rename(join(directory, second), join(folder, second));
+    await writeFile(join(folder, third), kept);
 
     const sealed = await recordings('bob', 'export', id);
     assert.equal(sealed.code, 1);

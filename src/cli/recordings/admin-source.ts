@@ -1,16 +1,15 @@
 // Recordings by the admin API: their segments come joined, and are told apart by what the manifest says of their sizes.
 
 import type { SessionFilter, SessionId } from '../../core/operation.ts';
-import type { RecordingSummary } from '../../core/recording-archive.ts';
+import type { RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
 import type { StoredSegment } from '../../replay/segments.ts';
 import type { AdminClient } from '../admin/client.ts';
 import { AdminError } from '../admin/client.ts';
 import { field, list, text } from '../../kubectl/untrusted.ts';
 import { isSessionId } from '../../core/operation.ts';
-import { isWanted, toFiles, toSummary } from '../../record/archive/summary.ts';
+import { isWanted, toFiles, toFound, toManifestProblems, toSummary } from '../../record/archive/summary.ts';
 import type { RecordingSource } from './source.ts';
-import { UNNAMED, toNamed } from './source.ts';
-import type { Named } from './source.ts';
+import { toNamed, toStored } from './source.ts';
 import { split } from './split.ts';
 
 const RECORDINGS = '/apis/kubelet-gateway.io/v1alpha1/recordings';
@@ -37,37 +36,48 @@ export function createAdminSource(client: AdminClient): RecordingSource {
       const answer = await get(id);
       return answer === undefined ? undefined : toItem(answer);
     },
-    async *segments(id) {
-      const manifest = toManifest(await get(id));
-      const files = toFiles(manifest);
+    async *segments(id, onProblem) {
+      const answer = await get(id);
+      const manifest = toManifest(answer);
+      for (const problem of toManifestProblems(manifest)) onProblem(problem);
       const named = toNamed(manifest);
+      const files = toStoredFiles(answer, manifest);
+      const there = files.filter(({ isMissing }) => isMissing === undefined);
+      for (const file of files) if (file.isMissing === true) yield toStored(file, named, NOTHING);
       const parts = split(
         client.stream({ path: `${RECORDINGS}/${id}/cast` }),
-        files.map(({ bytes }) => bytes),
+        there.map(({ bytes }) => bytes),
       );
       let at = 0;
       for await (const bytes of parts) {
-        const file = files[at];
+        const file = there[at];
         at += 1;
-        yield file === undefined ? toTail(bytes, files[0]?.name ?? '') : toSegment(file.name, bytes, named);
+        yield file === undefined ? toTail(bytes, files[0]?.name ?? '') : toStored(file, named, bytes);
       }
     },
     close: () => client.close(),
   };
 }
 
-const toSegment = (
-  name: string,
-  bytes: AsyncIterable<Uint8Array>,
-  named: ReadonlyMap<string, Named>,
-): StoredSegment => ({ ...(named.get(name) ?? UNNAMED), name, bytes });
+const NOTHING: AsyncIterable<Uint8Array> = ReadableStream.from([]);
 
 /** What comes after the segments that the manifest names is of the one that was open. */
 const toTail = (bytes: AsyncIterable<Uint8Array>, like: string): StoredSegment => ({
   name: `the last segment${like.endsWith('.age') ? '.age' : ''}`,
   bytes,
-  ...UNNAMED,
+  sha256: undefined,
 });
+
+/** As they lie there. A gateway that does not say has them as the manifest says. */
+function toStoredFiles(answer: unknown, manifest: string): readonly StoredFile[] {
+  const stored = field(field(answer, 'status'), 'files');
+  if (!Array.isArray(stored)) return toFiles(manifest);
+  const sizes = new Map(list(stored).map((file) => [text(field(file, 'name')), field(file, 'bytes')]));
+  return toFiles(manifest).map((file) => {
+    const bytes = sizes.get(file.name);
+    return toFound(file, typeof bytes === 'number' ? bytes : undefined);
+  });
+}
 
 const toManifest = (answer: unknown): string =>
   list(field(field(answer, 'status'), 'manifest'))
@@ -89,11 +99,14 @@ function toItem(item: unknown): RecordingSummary | undefined {
     ...(hasEnd ? [end] : []),
   ];
   const manifest = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  const { segments, bytes } = { segments: field(status, 'segments'), bytes: field(status, 'bytes') };
+  const [segments, bytes, missing] = ['segments', 'bytes', 'missing'].map((name) => field(status, name));
+  const problem = field(status, 'problem');
   return {
     ...toSummary(id, manifest, state === 'running'),
     segments: typeof segments === 'number' ? segments : 0,
     bytes: typeof bytes === 'number' ? bytes : 0,
+    ...(typeof missing === 'number' ? { missing } : {}),
+    ...(typeof problem === 'string' ? { problem } : {}),
   };
 }
 

@@ -130,7 +130,8 @@ async function openConfigured(file: string, terminal: Terminal): Promise<Recordi
   const { recording } = loaded.configuration;
   if (recording === undefined) throw new UsageError(`${file}: nothing is recorded by this configuration`);
   const clock = systemClock;
-  const local = createDirectoryArchive({ clock }, recording.directory);
+  const isSpool = recording.s3 !== undefined;
+  const local = createDirectoryArchive({ clock, isSpool }, recording.directory);
   if (recording.s3 === undefined) return createArchiveSource(local);
   const objects = createS3Store(recording.s3);
   const archive = createSpooledArchive(local, createObjectArchive({ clock, objects }, recording.s3.prefix));

@@ -1,6 +1,7 @@
 // A table of recordings. What users and nodes made up is in it: no cell steers the terminal.
 
 import type { RecordingSummary } from '../../core/recording-archive.ts';
+import { toStateWords } from '../../core/recording-archive.ts';
 import { toHumanDuration } from '../../kubectl/human-duration.ts';
 import type { Terminal } from '../command.ts';
 import { printTable } from '../admin/table.ts';
@@ -19,6 +20,7 @@ const COLUMNS = [
   ['Container', 1],
   ['Encrypted', 1],
   ['Reason', 1],
+  ['Problem', 1],
 ] as const;
 
 export function printList(
@@ -42,12 +44,13 @@ const toCells = (recording: RecordingSummary): readonly string[] => [
   recording.node,
   `${recording.namespace}/${recording.pod}`,
   recording.action,
-  recording.state,
+  toStateWords(recording),
   recording.exitCode === undefined ? '' : String(recording.exitCode),
   String(recording.bytes),
   recording.container ?? '',
   recording.encrypted ? 'yes' : 'no',
   recording.reason ?? '',
+  recording.problem ?? '',
 ];
 
 function toDuration({ startedAt, endedAt }: RecordingSummary): string {

@@ -93,7 +93,12 @@ async function withCast(
     problems.add(problem);
   };
   const lines = await openLines(reading, id, onProblem);
-  await use(await openCast(lines, onProblem));
+  try {
+    await use(await openCast(lines, onProblem));
+  } finally {
+    // What was not read to its end holds a file open.
+    await lines.return(undefined);
+  }
   return problems.size === 0 ? EXIT_OK : EXIT_FAILURE;
 }
 
@@ -101,13 +106,13 @@ async function openLines(
   { source, decrypt }: Reading,
   id: SessionId,
   onProblem: (problem: string) => void,
-): Promise<AsyncIterable<Buffer>> {
+): Promise<AsyncGenerator<Buffer>> {
   const summary = await source.summary(id);
   if (summary === undefined) throw new Error(`there is no recording ${id}`);
   if (summary.encrypted && decrypt === undefined) {
     throw new Error(`recording ${id} is encrypted, and --identity is missing`);
   }
-  return readLines(source.segments(id), { decrypt, onProblem });
+  return readLines(source.segments(id, onProblem), { decrypt, onProblem });
 }
 
 async function exportRecording(

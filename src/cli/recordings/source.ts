@@ -2,14 +2,17 @@
 
 import type { Decrypt } from '../../age/age.ts';
 import type { SessionFilter, SessionId } from '../../core/operation.ts';
-import type { RecordingArchive, RecordingSummary } from '../../core/recording-archive.ts';
+import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
+import type { NamedFile } from '../../record/archive/summary.ts';
 import type { StoredSegment } from '../../replay/segments.ts';
+import { toFiles, toManifestProblems } from '../../record/archive/summary.ts';
 
 export interface RecordingSource {
   list(filter: SessionFilter): Promise<readonly RecordingSummary[]>;
   /** Undefined: there is none of this id. */
   summary(id: SessionId): Promise<RecordingSummary | undefined>;
-  segments(id: SessionId): AsyncIterable<StoredSegment>;
+  /** `onProblem` is told what its manifest shows of what was done to it. */
+  segments(id: SessionId, onProblem: (problem: string) => void): AsyncIterable<StoredSegment>;
   close(): void;
 }
 
@@ -22,30 +25,25 @@ export interface Reading {
 export const createArchiveSource = (archive: RecordingArchive): RecordingSource => ({
   list: (filter) => archive.list(filter),
   summary: (id) => archive.summary(id),
-  async *segments(id) {
-    const named = toNamed((await archive.manifest(id)) ?? '');
-    for (const file of await archive.files(id)) {
-      yield { ...(named.get(file.name) ?? UNNAMED), name: file.name, bytes: archive.read(id, file) };
-    }
+  async *segments(id, onProblem) {
+    const manifest = (await archive.manifest(id)) ?? '';
+    for (const problem of toManifestProblems(manifest)) onProblem(problem);
+    const named = toNamed(manifest);
+    for (const file of await archive.files(id)) yield toStored(file, named, archive.read(id, file));
   },
   close: () => undefined,
 });
 
-export type Named = Pick<StoredSegment, 'sha256' | 'isCut'>;
-
-/** What is known of a segment that no manifest names. */
-export const UNNAMED: Named = { sha256: undefined };
-
 /** What a manifest says of its segments, by their names. */
-export function toNamed(manifest: string): ReadonlyMap<string, Named> {
-  const named = new Map<string, Named>();
-  for (const line of manifest.split('\n')) {
-    if (!line.includes('"kind":"Segment"')) continue;
-    const entry: unknown = JSON.parse(line);
-    if (typeof entry !== 'object' || entry === null || !('file' in entry) || !('sha256' in entry)) continue;
-    const { file, sha256 } = entry;
-    const isCut = 'cut' in entry && entry.cut === true;
-    if (typeof file === 'string' && typeof sha256 === 'string') named.set(file, { sha256, isCut });
-  }
-  return named;
+export const toNamed = (manifest: string): ReadonlyMap<string, NamedFile> =>
+  new Map(toFiles(manifest).map((file) => [file.name, file]));
+
+/** A segment as it lies there, with what its manifest says of it. */
+export function toStored(
+  { name, problem, isMissing }: StoredFile,
+  named: ReadonlyMap<string, NamedFile>,
+  bytes: AsyncIterable<Uint8Array>,
+): StoredSegment {
+  const { sha256, isCut = false } = named.get(name) ?? {};
+  return { name, bytes, sha256, isCut, problem, isMissing: isMissing === true };
 }

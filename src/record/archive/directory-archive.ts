@@ -2,7 +2,7 @@
 // changed: ids and names are looked at before they become paths, and no link is followed out of a recording's folder.
 
 import { constants } from 'node:fs';
-import { open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../core/fault.ts';
 import { isSessionId } from '../../core/operation.ts';
@@ -13,7 +13,7 @@ import type { RecordingLedger } from '../../core/recording-mark.ts';
 import { MANIFEST_NAME } from '../manifest.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { inParallel } from './in-parallel.ts';
-import { byNewest, isWanted, toFiles, toSummary } from './summary.ts';
+import { byNewest, isWanted, toFiles, toFound, toSummary } from './summary.ts';
 import { TOMBSTONES_NAME, toDeletedMark, toTombstone } from './tombstone.ts';
 
 export interface DirectoryArchiveDeps {
@@ -22,6 +22,8 @@ export interface DirectoryArchiveDeps {
   readonly running?: ReadonlySet<string>;
   /** Told of a deletion before anything is deleted. Default: nobody is. */
   readonly ledger?: Pick<RecordingLedger, 'tell'>;
+  /** Segments are brought elsewhere from here: that one is not here says nothing. */
+  readonly isSpool?: boolean;
 }
 
 /** Of a folder that is being deleted: it is no recording any more. */
@@ -31,21 +33,26 @@ const READ_CHUNK = 64 * 1024;
 const NO_LINKS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function createDirectoryArchive(
-  { clock, running = new Set(), ledger }: DirectoryArchiveDeps,
+  { clock, running = new Set(), ledger, isSpool = false }: DirectoryArchiveDeps,
   directory: string,
 ): RecordingArchive {
   const readManifest = (id: SessionId, signal?: AbortSignal): Promise<string | undefined> =>
     readText(join(directory, toId(id), MANIFEST_NAME), signal);
   const summarize = async (id: SessionId, signal?: AbortSignal) => {
     const manifest = await readManifest(id, signal);
-    return manifest === undefined ? undefined : toSummary(id, manifest, running.has(id));
+    if (manifest === undefined) return undefined;
+    const summary = toSummary(id, manifest, running.has(id));
+    const missing = isSpool ? 0 : await countMissing(join(directory, id), manifest);
+    return missing === 0 ? summary : { ...summary, missing };
   };
+  const listed = async (id: SessionId, signal?: AbortSignal) =>
+    (await summarize(id, signal)) ?? (await toHeadless(join(directory, id), id));
   return {
     summary: summarize,
     async list(filter, signal) {
       const names = (await orMissing(readdir(directory))) ?? [];
       const found = await inParallel(names.filter(isSessionId), (id) =>
-        summarize(id, signal).catch((error: unknown) => {
+        listed(id, signal).catch((error: unknown) => {
           signal?.throwIfAborted();
           return toUnreadable(id, error);
         }),
@@ -61,17 +68,7 @@ export function createDirectoryArchive(
     },
     async files(id, signal) {
       const manifest = await readManifest(id, signal);
-      if (manifest === undefined) return [];
-      const named = toFiles(manifest);
-      const known = new Set(named.map(({ name }) => name));
-      const others = (await readdir(join(directory, id)))
-        .filter((name) => isSegmentName(name) && !known.has(name))
-        .toSorted();
-      const unproven = await inParallel(others, async (name): Promise<StoredFile> => {
-        const { size } = await stat(join(directory, id, name));
-        return { name, bytes: size, proven: false };
-      });
-      return [...named, ...unproven];
+      return manifest === undefined ? [] : listFiles(join(directory, id), manifest);
     },
     async *read(id, { name }, signal) {
       yield* readSegment(join(directory, toId(id), toSegment(name)), signal);
@@ -88,6 +85,37 @@ export function createDirectoryArchive(
       return true;
     },
   };
+}
+
+/** Segments without the manifest that names them. Undefined: there are none. */
+async function toHeadless(folder: string, id: SessionId): Promise<RecordingSummary | undefined> {
+  const names = (await orMissing(readdir(folder))) ?? [];
+  if (names.includes(MANIFEST_NAME) || !names.some(isSegmentName)) return undefined;
+  return { ...toSummary(id, '', false), problem: 'its manifest is missing' };
+}
+
+/** What the manifest names, as it lies there, and then what it does not name. */
+async function listFiles(folder: string, manifest: string): Promise<readonly StoredFile[]> {
+  const files = toFiles(manifest);
+  const known = new Set(files.map(({ name }) => name));
+  const named = await inParallel(files, async (file) => toFound(file, await sizeOf(join(folder, file.name))));
+  const others = (await readdir(folder)).filter((name) => isSegmentName(name) && !known.has(name));
+  const unproven = await inParallel(others.toSorted(), async (name): Promise<StoredFile> => {
+    return { name, bytes: (await sizeOf(join(folder, name))) ?? 0, proven: false };
+  });
+  return [...named, ...unproven];
+}
+
+/** Names alone are looked at: a recording may have thousands of segments, and all recordings are listed at once. */
+async function countMissing(folder: string, manifest: string): Promise<number> {
+  const there = new Set(await orMissing(readdir(folder)));
+  return toFiles(manifest).filter(({ name }) => !there.has(name)).length;
+}
+
+/** Undefined: there is none, or what is there is no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const stats = await orMissing(lstat(path));
+  return stats?.isFile() === true ? stats.size : undefined;
 }
 
 /** Undefined: there is none. */

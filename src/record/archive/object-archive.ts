@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../object-store/object-store.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { toEntriesPrefix, toManifestKey, toSegmentKey, toTombstoneKey } from '../store/object-keys.ts';
 import { inParallel } from './in-parallel.ts';
-import { byNewest, isWanted, toFiles, toSummary } from './summary.ts';
+import { byNewest, isWanted, toFiles, toFound, toSummary } from './summary.ts';
 import { toDeletedMark, toTombstone } from './tombstone.ts';
 
 export interface ObjectArchiveDeps {
@@ -63,9 +63,11 @@ export function createObjectArchive(
     async files(id, signal) {
       const manifest = await readManifest(id, signal);
       if (manifest === undefined) return [];
-      const named = toFiles(manifest);
-      const known = new Set(named.map(({ name }) => name));
+      const files = toFiles(manifest);
+      const known = new Set(files.map(({ name }) => name));
       const there = await listSegments(objects, toSegmentKey(prefix, id, ''), signal);
+      const sizes = new Map(there.map(({ name, bytes }) => [name, bytes]));
+      const named = files.map((file) => toFound(file, sizes.get(file.name)));
       return [...named, ...there.filter(({ name }) => !known.has(name))];
     },
     async *read(id, { name }, signal) {

@@ -4,7 +4,7 @@
 import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
 import type { SessionId } from '../../core/operation.ts';
 import { toRunningFault } from './directory-archive.ts';
-import { byNewest } from './summary.ts';
+import { byNewest, toFiles, toFound } from './summary.ts';
 
 export const createSpooledArchive = (spool: RecordingArchive, store: RecordingArchive): RecordingArchive => ({
   async list(filter, signal) {
@@ -21,7 +21,17 @@ export const createSpooledArchive = (spool: RecordingArchive, store: RecordingAr
   manifest: async (id, signal) => (await spool.manifest(id, signal)) ?? store.manifest(id, signal),
   async files(id, signal) {
     const waiting = await spool.files(id, signal);
-    return waiting.length > 0 ? waiting : store.files(id, signal);
+    if (waiting.length === 0) return store.files(id, signal);
+    if (waiting.every(({ isMissing }) => isMissing === undefined)) return waiting;
+    const manifest = (await spool.manifest(id, signal)) ?? '';
+    const named = new Map(toFiles(manifest).map((file) => [file.name, file]));
+    const stored = new Map((await store.files(id, signal)).map((file) => [file.name, file]));
+    // What was brought to the store is there, and named in the spool's manifest, which is the newer one.
+    return waiting.map((file) => {
+      const [there, said] = [stored.get(file.name), named.get(file.name)];
+      const isElsewhere = file.isMissing === true && there !== undefined && there.isMissing === undefined;
+      return isElsewhere && said !== undefined ? toFound(said, there.bytes) : file;
+    });
   },
   read: (id, file, signal) => readEither(spool, store, id, file, signal),
   async delete(id, why, signal) {

@@ -42,14 +42,54 @@ export function toSummary(id: SessionId, manifest: string, isRunning: boolean): 
 }
 
 /** The segments that it names, in its order. Names that could lead elsewhere are left out. */
-export const toFiles = (manifest: string): readonly StoredFile[] =>
+export const toFiles = (manifest: string): readonly NamedFile[] =>
   toWholeLines(manifest)
     .map(toFields)
-    .flatMap(({ kind, file, bytes }) =>
+    .flatMap(({ kind, file, bytes, sha256, cut }) =>
       kind === 'Segment' && typeof file === 'string' && isSegmentName(file)
-        ? [{ name: file, bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0, proven: true }]
+        ? [
+            {
+              name: file,
+              bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0,
+              proven: true,
+              sha256: typeof sha256 === 'string' ? sha256 : undefined,
+              isCut: cut === true,
+            },
+          ]
         : [],
     );
+
+/** What a manifest says of a segment. */
+export interface NamedFile extends StoredFile {
+  readonly sha256: string | undefined;
+  /** It was open when its gateway died. */
+  readonly isCut: boolean;
+}
+
+/** `bytes`: of what is there in its place. Undefined: nothing is. */
+export function toFound({ name, bytes: named }: StoredFile, bytes: number | undefined): StoredFile {
+  if (bytes === undefined) return { name, bytes: 0, proven: true, problem: 'is missing', isMissing: true };
+  return {
+    name,
+    bytes,
+    proven: true,
+    ...(bytes === named
+      ? {}
+      : { problem: `is not what the manifest says: it has ${bytes} bytes, not ${named}` }),
+  };
+}
+
+/** What a manifest shows of what was done to it, in words. Whoever makes all of it anew is found by the audit log alone. */
+export function toManifestProblems(manifest: string): readonly string[] {
+  const numbers = toFiles(manifest).map(({ name }) => Number(name.slice(0, name.indexOf('.'))));
+  const gap = numbers.findIndex((number, at) => number !== at + 1);
+  return [
+    ...(hasLinks(manifest)
+      ? []
+      : ['its manifest has lines that do not follow from each other: one was changed, added or taken out']),
+    ...(gap < 0 ? [] : [`its manifest names segment ${numbers[gap] ?? 0} where segment ${gap + 1} would be`]),
+  ];
+}
 
 /** Of the last whole line, which stands for all before it. */
 export const lastDigest = (manifest: string): string => {
