@@ -59,6 +59,16 @@ const ATTACKS: readonly Attack[] = [
     finds: new RegExp(`tampering \\S+audit\\.log its recording ${WHOLE} is missing; a tombstone`),
   },
   {
+    name: 'a segment deleted',
+    attack: ({ recordings }) => rm(join(recordings, WHOLE, '00000002.cast')),
+    finds: /tampering \S+1\/00000002\.cast is missing$/m,
+  },
+  {
+    name: 'a segment emptied',
+    attack: ({ recordings }) => writeFile(join(recordings, WHOLE, '00000001.cast'), ''),
+    finds: /tampering \S+1\/00000001\.cast has 0 bytes, not \d+$/m,
+  },
+  {
     name: 'a running recording deleted',
     attack: ({ recordings }) => rm(join(recordings, RUNNING), { recursive: true }),
     finds: new RegExp(`its recording ${RUNNING} is missing$`, 'm'),
