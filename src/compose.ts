@@ -92,7 +92,8 @@ export function composeLine(
       return problems.every((problem) => problem !== undefined) ? problems[0] : undefined;
     },
     enforce: () => {
-      foundation.rechecks?.use(authorization.authorizer, configuration.recheck);
+      const { authorizer, ...limit } = authorization.again;
+      foundation.rechecks?.use(authorizer, { ...configuration.recheck, ...limit });
       fleet.enforce();
     },
     nodesProblem: () => inventory.inventory.problem?.(),

@@ -3,10 +3,10 @@
 // a bounded time.
 
 import type { Authorizer } from '../core/decision.ts';
-import type { Authorizable } from '../core/exchange.ts';
+import type { Authorizable, Authorized, Resolved } from '../core/exchange.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Affected } from './affected.ts';
-import { toFault } from '../core/fault.ts';
+import { Fault, toFault } from '../core/fault.ts';
 import { Roster } from '../core/roster.ts';
 import { EVERYONE, isAffected } from './affected.ts';
 import { createAuthorize } from './authorize.ts';
@@ -22,6 +22,8 @@ export interface RecheckOptions {
   readonly intervalMs: number;
   /** How long a stream goes on without an answer. */
   readonly graceMs: number;
+  /** Questions about one user that the authorizer takes at a time; a further one would be no answer. Default: any number. */
+  readonly maxOfOneUser?: number;
 }
 
 export interface Rechecks {
@@ -29,6 +31,11 @@ export interface Rechecks {
   use(authorizer: Authorizer, options: RecheckOptions): void;
   /** Runs `work`, and ends the exchange's lifetime should its right be gone before `work` is done. */
   during<Result>(exchange: Authorizable, work: () => Promise<Result>): Promise<Result>;
+  /**
+   * Asks for a right of something that runs, in its turn: nobody waits for the answer at the other end. Rejects with a
+   * Fault, also when the exchange has ended meanwhile.
+   */
+  ask(resolved: Resolved): Promise<Authorized>;
   /** Asks at once about the exchanges of these users. */
   affected(affected: Affected): void;
   /** What is asked about. */
@@ -52,10 +59,7 @@ interface Change {
   readonly affected: Affected;
 }
 
-/**
- * Questions at a time, of all and of one user: a change of rights may concern thousands. Of one user it is less than
- * `maxInFlightPerUser` usually is: a question that is refused for being one too many would be no answer.
- */
+/** Questions at a time, of all and of one user: a change of rights may concern thousands. */
 const AT_A_TIME = { ofAll: 32, ofOne: 8 };
 /** How often one looks for what is due. */
 const LOOKS_PER_INTERVAL = 10;
@@ -87,6 +91,8 @@ class RightsOfRunning implements Rechecks {
     if (this.#authorize !== undefined) this.#remember(EVERYONE);
     this.#authorize = createAuthorize({ authorizer });
     this.#options = options;
+    const { maxOfOneUser = Infinity } = options;
+    this.#turns.limit({ ...AT_A_TIME, ofOne: Math.min(AT_A_TIME.ofOne, maxOfOneUser) });
     this.#cancelLook?.();
     this.#cancelLook = undefined;
     for (const one of this.#running.items()) this.#checkLater(one);
@@ -106,6 +112,21 @@ class RightsOfRunning implements Rechecks {
       this.#running.remove(seat);
       one.isOver = true;
     }
+  }
+
+  ask(resolved: Resolved): Promise<Authorized> {
+    return new Promise((resolve, reject) => {
+      this.#turns.add(resolved.authentication.user.name, async () => {
+        try {
+          if (this.#authorize === undefined || resolved.lifetime.ended) {
+            throw new Fault('ServiceUnavailable', 'nobody is to be asked any more');
+          }
+          resolve(await this.#authorize(resolved));
+        } catch (error) {
+          reject(toFault(error));
+        }
+      });
+    });
   }
 
   affected(affected: Affected): void {

@@ -44,11 +44,16 @@ export interface SarDependencies {
 export interface SarOptions extends DecisionCacheOptions {
   /** Milliseconds that one question may take, repeated attempts included. */
   readonly timeoutMs: number;
-  /** Reviews that one user name may have on their way; a further one is answered 429. */
+  /** Reviews that one user name may have on their way; a further one is answered 429. Of `again` as many once more. */
   readonly maxInFlightPerUser: number;
 }
 
 export interface SarAuthorizer extends Authorizer {
+  /**
+   * The same decisions for what runs already. Its questions are counted apart: whoever keeps many requests open must not
+   * keep the question unanswered whether their streams may go on.
+   */
+  readonly again: Authorizer;
   /**
    * Forgets what was decided about these users; their reviews on their way are answered but not kept, and new questions
    * do not join them.
@@ -67,11 +72,13 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
   const cache = createDecisionCache(dependencies, options);
   const toKey = createKeys();
   const slots = createSlots(options.maxInFlightPerUser);
+  const slotsAgain = createSlots(options.maxInFlightPerUser);
+  const inFlight = (): number => slots.total() + slotsAgain.total();
   const standIn = createStandIn(dependencies, cache);
   const ask = (user: User, attributes: AnyAttributes): Promise<Decision> =>
     review(dependencies, options.timeoutMs, user, attributes);
   const flights = createFlights(ask, cache, standIn);
-  const tell = (): void => metrics?.entries(cache.authorizedCount, cache.unauthorizedCount, slots.total());
+  const tell = (): void => metrics?.entries(cache.authorizedCount, cache.unauthorizedCount, inFlight());
 
   const recall = (key: string): Decision | Promise<Decision> | undefined => {
     const known = cache.get(key);
@@ -83,15 +90,19 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
     if (answer !== undefined) metrics?.joined();
     return answer ?? standIn.whileAway(key);
   };
-  const authorizer = (user: User, attributes: AnyAttributes): Decision | Promise<Decision> => {
+  const decide = (
+    from: typeof slots,
+    user: User,
+    attributes: AnyAttributes,
+  ): Decision | Promise<Decision> => {
     const key = isCacheable(attributes) ? toKey(user, attributes) : undefined;
     const known = key === undefined ? undefined : recall(key);
     if (known !== undefined) return known;
     metrics?.miss();
-    slots.take(user.name);
+    from.take(user.name);
     const answer = key === undefined ? ask(user, attributes) : flights.begin(user, attributes, key);
     return answer.finally(() => {
-      slots.give(user.name);
+      from.give(user.name);
       tell();
     });
   };
@@ -100,13 +111,16 @@ export function createSarAuthorizer(dependencies: SarDependencies, options: SarO
     metrics?.forgotten(cache.forget(affected));
     tell();
   };
+  const authorizer: Authorizer = (user, attributes) => decide(slots, user, attributes);
+  const again: Authorizer = (user, attributes) => decide(slotsAgain, user, attributes);
   return Object.assign(authorizer, {
+    again,
     forget,
     flush: () => forget(EVERYONE),
     stats: () => ({
       authorized: cache.authorizedCount,
       unauthorized: cache.unauthorizedCount,
-      inFlight: slots.total(),
+      inFlight: inFlight(),
     }),
   });
 }

@@ -7,13 +7,19 @@ export interface TurnLimits {
 }
 
 export class Turns {
-  readonly #limits: TurnLimits;
+  #limits: TurnLimits;
   readonly #waiting = new Map<string, (() => Promise<void>)[]>();
   readonly #running = new Map<string, number>();
   #count = 0;
 
   constructor(limits: TurnLimits) {
     this.#limits = limits;
+  }
+
+  /** What runs already goes on. */
+  limit(limits: TurnLimits): void {
+    this.#limits = limits;
+    while (this.#next());
   }
 
   /** `work` must not reject. It begins at once where it may. */
@@ -24,8 +30,9 @@ export class Turns {
     this.#next();
   }
 
-  #next(): void {
-    if (this.#count >= this.#limits.ofAll) return;
+  /** Whether something has begun. */
+  #next(): boolean {
+    if (this.#count >= this.#limits.ofAll) return false;
     for (const [user, own] of this.#waiting) {
       const running = this.#running.get(user) ?? 0;
       if (running >= this.#limits.ofOne) continue;
@@ -34,8 +41,9 @@ export class Turns {
       this.#waiting.delete(user);
       if (own.length > 0) this.#waiting.set(user, own);
       if (work !== undefined) this.#begin(user, running, work);
-      return;
+      return true;
     }
+    return false;
   }
 
   #begin(user: string, running: number, work: () => Promise<void>): void {

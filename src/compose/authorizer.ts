@@ -16,6 +16,8 @@ import { follow } from '../kube/watch/follow.ts';
 
 export interface ComposedAuthorizer {
   readonly authorizer: Authorizer;
+  /** The same for what runs already, and how many questions about one user it takes at a time. */
+  readonly again: { readonly authorizer: Authorizer; readonly maxOfOneUser?: number };
   readonly flush?: () => void;
   readonly release: () => void;
 }
@@ -25,7 +27,8 @@ export function composeAuthorizer(
   { authorization }: GatewayConfiguration,
 ): ComposedAuthorizer {
   if (authorization.mode === 'RBAC') {
-    return { authorizer: createRbacAuthorizer(authorization.rbac), release: () => undefined };
+    const authorizer = createRbacAuthorizer(authorization.rbac);
+    return { authorizer, again: { authorizer }, release: () => undefined };
   }
   const { clock, log, metrics, rechecks } = foundation;
   const settings = authorization.subjectAccessReview;
@@ -48,6 +51,7 @@ export function composeAuthorizer(
   });
   return {
     authorizer,
+    again: { authorizer: authorizer.again, maxOfOneUser: settings.maxInFlightPerUser },
     flush: () => authorizer.flush(),
     release: () => {
       changes?.stop();

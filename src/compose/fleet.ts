@@ -92,7 +92,8 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
       during: async (exchange, work) => rechecks?.during(exchange, work) ?? work(),
     }),
     /** From now on watches ask by this line, those that run too. */
-    enforce: () => watches.use(ports),
+    enforce: () =>
+      watches.use({ ...ports, again: (resolved) => rechecks?.ask(resolved) ?? ports.authorize(resolved) }),
     doubting: createDoubting(places),
   };
 }

@@ -31,7 +31,9 @@ export function startNodesWatch(
   const last = new Map<string, NodeEntry>();
   const look = async (): Promise<void> => {
     try {
-      const entries = await describeNodes({ clock, ...now() }, asked, query, MAX_AGE_MS);
+      const ports = now();
+      const by = { clock, ...ports, authorize: ports.again };
+      const entries = await describeNodes(by, asked, query, MAX_AGE_MS);
       if (isOver) return;
       const seen = new Map(entries.map((entry) => [entry.name as string, toSeen(clock, query, entry)]));
       events.see('', seen, (key) => toSeen(clock, query, last.get(key) ?? toNamed(key)));

@@ -75,11 +75,11 @@ async function watchPods(
   const authorized = nodes.map((node) => node.authorized);
   const hold = createHold(ports, asked);
   const permit = async (name: NodeName): Promise<Authorized | undefined> => {
-    const { inventory, authorize } = watches.now();
+    const { inventory, again } = watches.now();
     const entry = inventory().get(name);
     if (entry === undefined) return undefined;
     if (everywhere !== undefined) return { ...on(entry), grant: everywhere.grant };
-    const found = await orRefused(async () => authorize(on(entry)));
+    const found = await orRefused(async () => again(on(entry)));
     if (found !== undefined) hold(found);
     return found;
   };

@@ -11,6 +11,7 @@ import { createByteBudget } from '../core/byte-budget.ts';
 import { Fault } from '../core/fault.ts';
 import { Roster } from '../core/roster.ts';
 import type { FleetPorts } from './ports.ts';
+import type { Authorize } from './readable.ts';
 import type { PodFeeds } from './pod-feeds.ts';
 import { createPodFeeds } from './pod-feeds.ts';
 import type { Positions } from './positions.ts';
@@ -50,7 +51,10 @@ export interface WatchRequest {
 }
 
 /** What the line of the moment hands to all watches, those that began with an earlier one too. */
-export type WatchPorts = Pick<FleetPorts, 'inventory' | 'authorize' | 'pods' | 'machines' | 'places'>;
+export type WatchPorts = Pick<FleetPorts, 'inventory' | 'authorize' | 'pods' | 'machines' | 'places'> & {
+  /** The same right, asked for again while a watch runs: in its turn, and at nobody's expense. */
+  readonly again: Authorize;
+};
 
 export interface Watches {
   readonly feeds: PodFeeds;

@@ -1,7 +1,12 @@
 // Watches of nodes: their health as the kubelets tell it, and nodes that come and go.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Authorizer } from '../../src/core/decision.ts';
 import type { FleetQuery } from '../../src/core/fleet.ts';
+import { createRechecks } from '../../src/authorize/recheck.ts';
+import { Fault } from '../../src/core/fault.ts';
+import { createKeptLog } from '../support/kept-log.ts';
+import type { Followed } from './watching.ts';
 import { FROM_NOW, createFleet, follow } from './watching.ts';
 
 const QUERY = { kind: 'nodes', labelSelector: [], fieldSelector: [], view: 'Table' } as const;
@@ -77,5 +82,46 @@ describe('a watch of nodes', () => {
     await watch.ended;
     assert.match((await watch.news())[0] ?? '', /^ERROR 403 /);
     await assert.rejects(fleet.watch.ofFleet(asked, watchOf()) ?? Promise.resolve(), { reason: 'Forbidden' });
+  });
+
+  it('asks for rights in turn, so that many watches of one user are not one too many', async () => {
+    let open = 0;
+    let most = 0;
+    let isGone = false;
+    // As an authorizer that takes four questions of a user at a time, and refuses the fifth.
+    const authorizer: Authorizer = async (_user, attributes) => {
+      if (open >= 4) throw new Fault('TooManyRequests', 'too many authorization questions at once');
+      most = Math.max(most, (open += 1));
+      await new Promise((resolve) => setImmediate(resolve));
+      open -= 1;
+      const isOwn = 'name' in attributes && attributes.name !== '' && !(isGone && attributes.name === 'n3');
+      return { kind: isOwn ? 'allow' : 'noOpinion', reason: 'test' };
+    };
+    const fleet = createFleet({ n1: [], n2: [], n3: [] });
+    const rechecks = createRechecks({ clock: fleet.clock, log: createKeptLog() });
+    rechecks.use(authorizer, { intervalMs: 60_000, graceMs: 60_000, maxOfOneUser: 4 });
+    fleet.use((resolved) => rechecks.ask(resolved));
+    const watches: Followed[] = [];
+    for (let index = 0; index < 10; index += 1) {
+      const asked = fleet.asked();
+      const answer = await fleet.watch.ofFleet(asked, watchOf());
+      assert.ok(answer !== undefined);
+      watches.push(follow(answer, asked));
+    }
+    const told = async (): Promise<readonly string[]> => {
+      const all: string[] = [];
+      for (let turn = 0; turn < 20; turn += 1) {
+        for (const watch of watches) all.push(...(await watch.news()));
+      }
+      return all;
+    };
+    assert.equal((await told()).length, 30);
+    isGone = true;
+    fleet.clock.advance(5_000);
+    assert.deepEqual(
+      await told(),
+      Array.from({ length: 10 }, () => 'DELETED n3 Ready <none>'),
+    );
+    assert.equal(most, 4);
   });
 });

@@ -326,6 +326,7 @@ describe('nodes that come and go', () => {
     fleet.clock.advance(5_000);
     assert.deepEqual(await watch.news(), []);
     assert.deepEqual(fleet.held, [{ node: 'n1' }, { node: 'n3' }]);
+    assert.deepEqual(fleet.again, ['n3', 'n4']);
   });
 });
 

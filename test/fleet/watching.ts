@@ -12,6 +12,7 @@ import { createByteBudget } from '../../src/core/byte-budget.ts';
 import { answerNodes } from '../../src/fleet/nodes-answer.ts';
 import { answerPods } from '../../src/fleet/pods-answer.ts';
 import { createFleetWatch } from '../../src/fleet/watch-answer.ts';
+import type { WatchPorts } from '../../src/fleet/watches.ts';
 import { createWatches } from '../../src/fleet/watches.ts';
 import { toRequirement } from '../../src/resolve/attributes.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -95,7 +96,13 @@ export function createFleet(
       healthy: ({ entry }: { readonly entry: NodeEntry }) => Promise.resolve(!unhealthy.has(entry.name)),
     },
   };
-  watches.use(ports);
+  /** Asked for again while a watch runs. */
+  const again: string[] = [];
+  const use = (askAgain: WatchPorts['again']): void => watches.use({ ...ports, again: askAgain });
+  use((resolved) => {
+    again.push('node' in resolved ? resolved.node : '');
+    return authorize(resolved);
+  });
   const held: { readonly node: string }[] = [];
   const watch = createFleetWatch({
     clock,
@@ -118,6 +125,8 @@ export function createFleet(
     delays,
     watches,
     watch,
+    again,
+    use,
     held,
     asked: (name = 'alice'): Identified => createResolved({ user: createUser(name) }),
     list: (view: PodsView, asked: Identified): Promise<FleetAnswer> => answerPods(listing, asked, view),

@@ -146,7 +146,9 @@ const subjectAccessReview = strict({
   timeout: duration('100ms', '1m').prefault('10s').describe('How long one question may take.'),
   maxInFlightPerUser: count(1, 10_000)
     .prefault(50)
-    .describe('How many questions about one user may wait for an answer at the same time.'),
+    .describe(
+      'How many questions about one user may wait for an answer at the same time. As many again, 8 at most, are for what runs already.',
+    ),
 })
   .superRefine(exactlyOneServer)
   .describe('Questions to a Kubernetes API server. For mode SubjectAccessReview.');
