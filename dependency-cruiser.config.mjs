@@ -37,6 +37,7 @@ const LEAF_USES = {
   outbound: ['pki'],
   upstream: ['outbound', 'wire'],
   'sign-in': ['outbound'],
+  oidc: ['outbound'],
 };
 const SURFACES = ['admin', 'login'];
 const any = (folders) => `^src/(${folders.join('|')})/`;

@@ -16,6 +16,9 @@ import { problemPage } from './problems.ts';
 import { page, seeOther } from './reply.ts';
 import { TRANSACTION_MS, dropTransaction, findTransaction } from './transaction.ts';
 
+/** There are providers that do not know `prompt=none`, or not like this: they may answer anything but a session. */
+const PERHAPS_WITH_A_PERSON: ReadonlySet<string> = new Set(['needsPerson', 'denied', 'misconfigured']);
+
 /** GET /-/callback/{provider}. */
 export async function callback(ports: LoginPorts, request: PageRequest): Promise<PageReply> {
   const provider = ports.providers.get(request.provider);
@@ -46,8 +49,10 @@ export async function callback(ports: LoginPorts, request: PageRequest): Promise
       { provider: provider.settings.name, problem: problem.kind, error: why },
       'a sign-in failed',
     );
-    // Asked without a person, and one is needed: the person is asked whether to, and not sent away again.
-    if (problem.kind === 'needsPerson' && transaction.isSilent) return seeOther(again, { setCookies, notes });
+    // Asked without a person, and nobody but a person will do: they are asked whether to, and not sent away again.
+    if (transaction.isSilent && PERHAPS_WITH_A_PERSON.has(problem.kind)) {
+      return seeOther(again, { setCookies, notes });
+    }
     return problemPage(problem.kind, why, {
       again,
       setCookies,

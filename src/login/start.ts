@@ -56,7 +56,7 @@ export async function login(ports: LoginPorts, request: PageRequest): Promise<Pa
     const attempt = setCookie(ATTEMPT_COOKIE, attemptValue, ATTEMPT_SECONDS);
     return begin(ports, request, asked.provider, {
       returnTo,
-      isSilent: asked.isSilent,
+      silentFor: asked.silentFor,
       demand,
       setCookies: [attempt],
     });
@@ -70,17 +70,17 @@ function findAutomatic(
   { providers }: LoginPorts,
   current: Awaited<ReturnType<LoginPorts['openSession']>>,
   mustBeFresh: boolean,
-): { readonly provider: OidcProvider; readonly isSilent: boolean } | undefined {
+): { readonly provider: OidcProvider; readonly silentFor?: string } | undefined {
   if (mustBeFresh && current.kind === 'open') {
     const provider = providers.get(current.session.provider);
-    if (provider !== undefined) return { provider, isSilent: false };
+    if (provider !== undefined) return { provider };
   }
   if (!mustBeFresh && current.kind === 'over' && current.why === 'expired' && current.session !== undefined) {
     const provider = providers.get(current.session.provider);
-    if (provider !== undefined) return { provider, isSilent: true };
+    if (provider !== undefined) return { provider, silentFor: current.session.idToken };
   }
   const [only, ...others] = providers.values();
-  return only !== undefined && others.length === 0 ? { provider: only, isSilent: false } : undefined;
+  return only !== undefined && others.length === 0 ? { provider: only } : undefined;
 }
 
 /** GET /-/login/{provider}: the person has chosen. */
@@ -90,7 +90,7 @@ export async function loginAt(ports: LoginPorts, request: PageRequest): Promise<
   const provider = ports.providers.get(request.provider);
   if (provider === undefined) return problemPage('noProvider', 'there is no provider of this name');
   const demand = readDemand(request.query);
-  return begin(ports, request, provider, { returnTo, isSilent: false, demand, setCookies: [] });
+  return begin(ports, request, provider, { returnTo, silentFor: undefined, demand, setCookies: [] });
 }
 
 async function begin(
@@ -99,12 +99,13 @@ async function begin(
   provider: OidcProvider,
   {
     returnTo,
-    isSilent,
+    silentFor,
     demand,
     setCookies,
   }: {
     returnTo: string;
-    isSilent: boolean;
+    /** The ID token of the session that has run out. */
+    silentFor: string | undefined;
     demand: LoginDemand | undefined;
     setCookies: readonly string[];
   },
@@ -115,7 +116,7 @@ async function begin(
   const proofs = createProofs();
   try {
     const url = await provider.authorizationURL(toRedirectURI(origin, name), proofs, {
-      silent: isSilent,
+      silentFor,
       ...demand,
     });
     const isForeign = !isOwnVisit(request);
@@ -125,7 +126,7 @@ async function begin(
       origin,
       returnTo,
       isForeign,
-      isSilent,
+      isSilent: silentFor !== undefined,
       startedAt: clock.now(),
     };
     const kept = await keepTransaction(sealer, transaction, cookies);

@@ -6,7 +6,6 @@ import type { ClientAuth, Configuration as Client, ServerMetadata } from 'openid
 import {
   AuthorizationResponseError,
   ClientError,
-  ClientSecretBasic,
   ClientSecretPost,
   Configuration,
   None,
@@ -26,6 +25,7 @@ import type { LoginProviderSettings } from '../core/login.ts';
 import type { Clock } from '../core/ports.ts';
 import type { SignInProblem } from './problem.ts';
 import { SignInFailure } from './problem.ts';
+import { isWordlessRefusal } from '../outbound/refusal.ts';
 
 /** `fetch`, as far as it is needed; bounded in time and size, and to the provider's roots. */
 export type ProviderFetch = (
@@ -54,11 +54,11 @@ export interface Proofs {
 /** All reject with a SignInFailure. */
 export interface OidcProvider {
   readonly settings: LoginProviderSettings;
-  /** Where to send the browser. `prompt: none` asks for an answer without a person. */
+  /** Where to send the browser. `silentFor`, the ID token of a session: an answer without a person, for that very one. */
   authorizationURL(
     redirectURI: string,
     proofs: Proofs,
-    options: LoginDemand & { readonly silent: boolean },
+    options: LoginDemand & { readonly silentFor?: string | undefined },
   ): Promise<URL>;
   /** `callback` is the whole URL of the answer. */
   exchange(callback: URL, proofs: Proofs): Promise<ProviderTokens>;
@@ -99,7 +99,7 @@ export function createOidcProvider(
   const bounded = createBound();
   return {
     settings,
-    authorizationURL: async (redirectURI, { state, nonce, verifier }, { silent, ...demand }) =>
+    authorizationURL: async (redirectURI, { state, nonce, verifier }, { silentFor, ...demand }) =>
       buildAuthorizationUrl(await connect(), {
         redirect_uri: redirectURI,
         scope: settings.scopes.join(' '),
@@ -107,7 +107,7 @@ export function createOidcProvider(
         nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        ...toPrompt(settings, silent),
+        ...toPrompt(settings, silentFor),
         ...toDemanded(demand),
       }),
     exchange: async (callback, { state, nonce, verifier }) => {
@@ -120,7 +120,7 @@ export function createOidcProvider(
     },
     renew: async (refreshToken) => {
       const client = await connect();
-      return explained(async () => toTokens(await refreshTokenGrant(client, refreshToken)));
+      return explained(async () => toTokens(await refreshTokenGrant(client, refreshToken)), 'expired');
     },
     endSessionURL: async (idToken, returnTo) => {
       const client = await connect();
@@ -136,11 +136,17 @@ export function createOidcProvider(
   };
 }
 
-/** OpenID Connect Core 1.0 §11: a refresh token for when the person is away needs their consent. */
-const toPrompt = ({ scopes }: LoginProviderSettings, silent: boolean): { readonly prompt?: string } => {
-  if (silent) return { prompt: 'none' };
-  return scopes.includes('offline_access') ? { prompt: 'consent' } : {};
-};
+/** Beyond this a hint is left out: servers bound the length of an address, most at 8 kB. */
+const MAX_HINT_CHARS = 4_096;
+
+/**
+ * OpenID Connect Core 1.0 §3.1.2.1: who is asked for without a question is named, and some providers insist on it. §11: a
+ * refresh token for when the person is away needs their consent.
+ */
+function toPrompt({ scopes }: LoginProviderSettings, silentFor: string | undefined): Record<string, string> {
+  if (silentFor === undefined) return scopes.includes('offline_access') ? { prompt: 'consent' } : {};
+  return { prompt: 'none', ...(silentFor.length > MAX_HINT_CHARS ? {} : { id_token_hint: silentFor }) };
+}
 
 /** OpenID Connect Core 1.0 §3.1.2.1: how fresh the login must be, and which kinds of it will do. */
 const toDemanded = ({ maxAgeSeconds, acrValues }: LoginDemand): Record<string, string> => ({
@@ -210,9 +216,22 @@ function toClientAuth(metadata: ServerMetadata, secret: string | undefined): Cli
   const methods = metadata.token_endpoint_auth_methods_supported;
   // OpenID Connect Discovery 1.0 §3: basic, unless the document says otherwise.
   return methods === undefined || methods.includes('client_secret_basic')
-    ? ClientSecretBasic(secret)
+    ? toBasicAuth(secret)
     : ClientSecretPost(secret);
 }
+
+/**
+ * RFC 6749 §2.3.1, with no more characters encoded than its appendix B asks for. There are servers that decode nothing:
+ * to them `kubelet-gateway` is a client, and the `kubelet%2Dgateway` that the library would send is not.
+ */
+const toBasicAuth =
+  (secret: string): ClientAuth =>
+  (_server, { client_id: id }, _body, headers) => {
+    const credentials = Buffer.from(`${toFormText(id)}:${toFormText(secret)}`).toString('base64');
+    headers.set('authorization', `Basic ${credentials}`);
+  };
+
+const toFormText = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1);
 
 function toTokens(answer: { readonly id_token?: string; readonly refresh_token?: string }): ProviderTokens {
   const { id_token: idToken, refresh_token: refreshToken } = answer;
@@ -220,11 +239,18 @@ function toTokens(answer: { readonly id_token?: string; readonly refresh_token?:
   return { idToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
 }
 
-async function explained<Result>(task: () => Promise<Result>): Promise<Result> {
+/** `wordless`: what a refusal means that gives no reason. Most are of a client that is not known, or not by this secret. */
+async function explained<Result>(
+  task: () => Promise<Result>,
+  wordless: SignInProblem = 'misconfigured',
+): Promise<Result> {
   try {
     return await task();
   } catch (error) {
-    throw error instanceof SignInFailure ? error : new SignInFailure(toProblem(error), toWords(error), error);
+    if (error instanceof SignInFailure) throw error;
+    throw isWordlessRefusal(error)
+      ? new SignInFailure(wordless, "the provider's token endpoint refused without a reason", error)
+      : new SignInFailure(toProblem(error), toWords(error), error);
   }
 }
 

@@ -22,6 +22,7 @@ import {
 } from 'openid-client';
 import type { Secret } from '../core/secret.ts';
 import type { Fetch } from '../outbound/fetch.ts';
+import { isWordlessRefusal } from '../outbound/refusal.ts';
 import { createSkew } from './skew.ts';
 import type { Skew } from './skew.ts';
 import { SignInError, toPrintable, tooLate } from './sign-in-error.ts';
@@ -182,7 +183,7 @@ async function refresh(
     if (settings.token === 'id' && answer.id_token === undefined) return undefined;
     return { refreshToken, ...toOwn(answer) };
   } catch (error) {
-    if (error instanceof ResponseBodyError) return undefined;
+    if (error instanceof ResponseBodyError || isWordlessRefusal(error)) return undefined;
     throw toSignInError(settings, error);
   }
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { RogueIssuer, SigningKey } from '../support/identity-provider.ts';
 import type { Scenario } from '../support/scenario.ts';
+import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
 import { closeAll } from '../support/close-all.ts';
 import { createSigningKey, signToken, startRogueIssuer } from '../support/identity-provider.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
@@ -132,6 +133,8 @@ describe('a token endpoint that gives no tokens', () => {
     ['server_error with 500', refusal(500, 'server_error'), unavailable],
     ['a page with 502', { status: 502, body: `<h1>${SECRET_WORDS}</h1>` }, unavailable],
     ['a page with 200', { status: 200, body: `<h1>${SECRET_WORDS}</h1>` }, unavailable],
+    ['a page with 400', { status: 400, body: `<h1>${SECRET_WORDS}</h1>` }, misconfigured],
+    ['a page with 401', { status: 401, body: `<h1>${SECRET_WORDS}</h1>` }, misconfigured],
     ['a page with 404', { status: 404, body: `<h1>${SECRET_WORDS}</h1>` }, unavailable],
     ['nothing', undefined, unavailable],
   ] as const) {
@@ -140,6 +143,30 @@ describe('a token endpoint that gives no tokens', () => {
       const { browser, comeBack } = await begin();
       await assertFailed(await comeBack({ code: 'x' }), ending);
       assert.equal(hasSession(browser), false);
+    });
+  }
+});
+
+describe('a provider that does not answer without a person', () => {
+  for (const error of ['login_required', 'invalid_request', 'access_denied', 'unknown_to_everybody']) {
+    it(`asks the person, and sends nobody around in circles: ${error}`, async () => {
+      const { browser, nonce, comeBack } = await begin();
+      const at = Math.floor(Date.now() / 1000);
+      // Over in a moment, and no refresh token beside it.
+      const claims = { iss: issuer.url, aud: CLIENT_ID, sub: 'eve', iat: at - 100, exp: at + 2, nonce };
+      issuer.grant({ status: 200, body: tokens(await signToken(key, claims)) });
+      assert.equal((await comeBack({ code: 'x' })).status, 200);
+      await eventually('the end of the ID token', () => (Date.now() > (at + 3) * 1000 ? true : undefined));
+      browser.cookies('localhost').delete(`${SESSION_COOKIE}-attempt`);
+      const sent = await browser.open(`${originOf(scenario)}/-/login`);
+      const asked = new URL(sent.headers['location'] ?? '').searchParams;
+      assert.equal(asked.get('prompt'), 'none');
+      const back = new URLSearchParams({ error, state: asked.get('state') ?? '', iss: issuer.url });
+      const answer = await browser.follow(`${originOf(scenario)}/-/callback/rogue?${back.toString()}`, {
+        site: 'cross-site',
+      });
+      assert.equal(answer.status, 200, answer.body);
+      assert.match(answer.body, /Choose who knows you/);
     });
   }
 });

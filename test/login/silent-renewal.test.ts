@@ -42,14 +42,20 @@ async function begin() {
   return { browser, session, client, auditId: answer.headers.get('audit-id') };
 }
 
-/** Opens an address after the end of the ID token: to the provider and back. */
-async function goBack(browser: WebClient) {
-  const { tokenExpiresAt } = await readSession(scenario, browser);
+/** Opens an address after the end of the ID token: to the provider, which is told for whom, and back. */
+async function comeBack(browser: WebClient) {
+  const { tokenExpiresAt, idToken } = await readSession(scenario, browser);
   await eventually('the end of the ID token', () => (Date.now() > tokenExpiresAt ? true : undefined));
   browser.cookies('localhost').delete(`${SESSION_COOKIE}-attempt`);
   const back = await browser.follow(`${origin}${METRICS}`);
+  const asked = back.hops.find((hop) => hop.searchParams.get('prompt') === 'none');
+  assert.equal(asked?.searchParams.get('id_token_hint'), idToken);
+  return back;
+}
+
+async function goBack(browser: WebClient): Promise<void> {
+  const back = await comeBack(browser);
   assert.equal(back.url.pathname, METRICS, back.hops.map(String).join(' '));
-  assert.ok(back.hops.some((hop) => hop.searchParams.get('prompt') === 'none'));
 }
 
 const endOf = (auditId: string | undefined): Promise<string | undefined> =>
@@ -88,26 +94,29 @@ it('the same sign-in is the same session, and what runs in it goes on until the 
   assert.equal(await endOf(auditId), 'signedOut');
 });
 
-/** Somebody signs in elsewhere in the same browser, and it comes back: what ran has ended, for that reason. */
-async function signInAnew(user: 'alice' | 'bob') {
+it('another sign-in of the same person is another session, and ends what runs', async () => {
   const { browser, session, client, auditId } = await begin();
-  await signInElsewhere(browser, user);
+  await signInElsewhere(browser, 'alice');
   await goBack(browser);
   await client.closed;
-  const now = await readSession(scenario, browser);
   assert.equal(await endOf(auditId), 'signedOut');
-  return { before: session, now };
-}
-
-it('another sign-in of the same person is another session, and ends what runs', async () => {
-  const { before, now } = await signInAnew('alice');
-  assert.notEqual(now.sid, before.sid);
-  assert.notEqual(now.id, before.id);
+  const now = await readSession(scenario, browser);
+  assert.notEqual(now.sid, session.sid);
+  assert.notEqual(now.id, session.id);
 });
 
-it('another person is another session, and ends what runs', async () => {
-  const { before, now } = await signInAnew('bob');
-  assert.deepEqual([now.subject, now.id === before.id], ['bob', false]);
+it('nobody becomes another person without a question, and who says so ends what runs', async () => {
+  const { browser, session, client, auditId } = await begin();
+  await signInElsewhere(browser, 'bob');
+  const asked = await comeBack(browser);
+  assert.equal(asked.url.pathname, '/-/login', asked.hops.map(String).join(' '));
+  assert.match(asked.body, /href="\/-\/login\/demo\?/);
+  assert.equal((await readSession(scenario, browser)).subject, 'alice');
+  await browser.follow(`${origin}/-/login/demo?return=${METRICS}`, { site: 'same-origin' });
+  await client.closed;
+  assert.equal(await endOf(auditId), 'signedOut');
+  const now = await readSession(scenario, browser);
+  assert.deepEqual([now.subject, now.id === session.id], ['bob', false]);
 });
 
 it('a session that is signed out on the way comes back as another one', async () => {

@@ -8,6 +8,7 @@ import type { ClosableFetch } from '../../src/outbound/fetch.ts';
 import type { OidcProvider } from '../../src/oidc/provider.ts';
 import type { RogueIssuer } from '../support/identity-provider.ts';
 import { SignInFailure } from '../../src/oidc/problem.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { createOidcProvider } from '../../src/oidc/provider.ts';
 import { createFetch } from '../../src/outbound/fetch.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -57,7 +58,7 @@ describe('a provider that misbehaves', () => {
     url.search = new URLSearchParams({ state: proofs.state, ...query }).toString();
     return provider.exchange(url, proofs);
   };
-  const begin = () => provider.authorizationURL(REDIRECT, proofs, { silent: false });
+  const begin = (silentFor?: string) => provider.authorizationURL(REDIRECT, proofs, { silentFor });
   const is = (problem: string) => (error: unknown) =>
     error instanceof SignInFailure && error.problem === problem && !error.message.includes('secret words');
 
@@ -120,6 +121,31 @@ describe('a provider that misbehaves', () => {
     });
   }
 
+  it('is told for whom it is asked without a person, unless that would be too long for an address', async () => {
+    const shown = async (idToken: string | undefined) => {
+      const { searchParams: query } = await begin(idToken);
+      return [query.get('prompt'), query.get('id_token_hint')];
+    };
+    assert.deepEqual(await shown(undefined), [null, null]);
+    assert.deepEqual(await shown('a.b.c'), ['none', 'a.b.c']);
+    assert.deepEqual(await shown('x'.repeat(5_000)), ['none', null]);
+  });
+
+  for (const status of [400, 401]) {
+    it(`that refuses a renewal with ${status} and no words is not asked again with the same token`, async () => {
+      await begin();
+      issuer.grant({ status, body: '' });
+      await assert.rejects(provider.renew('refresh'), is('expired'));
+    });
+  }
+  for (const status of [403, 404, 500, 502]) {
+    it(`is no provider that says no with ${status} and no words`, async () => {
+      await begin();
+      issuer.grant({ status, body: '' });
+      await assert.rejects(provider.renew('refresh'), is('unavailable'));
+    });
+  }
+
   for (const [what, document] of [
     ['of another issuer', { issuer: 'https://evil.example' }],
     ['with an endpoint that is not https', { authorization_endpoint: 'http://evil.example' }],
@@ -135,4 +161,53 @@ describe('a provider that misbehaves', () => {
       await assert.rejects(begin(), is('unavailable'));
     });
   }
+});
+
+describe('the credentials of the gateway at a provider', () => {
+  let issuer: RogueIssuer;
+  let client: ClosableFetch;
+  before(async () => {
+    issuer = await startRogueIssuer();
+    client = createFetch({ certificateAuthority: issuer.certificateAuthority });
+  });
+  after(async () => {
+    await issuer.close();
+    await client.close();
+  });
+
+  /** What is before and after the colon of RFC 7617, as it is on the wire. */
+  async function sent(clientID: string, secret: string): Promise<string> {
+    issuer.describe({
+      issuer: issuer.url,
+      authorization_endpoint: `${issuer.url}/authorize`,
+      token_endpoint: `${issuer.url}/token`,
+      token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+    });
+    issuer.grant({ status: 400, body: { error: 'invalid_grant' } });
+    const provider = createOidcProvider(
+      { clock: createFakeClock(), fetch: client.fetch },
+      {
+        name: 'company',
+        displayName: 'Company',
+        issuer: issuer.url,
+        clientID,
+        clientSecret: new Secret(secret),
+        scopes: ['openid'],
+        rotatesRefreshTokens: true,
+      },
+      { clockSkewMs: 0 },
+    );
+    await assert.rejects(provider.renew('refresh'), SignInFailure);
+    const [scheme, credentials = ''] = (issuer.credentials ?? '').split(' ');
+    assert.equal(scheme, 'Basic');
+    return Buffer.from(credentials, 'base64').toString('latin1');
+  }
+
+  it('are the plain ones where nothing must be encoded: not every provider decodes them', async () => {
+    assert.equal(await sent('kubelet-gateway', 'a_B-9.c*'), 'kubelet-gateway:a_B-9.c*');
+  });
+
+  it('are encoded as a form where RFC 6749 §2.3.1 needs it', async () => {
+    assert.equal(await sent('a:b c', 'é+/=%&~'), 'a%3Ab+c:%C3%A9%2B%2F%3D%25%26%7E');
+  });
 });

@@ -17,8 +17,8 @@ describe('the login of the command line at a provider that means harm', () => {
   let client: ClosableFetch;
   let document: Record<string, unknown> = {};
   let offer: Record<string, unknown> = {};
-  /** What the token endpoint says, one after the other; the last again and again. */
-  let answers: Record<string, unknown>[] = [];
+  /** What the token endpoint says, one after the other; the last again and again. Undefined: nothing but 400. */
+  let answers: (Record<string, unknown> | undefined)[] = [];
   let asked = 0;
 
   before(async () => {
@@ -33,7 +33,8 @@ describe('the login of the command line at a provider that means harm', () => {
       if (request.url === '/device') response.end(JSON.stringify(offer));
       else if (request.url === '/token') {
         const answer = answers[Math.min(asked++, answers.length - 1)];
-        response.writeHead(400).end(JSON.stringify(answer));
+        if (answer === undefined) response.removeHeader('content-type');
+        response.writeHead(400).end(answer && JSON.stringify(answer));
       } else response.end(JSON.stringify(document));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -110,6 +111,14 @@ describe('the login of the command line at a provider that means harm', () => {
     answers = [{ error: 'access_denied' }];
     await assert.rejects(wait(), isCalm(/refused or cancelled at the provider/));
     assert.equal(asked, 1);
+  });
+
+  it('is asked for a new login where a refresh token is refused, with words or without', async () => {
+    answers = [{ error: 'invalid_grant' }, undefined];
+    const provider = await connect();
+    assert.equal(await provider.refresh('old'), undefined);
+    assert.equal(await provider.refresh('old'), undefined);
+    assert.equal(asked, 2);
   });
 
   it('shows no control character of what the provider says', async () => {

@@ -51,6 +51,8 @@ export interface RogueIssuer {
   readonly certificateAuthority: string;
   /** Requests since the start, by path. */
   readonly hits: Readonly<Record<'discovery' | 'keys', number>>;
+  /** The `Authorization` of the last request for tokens. */
+  readonly credentials: string | undefined;
   /** What the JWKS document says. */
   publish(keys: readonly JWK[]): void;
   /** The discovery document; default a right one. */
@@ -81,6 +83,7 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
   if (address === null || typeof address === 'string') throw new Error('no port');
   const url = `https://127.0.0.1:${address.port}`;
   const hits = { discovery: 0, keys: 0 };
+  let credentials: string | undefined;
   let keys: readonly JWK[] = [];
   let document: unknown = { issuer: url, jwks_uri: `${url}/keys` };
   let behaviour: Behaviour = 'json';
@@ -88,6 +91,7 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
   let areKeysHidden = false;
   server.on('request', (request, response) => {
     if (request.url === '/token' && behaviour === 'json') {
+      credentials = request.headers.authorization;
       answerToken(response, granted);
       return;
     }
@@ -104,6 +108,9 @@ export async function startRogueIssuer(): Promise<RogueIssuer> {
     url,
     certificateAuthority: authority.certificate,
     hits,
+    get credentials() {
+      return credentials;
+    },
     publish: (published) => void (keys = published),
     describe: (described) => void (document = described),
     grant: (answer) => void (granted = answer),

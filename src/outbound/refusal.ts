@@ -1,0 +1,11 @@
+// Servers that refuse without the words that OAuth has for it (RFC 6749 §5.2).
+
+/**
+ * Whether an error is about an answer of 400 or 401 that gave no reason which could be read: a refusal of what was asked.
+ * Any other answer that cannot be read may be of whoever stands in for the server. The libraries that ask for tokens name
+ * the answer as the cause of their errors.
+ */
+export const isWordlessRefusal = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.cause instanceof Response &&
+  (error.cause.status === 400 || error.cause.status === 401);
