@@ -72,7 +72,9 @@ export function createIssuer(
 function toSignIn(payload: JWTPayload, issuer: string): SignIn | undefined {
   const { sub, iat = 0, sid, auth_time: time, acr, amr } = payload;
   if (sub === undefined) return undefined;
-  const authenticatedAt = typeof time === 'number' && Number.isFinite(time) ? 1000 * time : undefined;
+  // 0 is what a provider writes that does not know it: nobody has signed in in 1970.
+  const authenticatedAt =
+    typeof time === 'number' && Number.isFinite(time) && time > 0 ? 1000 * time : undefined;
   return {
     issuer,
     subject: sub,

@@ -2,7 +2,7 @@
 // falls over and floods.
 
 import assert from 'node:assert/strict';
-import { before, beforeEach, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../../src/core/ports.ts';
 import { createJwtAuthenticator } from '../../../src/identify/jwt/authenticator.ts';
 import type { JwtAuthenticator, KeySnapshot } from '../../../src/identify/jwt/authenticator.ts';
@@ -59,6 +59,41 @@ describe('tokens of a real OpenID provider', () => {
       }
     }
   });
+});
+
+describe('the time of a login (auth_time)', () => {
+  let issuer: RogueIssuer;
+  let key: SigningKey;
+  let authenticator: JwtAuthenticator;
+  before(async () => {
+    [issuer, key] = await Promise.all([startRogueIssuer(), createSigningKey('one')]);
+    issuer.publish([key.jwk]);
+    authenticator = createJwtAuthenticator(
+      { getJson, clock: systemClock, log: createKeptLog() },
+      createJwtOptions({ issuers: { jwt: [issuerOf(issuer)] } }),
+    );
+  });
+  after(async () => {
+    authenticator.stop();
+    await issuer.close();
+  });
+  const now = Math.floor(Date.now() / 1000);
+
+  for (const [what, time, known] of [
+    ['is the one that is said', now - 60, now - 60],
+    ['is not known where it is not said', undefined, undefined],
+    ['is not known where it is 0', 0, undefined],
+    ['is not known where it is before all time', -1, undefined],
+    ['is not known where it is no number', String(now), undefined],
+  ] as const) {
+    it(`${what}, and a logout counts what came before the token otherwise`, async () => {
+      const claims = { iss: issuer.url, aud: 'gateway', sub: 'alice', iat: now, exp: now + 600 };
+      const token = await signToken(key, { ...claims, ...(time === undefined ? {} : { auth_time: time }) });
+      const { signIn } = await authenticator.authenticate(token);
+      assert.equal(signIn?.authenticatedAt, known && known * 1000);
+      assert.equal(signIn?.at, (known ?? now) * 1000);
+    });
+  }
 });
 
 describe('keys of an issuer', () => {
