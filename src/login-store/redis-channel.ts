@@ -17,6 +17,8 @@ export interface ChannelOptions {
   readonly aside: { readonly channel: string; readonly onMessage: (text: string) => void };
   /** Reads all that was told before. */
   readonly onConnected: () => Promise<void>;
+  /** Every two seconds while the server is there. Never rejects. */
+  readonly onBeat: () => Promise<void>;
 }
 
 export class RevocationChannel {
@@ -108,6 +110,7 @@ export class RevocationChannel {
     try {
       if (this.#client.isReady && this.#subscriber.isReady) {
         if (!this.#isLoaded) await this.#load();
+        void this.#options.onBeat();
         await this.#client.publish(this.#options.channel, this.#self);
       }
     } catch (error) {

@@ -56,7 +56,9 @@ export function createRedisStore(
     },
     aside: { channel: key('told'), onMessage: told.say },
     onConnected: () => exchangeKnown(client, key('revocations'), list, learn, clock.now()),
+    onBeat: () => spread.again(),
   });
+  const spread = createSpread(client, { set: key('revocations'), channel: key('revoked') });
 
   return {
     start: () => channel.start(),
@@ -67,11 +69,8 @@ export function createRedisStore(
       const forgetAt = clock.now() + rememberMs;
       // Here first: it holds here whether or not the others can be told.
       learn(revocation, forgetAt);
-      await ask(async () => {
-        await client.zAdd(key('revocations'), toMember({ revocation, forgetAt }));
-        await client.publish(key('revoked'), JSON.stringify(revocation));
-        await client.zRemRangeByScore(key('revocations'), '-inf', clock.now());
-      });
+      await spread.note({ revocation, forgetAt }, (tell) => ask(tell));
+      await ask(() => client.zRemRangeByScore(key('revocations'), '-inf', clock.now()));
     },
     tell: async (text) => {
       await ask(() => client.publish(key('told'), text)).catch(() => undefined);
@@ -83,6 +82,44 @@ export function createRedisStore(
       )) !== null,
     tokens: createTokens(ports, client, { ask, key, lockMs }),
     stop: () => channel.stop(),
+  };
+}
+
+interface Entry {
+  readonly revocation: Revocation;
+  readonly forgetAt: number;
+}
+
+/**
+ * Tells the others, and goes on trying: those whose own connection was never lost read no list again, and would let in for
+ * as long as the session lasts who was signed out here.
+ */
+function createSpread(client: Client, { set, channel }: { readonly set: string; readonly channel: string }) {
+  const untold = new Map<string, Entry>();
+  let isTelling = false;
+  const tell = async (entry: Entry): Promise<void> => {
+    const { score, value } = toMember(entry);
+    // A server that is full takes no entry, and passes on what is told.
+    const done = await Promise.allSettled([
+      client.zAdd(set, { score, value }),
+      client.publish(channel, value),
+    ]);
+    for (const one of done) if (one.status === 'rejected') throw one.reason;
+    if (untold.get(value) === entry) untold.delete(value);
+  };
+  return {
+    /** Rejects as `ask` does: then it is told later. */
+    note: async (entry: Entry, ask: (tell: () => Promise<void>) => Promise<void>): Promise<void> => {
+      untold.set(toMember(entry).value, entry);
+      await ask(() => tell(entry));
+    },
+    /** Never rejects. */
+    again: async (): Promise<void> => {
+      if (isTelling) return;
+      isTelling = true;
+      for (const entry of [...untold.values()]) await tell(entry).catch(() => undefined);
+      isTelling = false;
+    },
   };
 }
 
@@ -120,7 +157,7 @@ function createHearing<Told>() {
   };
 }
 
-const toMember = ({ revocation, forgetAt }: { revocation: Revocation; forgetAt: number }) => ({
+const toMember = ({ revocation, forgetAt }: Entry) => ({
   score: forgetAt,
   value: JSON.stringify(revocation),
 });

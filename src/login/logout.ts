@@ -121,11 +121,12 @@ export async function backChannelLogout(ports: LoginPorts, request: PageRequest)
     // §2.8: 400 for a token that does not count. A 5xx says: come again.
     return refuse(error.code >= 500 ? 'ServiceUnavailable' : 'BadRequest', error.message, notes);
   }
+  // Before it counts as used: a provider that is told to come again must not be refused then. Twice ends no more than once.
+  for (const revocation of toRevocations(logoutOf)) await ports.store.revoke(revocation);
   const ttlMs = Math.max(1_000, logoutOf.expiresAt - ports.clock.now());
   if (!(await ports.store.once(`logout:${JSON.stringify([issuer, logoutOf.id])}`, ttlMs))) {
     return refuse('BadRequest', 'the logout token has been used', notes);
   }
-  for (const revocation of toRevocations(logoutOf)) await ports.store.revoke(revocation);
   ports.log.info({ provider: name }, 'the identity provider has signed somebody out');
   return {
     status: 200,

@@ -2,6 +2,9 @@
 // cannot hear the other says so.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { after, before, beforeEach, afterEach, describe, it } from 'node:test';
 import type { RedisSettings } from '../../src/core/login.ts';
 import type { RedisServer } from '../support/redis-server.ts';
@@ -19,6 +22,45 @@ const { executable, required } = findRedis(process.env);
 it('there is a Redis server', { skip: executable === undefined && !required ? REDIS_MISSING : false }, () => {
   assert.ok(executable, REDIS_MISSING);
 });
+
+/** A way to the server that can be lost while others are not. */
+async function startWay(port: number) {
+  const open = new Set<Socket>();
+  let isSwallowing = false;
+  const way = createServer((socket) => {
+    const there = connect(port, '127.0.0.1');
+    for (const [from, to] of [
+      [socket, there],
+      [there, socket],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => undefined);
+      from.on('close', () => to.destroy());
+      from.on('data', (chunk: Buffer) => isSwallowing || to.write(chunk));
+    }
+  });
+  way.listen(0, '127.0.0.1');
+  await once(way, 'listening');
+  const address = way.address();
+  assert.ok(address !== null && typeof address === 'object');
+  const cut = (): void => {
+    for (const socket of open) socket.destroy();
+    open.clear();
+  };
+  return {
+    port: address.port,
+    /** Nothing gets through, and nobody is told. */
+    swallow: () => void (isSwallowing = true),
+    reopen: () => {
+      cut();
+      isSwallowing = false;
+    },
+    close: () => {
+      way.close();
+      cut();
+    },
+  };
+}
 
 const issuer = 'https://idp.example';
 const signIn = (session: string) => ({ issuer, subject: 'alice', at: 0, session });
@@ -91,6 +133,22 @@ describe('a store in Redis', { skip: executable === undefined }, () => {
     assert.equal(other.isRevoked(signIn('news')), false);
     one.stop();
     await one.tell('nobody hears this');
+  });
+
+  it('tells the others what it could not tell, as soon as its own way to the server is back', async (t) => {
+    const way = await startWay(server.port);
+    t.after(() => way.close());
+    const cut = await open({ port: way.port });
+    way.swallow();
+    await assert.rejects(cut.revoke({ kind: 'sid', issuer, sid: 'told-late' }), {
+      reason: 'ServiceUnavailable',
+    });
+    const over = { ...signIn('elsewhere'), sid: 'told-late' };
+    assert.deepEqual([cut.isRevoked(over), other.isRevoked(over)], [true, false]);
+    way.reopen();
+    // The other's connection has never been away: it reads no list again.
+    await eventually('the news', () => (other.isRevoked(over) ? true : undefined));
+    assert.equal(other.problem(), undefined);
   });
 
   it('takes a name once, whoever asks', async () => {
