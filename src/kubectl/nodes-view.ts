@@ -90,15 +90,24 @@ export function toNode(node: NodeEntry, resourceVersion?: string): object {
         : { capacity: resources, allocatable: resources }),
       conditions: node.ready === undefined ? [] : [{ type: 'Ready', status: node.ready ? 'True' : 'False' }],
       addresses: [{ type: isIP(node.address) === 0 ? 'Hostname' : 'InternalIP', address: node.address }],
-      nodeInfo: {
-        ...of('kubeletVersion', info.kubeletVersion),
-        ...of('osImage', info.osImage),
-        ...of('kernelVersion', info.kernelVersion),
-        ...of('containerRuntimeVersion', info.containerRuntime),
-      },
+      nodeInfo: toNodeInfo(info),
     },
   };
 }
+
+/** NodeSystemInfo of k8s.io/api core/v1: no field may be missing, and some clients read no Node that lacks one. */
+const toNodeInfo = (info: NonNullable<NodeEntry['info']>): object => ({
+  machineID: '',
+  systemUUID: '',
+  bootID: '',
+  kernelVersion: info.kernelVersion ?? '',
+  osImage: info.osImage ?? '',
+  containerRuntimeVersion: info.containerRuntime ?? '',
+  kubeletVersion: info.kubeletVersion ?? '',
+  kubeProxyVersion: '',
+  operatingSystem: '',
+  architecture: '',
+});
 
 const of = (name: string, value: string | undefined): object =>
   value === undefined ? {} : { [name]: value };

@@ -13,7 +13,8 @@ import type { AnswerRoute, Route, RouteInput } from './route.ts';
 
 const discovery = (path: FleetDiscoveryPath): AnswerRoute => ({
   kind: 'answer',
-  paths: [path],
+  // With the slash, as clients that are generated from the OpenAPI document write them.
+  paths: [path, `${path}/`],
   ignored: IGNORED,
   methods: ['GET'],
   answer: ({ accept, gitVersion }) => ({ kind: 'json', ...toFleetDiscovery(path, accept, gitVersion) }),

@@ -25,7 +25,8 @@ const POD = '/api/v1/namespaces/{namespace}/pods/{pod}';
 
 const discovery = (path: DiscoveryPath): AnswerRoute => ({
   kind: 'answer',
-  paths: [path],
+  // With the slash, as clients that are generated from the OpenAPI document write them.
+  paths: [path, `${path}/`],
   ignored: IGNORED,
   methods: ['GET'],
   answer: ({ accept, gitVersion }) => ({ kind: 'json', ...toDiscovery(path, accept, gitVersion) }),

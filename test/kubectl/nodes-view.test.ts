@@ -57,6 +57,23 @@ it('an object says its resources only where they are known', () => {
   assert.doesNotMatch(JSON.stringify(toNodesDocument([node()], 'Object', NOW)), /allocatable/);
 });
 
+it('an object lacks no field of NodeSystemInfo, known or not (k8s.io/api core/v1 types.go)', () => {
+  const query = { name: 'node-1' };
+  const told = [{}, { kubeletVersion: 'v1.36.2', osImage: 'Debian' }].map((info) => {
+    const { status } = toNodesDocument([node({ info })], 'Object', NOW, query) as {
+      status: { nodeInfo: Record<string, string> };
+    };
+    return status.nodeInfo;
+  });
+  for (const nodeInfo of told) {
+    assert.deepEqual(Object.keys(nodeInfo).sort(), [
+      'architecture', 'bootID', 'containerRuntimeVersion', 'kernelVersion', 'kubeProxyVersion', 'kubeletVersion',
+      'machineID', 'operatingSystem', 'osImage', 'systemUUID',
+    ]); // prettier-ignore
+  }
+  assert.deepEqual([told[0]?.['osImage'], told[1]?.['osImage']], ['', 'Debian']);
+});
+
 describe('what a kubelet tells of its machine', () => {
   const captured = (name: string): string =>
     readFileSync(new URL(`../../demo/kubelet/data/${name}`, import.meta.url), 'utf8');

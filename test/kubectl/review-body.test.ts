@@ -66,6 +66,27 @@ describe('a review', () => {
     );
   });
 
+  it('in JSON without its kind, or with one of the two words, is what its path says', () => {
+    for (const said of [{}, { apiVersion: 'authorization.k8s.io/v1' }, { kind: 'SelfSubjectAccessReview' }]) {
+      const body = { ...said, spec: { nonResourceAttributes: { path: '/metrics', verb: 'get' } } };
+      const read = () => readAccessReview(Buffer.from(JSON.stringify(body)));
+      assert.deepEqual(read(), { verb: 'get', path: '/metrics' });
+    }
+    for (const said of [{ kind: 'Pod' }, { kind: null }, { apiVersion: 'v1' }, { apiVersion: '' }]) {
+      const body = Buffer.from(JSON.stringify({ ...said, spec: { namespace: 'x' } }));
+      assert.match(
+        refusal(() => readRulesReview(body)),
+        /must be a SelfSubjectRulesReview/,
+      );
+    }
+    for (const body of ['[]', 'null', '"x"', '1']) {
+      assert.match(
+        refusal(() => readRulesReview(Buffer.from(body))),
+        /must be a SelfSubjectRulesReview/,
+      );
+    }
+  });
+
   it('of another kind is refused, and so are both at once', () => {
     assert.match(
       refusal(() => readAccessReview(RULES)),

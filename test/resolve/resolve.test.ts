@@ -343,7 +343,7 @@ describe('what runs in a container needs create', () => {
 
 describe('the gateway answers by itself', () => {
   it('discovery', () => {
-    for (const path of ['/version', '/api', '/apis', '/api/v1']) {
+    for (const path of ['/version', '/api', '/apis', '/api/v1', '/version/', '/api/', '/apis/', '/api/v1/']) {
       const answer = answered('GET', `${NODE}${path}?timeout=32s`);
       assert.equal(answer.kind, 'json');
     }
