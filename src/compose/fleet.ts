@@ -11,6 +11,7 @@ import type { Line } from '../gateway/handle.ts';
 import { Fault } from '../core/fault.ts';
 import type { FleetPorts } from '../fleet/ports.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
+import { createForeignClaims } from '../fleet/foreign-claims.ts';
 import { createMachines } from '../fleet/machines.ts';
 import { countForeign } from '../fleet/own-pods.ts';
 import { createPermit, findPermitted } from '../fleet/permit.ts';
@@ -37,12 +38,7 @@ export interface FleetParts {
 
 export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundation, parts: FleetParts) {
   const { inventory, authorizer, podSubresources, podClient } = parts;
-  const pods: FleetParts['pods'] = async (located, signal) => {
-    const podList = await parts.pods(located, signal);
-    const foreign = countForeign(podList, located.entry.name);
-    if (foreign > 0) metrics.foreignPods(foreign);
-    return podList;
-  };
+  const pods = withForeignTold({ clock, log, metrics }, parts);
   const index = createPodIndex({
     clock,
     inventory,
@@ -51,7 +47,6 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
       withLimit(clock, undefined, (signal) =>
         pods({ ...permitted.on(entry.name), grant: permitted.grant, entry }, signal),
       ),
-    foreign: (node, count) => log.warn({ node, count }, 'the node claims pods whose spec names another node'),
   });
   const places =
     podClient &&
@@ -95,6 +90,24 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
     enforce: () =>
       watches.use({ ...ports, again: (resolved) => rechecks?.ask(resolved) ?? ports.authorize(resolved) }),
     doubting: createDoubting(places),
+  };
+}
+
+/** Every list that is read, for whatever, shows what its node claims. */
+function withForeignTold(
+  { clock, log, metrics }: Pick<Foundation, 'clock' | 'log' | 'metrics'>,
+  { inventory, pods }: Pick<FleetParts, 'inventory' | 'pods'>,
+): FleetParts['pods'] {
+  const tell = createForeignClaims({
+    clock,
+    log,
+    counted: (count) => metrics.foreignPods(count),
+    isKnown: (node) => inventory().get(node) !== undefined,
+  });
+  return async (located, signal) => {
+    const podList = await pods(located, signal);
+    tell(located.entry.name, countForeign(podList, located.entry.name));
+    return podList;
   };
 }
 

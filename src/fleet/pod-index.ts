@@ -24,8 +24,6 @@ export interface PodIndexPorts {
   readonly inventory: () => Inventory;
   /** The node's PodList, unchecked. Rejects for a node that does not answer in time. */
   readonly read: (node: NodeEntry, permitted: Permitted) => Promise<unknown>;
-  /** Told how many pods a node has claimed whose spec names another node. */
-  readonly foreign: (node: NodeName, count: number) => void;
 }
 
 interface Known {
@@ -49,9 +47,7 @@ export function createPodIndex(ports: PodIndexPorts): Find {
     const entry = known.get(node.name) ?? { pods: new Set<string>(), readAt: undefined, triedAt: 0 };
     known.set(node.name, entry);
     try {
-      const { pods, foreign } = toClaims(node.name, await ports.read(node, permitted));
-      if (foreign > 0) ports.foreign(node.name, foreign);
-      entry.pods = pods;
+      entry.pods = toClaims(node.name, await ports.read(node, permitted));
       entry.readAt = clock.now();
     } catch {
       // A node that does not answer: what it claimed before counts for a while.
@@ -112,20 +108,19 @@ const toConflict = ({ namespace, name }: Permitted['pod'], nodes: readonly NodeN
 
 const toKey = (namespace: Namespace, name: PodName): string => `${namespace}/${name}`;
 
-function toClaims(node: NodeName, podList: unknown): { pods: ReadonlySet<string>; foreign: number } {
+function toClaims(node: NodeName, podList: unknown): ReadonlySet<string> {
   const items = field(podList, 'items');
   if (field(podList, 'kind') !== 'PodList' || !(items === null || Array.isArray(items))) {
     throw new Error('no list of pods');
   }
   const pods = new Set<string>();
-  let foreign = 0;
   for (const pod of list(items)) {
     const namespace = at(pod, 'metadata', 'namespace');
     const name = at(pod, 'metadata', 'name');
     if (typeof namespace !== 'string' || typeof name !== 'string') continue;
     if (!isNamespace(namespace) || !isPodName(name)) continue;
-    if (at(pod, 'spec', 'nodeName') !== node) foreign += 1;
-    else if (pods.size < MAX_PODS_PER_NODE) pods.add(toKey(namespace, name));
+    if (at(pod, 'spec', 'nodeName') !== node) continue;
+    if (pods.size < MAX_PODS_PER_NODE) pods.add(toKey(namespace, name));
   }
-  return { pods, foreign };
+  return pods;
 }
