@@ -40,6 +40,9 @@ export interface Cast {
 
 /** The largest terminal that is believed. */
 const MAX_SIZE = 1000;
+/** Seconds: ten years. No session has been quiet for longer, and a sum of such is still a time. */
+const MAX_INTERVAL = 10 * 366 * 86_400;
+const MAX_MS = MAX_INTERVAL * 1000;
 /** Of a recording whose beginning is gone. */
 const NO_HEADER: CastHeader = {
   kind: 'cast',
@@ -91,14 +94,14 @@ async function* toEvents(
     const [interval, code, data] = Array.isArray(value) ? (value as readonly unknown[]) : [];
     if (
       typeof interval !== 'number' ||
-      !(interval >= 0) ||
+      !(interval >= 0 && interval <= MAX_INTERVAL) ||
       typeof code !== 'string' ||
       typeof data !== 'string'
     ) {
       onProblem('there is a line that is no event, which is left out');
       continue;
     }
-    atMs += interval * 1000;
+    atMs = Math.min(atMs + interval * 1000, MAX_MS);
     if (code === 'e') isError = true;
     else if (code === 'b') raw = Buffer.from(data, 'base64');
     else {
@@ -149,7 +152,7 @@ async function* toPortForwardEvents(lines: AsyncIterable<Buffer>): AsyncGenerato
     const atMs = fieldsOf(parse(line))['atMs'];
     yield {
       kind: 'other',
-      atMs: typeof atMs === 'number' ? atMs : 0,
+      atMs: typeof atMs === 'number' ? Math.min(Math.max(0, atMs), MAX_MS) : 0,
       code: 'portForward',
       text: line.toString(),
     };

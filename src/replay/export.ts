@@ -2,6 +2,7 @@
 // text as it was on the screen, and the bytes of the output as the container had them.
 
 import type { Cast, CastHeader } from './cast.ts';
+import { toInertJson, toInertJsonText } from '../terminal/inert.ts';
 import { Screen } from './screen.ts';
 
 /** Standard error is output there; what only the gateway's own tools know is left out. */
@@ -15,7 +16,7 @@ export async function* toAsciicastV2(cast: Cast): AsyncGenerator<string> {
     ...(command === undefined ? {} : { command }),
     title,
   };
-  yield `${JSON.stringify(header)}\n`;
+  yield `${toInertJson(header)}\n`;
   for await (const event of cast.events) {
     const [code, data] =
       event.kind === 'output'
@@ -27,14 +28,15 @@ export async function* toAsciicastV2(cast: Cast): AsyncGenerator<string> {
             : event.kind === 'note'
               ? ['m', event.text]
               : [];
-    if (code !== undefined) yield `${JSON.stringify([Math.round(event.atMs * 1000) / 1e6, code, data])}\n`;
+    if (code !== undefined) yield `${toInertJson([Math.round(event.atMs * 1000) / 1e6, code, data])}\n`;
   }
 }
 
 /** Lines of the main screen as they left it, and what is on the screen at the end; nothing in them acts on a terminal. */
 export async function* toText(cast: Cast): AsyncGenerator<string> {
   if (cast.header.kind === 'portForward') {
-    for await (const event of cast.events) if (event.kind === 'other') yield `${event.text}\n`;
+    for await (const event of cast.events)
+      if (event.kind === 'other') yield `${toInertJsonText(event.text)}\n`;
     return;
   }
   const screen = new Screen({ ...cast.header, bareLineFeeds: cast.header.tty === false });

@@ -7,6 +7,12 @@ import headless from '@xterm/headless';
 const SCROLLBACK = 8192;
 /** Text is written in pieces of so many characters: each can scroll by as many lines at most. */
 const PIECE = 4096;
+/** Rows of a line at the cursor that are looked at in the middle of a piece: one without an end is not, each time, as a whole. */
+const MAX_LOOK_ROWS = 8;
+/** What may move the cursor, or take away what is on the screen: all controls but those of colours and tabs. */
+const MOVING = /\r\n|[\b\n\v\f\r\u0080-\u009f]|\u001b(?!\[[\d;:]*m)/g;
+/** A tab stop is at every eighth column: no line has more. */
+const MAX_TABS = 1000;
 
 export interface ScreenOptions {
   readonly columns: number;
@@ -17,6 +23,8 @@ export interface ScreenOptions {
 
 export class Screen {
   readonly #terminal: headless.Terminal;
+  /** What scrolls away is kept: no margins were set, nor another screen shown. */
+  #keepsLines = true;
   /** Lines of the main screen that have left it for good, before the one that `passed` gives next. */
   #passed = 0;
 
@@ -27,7 +35,17 @@ export class Screen {
       scrollback: SCROLLBACK,
       convertEol: bareLineFeeds,
       allowProposedApi: true,
+      // What it says of sequences that it does not know would be in the session's hands.
+      logLevel: 'off',
     });
+    // The terminal goes from stop to stop as often as it is told to, at the end of the line too: two thousand million times.
+    this.#terminal.parser.registerCsiHandler({ final: 'I' }, ([count]) => Number(count) > MAX_TABS);
+    for (const final of ['r', 'h']) {
+      this.#terminal.parser.registerCsiHandler(final === 'r' ? { final } : { prefix: '?', final }, () => {
+        this.#keepsLines = false;
+        return false;
+      });
+    }
   }
 
   /** Pieces, after each of which the screen is to be looked at. */
@@ -35,8 +53,12 @@ export class Screen {
     for (let at = 0; at < text.length; at += PIECE) yield text.slice(at, at + PIECE);
   }
 
-  write(text: string): Promise<void> {
-    return new Promise((resolve) => this.#terminal.write(text, resolve));
+  /** `look` is shown the line at the cursor before anything can move it or take it away. */
+  write(text: string, look?: (line: string) => void): Promise<void> {
+    if (look !== undefined) {
+      for (const step of this.#toSteps(text)) this.#terminal.write(step, () => look(this.#atCursor()));
+    }
+    return new Promise((resolve) => this.#terminal.write(look === undefined ? text : '', resolve));
   }
 
   resize(columns: number, rows: number): void {
@@ -44,12 +66,12 @@ export class Screen {
     this.#passed = Math.min(this.#passed, this.#terminal.buffer.normal.baseY);
   }
 
-  /** What is on the screen, whichever is shown; lines that were too long for it are whole. */
-  visible(): readonly string[] {
+  /** What is on the screen, whichever is shown; lines that were too long for it are whole, but for rows beyond `maxAbove`. */
+  visible(maxAbove = Infinity): readonly string[] {
     const { active } = this.#terminal.buffer;
     let from = active.baseY;
     // The beginning of the first line may be above.
-    while (from > 0 && active.getLine(from)?.isWrapped === true) from -= 1;
+    while (from > 0 && active.baseY - from < maxAbove && active.getLine(from)?.isWrapped === true) from -= 1;
     return this.#join(active, from, active.baseY + this.#terminal.rows);
   }
 
@@ -63,6 +85,28 @@ export class Screen {
     this.#passed = until;
     if (normal.baseY > SCROLLBACK / 2) this.#forget();
     return lines;
+  }
+
+  /** Each but the first begins with what may move the cursor, or is where nothing of a line that is longer may be kept. */
+  *#toSteps(text: string): Generator<string> {
+    const most = this.#keepsLines && !/[\u001b\u0080-\u009f]/.test(text) ? text.length : this.#terminal.cols;
+    let from = 0;
+    for (const { index } of [...text.matchAll(MOVING), { index: text.length }]) {
+      for (; from < index; from += most) yield text.slice(from, Math.min(index, from + most));
+      from = index;
+    }
+  }
+
+  /** The whole line, or the last of its rows. */
+  #atCursor(): string {
+    const { active } = this.#terminal.buffer;
+    const at = active.baseY + active.cursorY;
+    let from = at;
+    while (from > 0 && at - from < MAX_LOOK_ROWS && active.getLine(from)?.isWrapped === true) from -= 1;
+    let until = at + 1;
+    const end = active.baseY + this.#terminal.rows;
+    while (until < end && active.getLine(until)?.isWrapped === true) until += 1;
+    return this.#join(active, from, until).join('');
   }
 
   dispose(): void {

@@ -7,10 +7,15 @@ const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 export const toInertText = (text: string): string => text.replace(STEERING, '\uFFFD');
 
 /** JSON in which every such character within a string is written as an escape. */
-export const toInertJson = (value: unknown): string =>
-  JSON.stringify(value).replace(STEERING, (text) =>
-    text
-      .split('')
-      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-      .join(''),
+export const toInertJson = (value: unknown): string => toInertJsonText(JSON.stringify(value));
+
+/** The same of a line of JSON, which means what it did before; between its strings there may be tabs. What is no JSON is made inert, too. */
+export const toInertJsonText = (line: string): string =>
+  line.replace(STEERING, (text) =>
+    text === '\t'
+      ? text
+      : text
+          .split('')
+          .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+          .join(''),
   );

@@ -8,6 +8,8 @@ const DRAWING = '@ABCDEFGHIJKLMPSTXZ`abdefgmrsu';
 const PRIVATE_MODES: ReadonlySet<string> = new Set([
   '5', '6', '7', '12', '25', '45', '47', '69', '1047', '1048', '1049', '2026',
 ]); // prettier-ignore
+/** What a terminal would do a hundred thousand times keeps it busy, and is nobody's. */
+const FAR = /\d{6}/;
 /** IRM: insert instead of replace. */
 const MODES: ReadonlySet<string> = new Set(['4']);
 
@@ -15,7 +17,8 @@ const MODES: ReadonlySet<string> = new Set(['4']);
 export function isDrawingCsi(body: string, final: string): boolean {
   const [, marker = '', parameters = '', intermediates = ''] =
     /^([<-?]?)([0-9:;]*)([ -/]*)$/.exec(body) ?? [];
-  if (marker.length + parameters.length + intermediates.length !== body.length) return false;
+  if (marker.length + parameters.length + intermediates.length !== body.length || FAR.test(body))
+    return false;
   if (intermediates === ' ') return marker === '' && final === 'q';
   if (intermediates === '!') return marker === '' && parameters === '' && final === 'p';
   if (intermediates !== '') return false;

@@ -265,6 +265,59 @@ describe('recordings export', () => {
   });
 });
 
+describe('an export that goes to a terminal', () => {
+  const ACTS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+  const HOSTILE = '\u009d52;c;eA==\u009c\u202e\u001b]0;x\u0007\u007f';
+
+  it('holds no character on which it acts, and means the same', async () => {
+    const id = await write({ events: [[0, 'o', HOSTILE]], title: HOSTILE });
+    for (const [format, event] of [
+      ['asciicast-v3', [0, 'o', HOSTILE]],
+      ['asciicast-v2', [0, 'o', HOSTILE]],
+    ] as const) {
+      const { out } = await recordings('export', id, '--format', format);
+      assert.ok(!ACTS.test(out), format);
+      const [head = '', line = ''] = out.split('\n');
+      assert.equal((JSON.parse(head) as { title: string }).title, HOSTILE);
+      assert.deepEqual(JSON.parse(line), event);
+    }
+    assert.ok(!ACTS.test((await recordings('export', id, '--format', 'text')).out));
+  });
+
+  it('nor does what somebody wrote in the place of a recording', async () => {
+    const id = await write({});
+    const file = join(directory, id, '00000001.cast');
+    const message = JSON.stringify({ atMs: 1e300, event: 'message', connection: 1, text: HOSTILE });
+    await writeFile(file, `{"kind":"PortForward"}\n${message}\n\u001b]52;c;eA==\u0007\n`);
+    for (const args of [
+      ['export', id],
+      ['export', id, '--format', 'text'],
+      ['play', id],
+      ['search', 'message'],
+    ]) {
+      const { out } = await recordings(...args);
+      assert.ok(out.includes('message'), args.join(' '));
+      assert.ok(!ACTS.test(out), args.join(' '));
+    }
+    await rm(join(directory, id), { recursive: true });
+  });
+
+  it('is refused where it would be raw', async () => {
+    const id = await write({ events: [[0, 'o', HOSTILE]] });
+    const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+    const args = [MAIN, 'recordings', 'export', id, '--directory', directory, '--format', 'raw'];
+    const terminal = spawn(process.execPath, args, { cols: 200, rows: 24 });
+    let shown = '';
+    terminal.onData((text) => (shown += text));
+    const code = await new Promise((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+    assert.equal(code, 2, shown);
+    assert.match(shown, /raw output does to a terminal what the session said/);
+    assert.ok(!/[\u0007\u009d]/.test(shown));
+    const { stdout } = await run(process.execPath, args);
+    assert.equal(stdout, HOSTILE);
+  });
+});
+
 describe('recordings search', () => {
   it('finds what was seen, however it came to be there', async () => {
     const id = await write({
@@ -329,6 +382,20 @@ describe('recordings search', () => {
       assert.equal(out, `${id}  ${offset}  ${line}\n`, text);
       assert.equal(code, 0);
     }
+  });
+
+  it('finds what is in a recording with times that cannot be', async () => {
+    const id = await write({ user: 'timeless', events: [[1, 'o', 'needle one\r\n']] });
+    const file = join(directory, id, '00000001.cast');
+    const text = await readFile(file, 'utf8');
+    const later = Array.from({ length: 2000 }, () => '[300000000,"o",""]\n').join('');
+    await writeFile(file, `${text}[1e999,"o","lost"]\n${later}[0,"o","needle two"]\n`);
+    const { code, out, err } = await recordings('search', 'needle', '--user', 'timeless');
+    assert.equal(code, 1);
+    assert.match(out, /needle one\n.*needle two\n/);
+    assert.match(err, /there is a line that is no event/);
+    assert.ok(!err.includes('RangeError') && !err.includes('Invalid time'), err);
+    await rm(join(directory, id), { recursive: true });
   });
 
   it('prints nothing that acts', async () => {

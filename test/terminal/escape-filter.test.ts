@@ -55,6 +55,7 @@ const TAKEN: readonly (readonly [what: string, text: string, mark: string])[] = 
   ['bracketed paste', '\u001b[?2004h', '<CSI ?2004h>'],
   ['application cursor keys', '\u001b[?1h', '<CSI ?1h>'],
   ['keyboard lock', '\u001b[2h', '<CSI 2h>'],
+  ['what is done two thousand million times', '\u001b[2147483647b', '<CSI 2147483647b>'],
   ['printing', '\u001b[5i', '<CSI 5i>'],
   ['checksums of the screen', '\u001b[1;1;1;1;1;1*y', '<CSI 1;1;1;1;1;1*y>'],
   ['DECID', '\u001bZ', '<ESC Z>'],

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Cast } from '../../replay/cast.ts';
 import { toAsciicastV2, toRaw, toText } from '../../replay/export.ts';
+import { toInertJsonText } from '../../terminal/inert.ts';
 import type { Terminal } from '../command.ts';
 import { UsageError } from '../command.ts';
 
@@ -18,13 +19,21 @@ export function toFormat(text: string = 'asciicast-v3'): Format {
   return format;
 }
 
-/** Asciicast v3 is what is stored: its lines are handed on as they are. */
+/**
+ * Asciicast v3 is what is stored: its lines are handed on as they are, but for characters on which a terminal acts, which
+ * become escapes of JSON. Throws a UsageError for raw output that would go to a terminal.
+ */
 export async function exportCast(
   from: AsyncIterable<Buffer> | Cast,
   format: Format,
   output: string | undefined,
   terminal: Terminal,
 ): Promise<void> {
+  if (format === 'raw' && output === undefined && process.stdout.isTTY) {
+    throw new UsageError(
+      'raw output does to a terminal what the session said: give --output FILE, or a pipe',
+    );
+  }
   const pieces = 'header' in from ? convert(from, format) : joinLines(from);
   if (output === undefined) {
     for await (const piece of pieces) await print(piece, terminal);
@@ -60,7 +69,7 @@ async function* convert(cast: Cast, format: Format): AsyncGenerator<string | Buf
 }
 
 async function* joinLines(lines: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${line.toString()}\n`;
+  for await (const line of lines) yield `${toInertJsonText(line.toString())}\n`;
 }
 
 /** As fast as the reader of standard output takes it. */
