@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { timingSafeEqual } from 'node:crypto';
 import { SignInError, tooLate } from './sign-in-error.ts';
 
@@ -29,6 +30,11 @@ export async function listenForAnswer(ports: readonly number[]): Promise<Loopbac
 }
 
 function toLoopback(server: Server, host: string): Loopback {
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
   return {
     redirectUri: `http://${host}${CALLBACK_PATH}`,
     answer: (state, signal) =>
@@ -48,6 +54,8 @@ function toLoopback(server: Server, host: string): Loopback {
           } else {
             const failed = url.searchParams.has('error');
             say(response, 200, failed ? 'The login failed: the terminal says why.' : 'You are signed in.');
+            // It closes by itself, once the page is there.
+            open.delete(request.socket);
             resolve(url);
           }
         });
@@ -55,7 +63,8 @@ function toLoopback(server: Server, host: string): Loopback {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeIdleConnections();
+        // Browsers keep connections open that they may want, and anybody here can: the login does not wait for them.
+        for (const socket of open) socket.destroy();
       }),
   };
 }

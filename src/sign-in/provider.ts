@@ -183,10 +183,15 @@ async function refresh(
     if (settings.token === 'id' && answer.id_token === undefined) return undefined;
     return { refreshToken, ...toOwn(answer) };
   } catch (error) {
-    if (error instanceof ResponseBodyError || isWordlessRefusal(error)) return undefined;
+    const isRefusal = error instanceof ResponseBodyError ? !isTrouble(error) : isWordlessRefusal(error);
+    if (isRefusal) return undefined;
     throw toSignInError(settings, error);
   }
 }
+
+/** Of the provider's, which is no refusal: a login would meet the same. */
+const isTrouble = ({ error }: ResponseBodyError): boolean =>
+  error === 'temporarily_unavailable' || error === 'server_error';
 
 const toParameters = ({ maxAgeSeconds, acrValues }: Demand): Record<string, string> => ({
   ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),

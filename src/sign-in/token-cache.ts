@@ -3,15 +3,11 @@
 // rotates refresh tokens takes each of them once.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderSettings, Tokens } from './provider.ts';
+import { takeLock } from './file-lock.ts';
 import { SignInError } from './sign-in-error.ts';
-
-const LOCK_POLL_MS = 100;
-/** A lock whose holder cannot be asked (another machine's, over a shared home) is taken over after so long. */
-const LOCK_STALE_MS = 10 * 60_000;
 
 export interface TokenCache {
   /** Undefined: nothing usable is there. */
@@ -36,12 +32,11 @@ export async function openTokenCache(folder: string, settings: ProviderSettings)
     },
     remove: () => rm(file, { force: true }),
     alone: async (task, signal) => {
-      const lock = `${file}.lock`;
-      await takeLock(lock, signal);
+      const release = await takeLock(`${file}.lock`, signal);
       try {
         return await task();
       } finally {
-        await rm(lock, { force: true });
+        await release();
       }
     },
   };
@@ -87,45 +82,4 @@ function toTokens(value: unknown): Tokens | undefined {
     ...(typeof authenticatedAt === 'number' ? { authenticatedAt } : {}),
     ...(typeof acr === 'string' ? { acr } : {}),
   };
-}
-
-async function takeLock(lock: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    try {
-      const handle = await open(lock, 'wx', 0o600);
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    if (await isAbandoned(lock)) await rm(lock, { force: true });
-    else {
-      if (signal.aborted)
-        throw new SignInError(`another login is under way (${lock}); finish it, or remove the file`);
-      await delay(LOCK_POLL_MS);
-    }
-  }
-}
-
-async function isAbandoned(lock: string): Promise<boolean> {
-  try {
-    const [{ mtimeMs }, text] = await Promise.all([stat(lock), readFile(lock, 'utf8')]);
-    if (Date.now() - mtimeMs > LOCK_STALE_MS) return true;
-    // Its holder writes its number right after it has made the file.
-    if (text === '') return false;
-    return !isRunning(Number(text));
-  } catch {
-    return false;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid < 1) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }

@@ -20,6 +20,7 @@ describe('the login of the command line at a provider that means harm', () => {
   /** What the token endpoint says, one after the other; the last again and again. Undefined: nothing but 400. */
   let answers: (Record<string, unknown> | undefined)[] = [];
   let asked = 0;
+  let status = 400;
 
   before(async () => {
     const authority = await createAuthority('hostile provider CA');
@@ -34,7 +35,7 @@ describe('the login of the command line at a provider that means harm', () => {
       else if (request.url === '/token') {
         const answer = answers[Math.min(asked++, answers.length - 1)];
         if (answer === undefined) response.removeHeader('content-type');
-        response.writeHead(400).end(answer && JSON.stringify(answer));
+        response.writeHead(status).end(answer && JSON.stringify(answer));
       } else response.end(JSON.stringify(document));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -50,6 +51,7 @@ describe('the login of the command line at a provider that means harm', () => {
   });
   beforeEach(() => {
     asked = 0;
+    status = 400;
     document = {
       issuer: url,
       authorization_endpoint: `${url}/authorize`,
@@ -119,6 +121,20 @@ describe('the login of the command line at a provider that means harm', () => {
     assert.equal(await provider.refresh('old'), undefined);
     assert.equal(await provider.refresh('old'), undefined);
     assert.equal(asked, 2);
+  });
+
+  it('is not asked for a new login where it only has trouble', async () => {
+    const provider = await connect();
+    for (const [code, error, words] of [
+      [400, 'temporarily_unavailable', /answered temporarily_unavailable/],
+      [400, 'server_error', /answered server_error/],
+      [503, 'temporarily_unavailable', /unexpected HTTP response status code/],
+      [502, 'invalid_grant', /unexpected HTTP response status code/],
+    ] as const) {
+      status = code;
+      answers = [{ error }];
+      await assert.rejects(provider.refresh('old'), isCalm(words));
+    }
   });
 
   it('shows no control character of what the provider says', async () => {

@@ -2,6 +2,7 @@
 // state that must be the very ones; and two logins at once that want the same one.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -84,4 +85,33 @@ it('takes nothing but the answer itself', async () => {
   await answer;
   assert.equal(answered.url, `http://${host}${right}`);
   await loopback.close();
+});
+
+it('is over with its answer, whoever else keeps a connection to it open', async (t) => {
+  const loopback = await listenForAnswer([0]);
+  const { port, host } = new URL(loopback.redirectUri);
+  // As browsers do that expect a page to be opened, and others who want the login to wait.
+  const idle = connect({ host: '127.0.0.1', port: Number(port) });
+  const slow = connect({ host: '127.0.0.1', port: Number(port) });
+  t.after(() => [idle, slow].forEach((socket) => socket.destroy()));
+  await Promise.all([once(idle, 'connect'), once(slow, 'connect')]);
+  slow.write(`GET /callback HTTP/1.1\r\nHost: ${host}\r\n`);
+  const closed = Promise.all([once(idle.resume(), 'close'), once(slow.resume(), 'close')]);
+  const answer = loopback.answer('right', AbortSignal.timeout(20_000));
+  const page = await fetch(`${loopback.redirectUri}?code=x&state=right`);
+  await answer;
+  await loopback.close();
+  await closed;
+  assert.match(await page.text(), /You are signed in/);
+});
+
+it('shows the page to the person whose answer ends it', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const loopback = await listenForAnswer([0]);
+    const answer = loopback.answer('right', AbortSignal.timeout(20_000));
+    const page = fetch(`${loopback.redirectUri}?code=x&state=right`).then((shown) => shown.text());
+    await answer;
+    await loopback.close();
+    assert.match(await page, /You are signed in/);
+  }
 });
