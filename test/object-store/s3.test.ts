@@ -121,8 +121,8 @@ describe('an S3 store', () => {
     assert.equal(await store.putNew('down', Buffer.from('x')), 'stored');
   });
 
-  it('asks nobody and loads nothing until it is used', () => {
-    const count = server.requests.length;
+  it('asks nobody and loads nothing until it is used', async () => {
+    const { length: count } = await server.requests();
     createS3Store({
       endpoint: server.endpoint,
       region: 'x',
@@ -132,6 +132,6 @@ describe('an S3 store', () => {
       accessKeyIdFile: 'gone',
       secretAccessKeyFile: 'gone',
     }).close();
-    assert.equal(server.requests.length, count);
+    assert.equal((await server.requests()).length, count);
   });
 });

@@ -254,10 +254,10 @@ describe('the archive of an S3 store', () => {
     await objects.putNew(`once/${open}/00000001.cast`, Buffer.from('head'));
     await objects.putNew(`once/${open}/manifest/00000001.json`, Buffer.from(toBegin(user)));
     const archive = createObjectArchive({ clock, objects }, 'once/');
-    const reads = (): number =>
-      server.requests.filter((line) => line.startsWith(`GET /recordings/once/${done}/`)).length;
+    const reads = async (): Promise<number> =>
+      (await server.requests()).filter((line) => line.startsWith(`GET /recordings/once/${done}/`)).length;
     for (let times = 0; times < 3; times += 1) assert.equal((await archive.list({ user })).length, 2);
-    assert.equal(reads(), 1);
+    assert.equal(await reads(), 1);
     await objects.putNew(`once/${open}/manifest.jsonl`, Buffer.from(toBegin(user) + END));
     assert.ok((await archive.list({ user })).every(({ state }) => state === 'complete'));
     await objects.delete(`once/${done}/manifest.jsonl`);

@@ -123,12 +123,12 @@ describe('recordings in an S3 store', () => {
       t.after(() => closeAll(scenario));
       const objects = openStore(server, scenario);
       t.after(() => objects.close());
-      const held = server.hold(/\/00000003\.cast/, isCarriedOut);
+      const held = await server.hold(/\/00000003\.cast/, isCarriedOut);
       const child = spawn(kubectlPath(), ['--context', 'alice', 'exec', 'shell', '--', 'sh', '-c', LOOP], {
         env: { ...process.env, ...scenario.kubectlEnv },
       });
       const closed = once(child, 'close');
-      await held;
+      await held.come;
       scenario.gateway.signal('SIGKILL');
       await scenario.gateway.ended;
       await closed;

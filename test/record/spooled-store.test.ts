@@ -50,7 +50,7 @@ after(async () => {
   await server.close();
   await rm(keys, { recursive: true });
 });
-beforeEach(() => server.refuse(undefined));
+beforeEach(() => server.refuse());
 
 interface Spool {
   readonly directory: string;
@@ -177,11 +177,11 @@ describe('the spool', () => {
   it('leaves nothing of a session that the node did not accept', async (t) => {
     const spool = await openSpool(t);
     const id = newId();
-    const count = server.requests.length;
+    const { length: count } = await server.requests();
     await (await begin(spool.store, id)).discard();
     assert.deepEqual(await readdir(spool.directory), []);
     assert.equal(spool.store.used, 0);
-    assert.equal(server.requests.length, count);
+    assert.equal((await server.requests()).length, count);
   });
 
   it('keeps what a store that is down does not take, and brings it when it is back', async (t) => {
@@ -230,7 +230,7 @@ describe('the spool', () => {
 
   it('begins nothing for whose first segment there is no room: no session goes on unrecorded until it is ended', async (t) => {
     const spool = await openSpool(t, 10_000, undefined, 4000);
-    server.refuse(() => 503);
+    await server.refuse({ status: 503 });
     const one = await begin(spool.store, newId());
     const two = await begin(spool.store, newId());
     assert.ok(spool.store.used > 8000 && spool.store.used < 9000, `${spool.store.used} bytes`);
@@ -244,7 +244,7 @@ describe('the spool', () => {
     await segment.abandon();
     const three = await begin(spool.store, newId());
     await three.discard();
-    server.refuse(undefined);
+    await server.refuse();
     await finish(one);
     await finish(two);
     await emptied(spool);
@@ -305,7 +305,7 @@ describe('the spool', () => {
     const spool = await openSpool(t);
     const id = newId();
     const recording = await begin(spool.store, id);
-    server.loseAnswer();
+    await server.loseAnswer();
     await writeSegment(recording, 1, 'once\n');
     await finish(recording);
     await emptied(spool);
@@ -405,8 +405,7 @@ describe('the spool', () => {
   for (const status of [403, 409, 503]) {
     it(`tries again after an answer of ${status}`, async (t) => {
       const spool = await openSpool(t);
-      let left = 2;
-      server.refuse(({ method }) => (method === 'PUT' && left-- > 0 ? status : undefined));
+      await server.refuse({ status, method: 'PUT', times: 2 });
       const id = newId();
       const recording = await begin(spool.store, id);
       await writeSegment(recording, 1, 'x\n');
@@ -419,13 +418,13 @@ describe('the spool', () => {
 
   it('names no secret in what it logs', async (t) => {
     const spool = await openSpool(t);
-    server.refuse(() => 403);
+    await server.refuse({ status: 403 });
     const recording = await begin(spool.store, newId());
     await writeSegment(recording, 1, 'typed secret\n');
     await eventually('a failure', () => (spool.outcomes.includes('failed') ? true : undefined));
     const text = inspect(spool.log.lines, { depth: 20 });
     assert.ok(!text.includes('typed secret'));
     assert.ok(!/secretAccessKey:|authorization:/i.test(text));
-    server.refuse(undefined);
+    await server.refuse();
   });
 });

@@ -1,16 +1,13 @@
-// An S3 server on loopback, which checks signatures: @20minutes/s3rver, over TLS, behind the one thing that it lacks, the
-// condition `If-None-Match: *` of a PUT. It can be stopped and started again at the same port, and be told to refuse.
+// An S3 server on loopback as a process of its own, which checks signatures (s3-server-process.ts). It can be stopped and
+// started again at the same port with what it has stored, and be told to refuse.
 
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
-import type { Server } from 'node:https';
-import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from './eventually.ts';
+import { fileURLToPath } from 'node:url';
 import { createAuthority } from './pki.ts';
 
 /** Those that s3rver knows. */
@@ -18,30 +15,53 @@ export const ACCESS_KEY_ID = 'S3RVER';
 export const SECRET_ACCESS_KEY = 'S3RVER';
 export const BUCKET = 'recordings';
 
-interface S3rver {
-  configureBuckets(): Promise<unknown>;
-  callback(): RequestListener;
-  readonly store: { existsObject(bucket: string, key: string): Promise<boolean> };
+const PROGRAM = fileURLToPath(new URL('s3-server-process.ts', import.meta.url));
+
+/** The answer to requests that the server does not see: of that method, with that in its URL, so many times. */
+export interface Refusal {
+  readonly status: number;
+  readonly method?: string;
+  readonly url?: string;
+  readonly times?: number;
 }
 
-type S3rverClass = new (options: object) => S3rver;
+/** What the process is told, each answered by `done`; the first by `port`. */
+export type ToS3 =
+  | {
+      readonly call: 'listen';
+      readonly directory: string;
+      readonly certificate: string;
+      readonly key: string;
+      readonly port: number;
+    }
+  | { readonly call: 'refuse'; readonly refusal?: Refusal }
+  | { readonly call: 'hold'; readonly name: string; readonly isCarriedOut: boolean }
+  | { readonly call: 'cutAnswer'; readonly bytes: number }
+  | { readonly call: 'loseAnswer' | 'tellAll' | 'stop' };
+
+/** What it tells, in the order in which it happens. */
+export type FromS3 =
+  | { readonly port: number }
+  | { readonly done: true }
+  | { readonly request: string }
+  | { readonly held: true };
 
 export interface S3Server {
   readonly endpoint: string;
   readonly certificateAuthority: string;
-  /** Method and path of every request that arrived. */
-  readonly requests: readonly string[];
-  /** Refuses connections, and ends those that are open. */
+  /** Method and path of every request that has arrived. */
+  requests(): Promise<readonly string[]>;
+  /** Ends the process: what it is writing is whole, connections that are open end, and further ones are refused. */
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** The answer to the next requests for which this returns a status; the server does not see them. */
-  refuse(rule: ((request: IncomingMessage) => number | undefined) | undefined): void;
+  /** From now on, instead of what it was told before. */
+  refuse(refusal?: Refusal): Promise<void>;
   /** The next PUT is carried out, and its answer lost on the way. */
-  loseAnswer(): void;
-  /** The next PUT of an object of such a name is never answered, and is carried out or not. Settles when it has come so far. */
-  hold(name: RegExp, isCarriedOut: boolean): Promise<void>;
+  loseAnswer(): Promise<void>;
+  /** The next PUT of an object of such a name is never answered, and is carried out or not. `come` settles when it has come so far. */
+  hold(name: RegExp, isCarriedOut: boolean): Promise<{ readonly come: Promise<void> }>;
   /** The connection of the next GET breaks when so many bytes of its answer have been sent. */
-  cutAnswer(bytes: number): void;
+  cutAnswer(bytes: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,121 +73,64 @@ export async function startS3Server(): Promise<S3Server> {
     dnsNames: ['localhost'],
     ipAddresses: ['127.0.0.1'],
   });
-  const Server = createRequire(import.meta.url)('@20minutes/s3rver') as S3rverClass;
-  const options = { silent: true, directory, vhostBuckets: false, configureBuckets: [{ name: BUCKET }] };
-  const s3 = new Server(options);
-  await s3.configureBuckets();
-  const answer = s3.callback();
-  // Of a listing it computes another signature than the library of Amazon, which signs the slash after the bucket.
-  const answerListing = new Server({ ...options, allowMismatchedSignatures: true }).callback();
   const requests: string[] = [];
-  const writing = new Set<string>();
-  let rule: ((request: IncomingMessage) => number | undefined) | undefined;
-  let isLost = false;
-  let cutAt: number | undefined;
-  let held:
-    { readonly name: RegExp; readonly isCarriedOut: boolean; readonly onHeld: () => void } | undefined;
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { method = '', url = '' } = request;
-    requests.push(`${method} ${url}`);
-    const refused = rule?.(request);
-    if (refused !== undefined) {
-      refuseWith(response, refused);
-      return;
-    }
-    if (method === 'GET' && cutAt !== undefined && !url.includes('list-type=2')) {
-      cutAfter(response, cutAt);
-      cutAt = undefined;
-    }
-    if (method !== 'PUT' || request.headers['if-none-match'] !== '*') {
-      (url.includes('list-type=2') ? answerListing : answer)(request, response);
-      return;
-    }
-    const hold = held?.name.test(url) === true ? held : undefined;
-    if (hold !== undefined) held = undefined;
-    if (hold?.isCarriedOut === false) {
-      hold.onHeld();
-      return;
-    }
-    const path = decodeURIComponent(url.split('?')[0] ?? '').slice(BUCKET.length + 2);
-    if (writing.has(path)) refuseWith(response, 409);
-    else if (await s3.store.existsObject(BUCKET, path).catch(() => false)) refuseWith(response, 412);
+  let child: ChildProcess | undefined;
+  let port = 0;
+  let onTold: (() => void) | undefined;
+  let onHeld: (() => void) | undefined;
+  const hear = (message: FromS3): void => {
+    if ('request' in message) requests.push(message.request);
+    else if ('held' in message) onHeld?.();
     else {
-      writing.add(path);
-      response.on('close', () => writing.delete(path));
-      if (isLost) {
-        isLost = false;
-        response.end = (() => request.socket.destroy()) as unknown as typeof response.end;
-      }
-      if (hold !== undefined) response.end = (() => hold.onHeld()) as unknown as typeof response.end;
-      answer(request, response);
+      if ('port' in message) ({ port } = message);
+      onTold?.();
     }
   };
-
-  let server: Server | undefined;
-  let port = 0;
+  /** Resolves when it has been done. One at a time. */
+  const tell = async (message: ToS3): Promise<void> => {
+    const running = child;
+    if (running === undefined) throw new Error('the S3 server is stopped');
+    await new Promise<void>((resolve, reject) => {
+      onTold = resolve;
+      running.once('exit', () => reject(new Error('the S3 server has ended')));
+      running.send(message);
+    });
+  };
   const start = async (): Promise<void> => {
-    if (server !== undefined) return;
-    server = createServer({ cert: certificate, key }, (request, response) => void handle(request, response));
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
+    if (child !== undefined) return;
+    child = fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    child.on('message', hear);
+    await tell({ call: 'listen', directory, certificate, key, port });
   };
   const stop = async (): Promise<void> => {
-    const closing = server;
-    server = undefined;
-    if (closing === undefined) return;
-    const closed = once(closing, 'close');
-    closing.close();
-    // A store has an object whole or not at all. What this one is writing when its connection breaks, it keeps torn.
-    await eventually('the end of what is being written', () => (writing.size === 0 ? true : undefined));
-    closing.closeAllConnections();
-    await closed;
+    const running = child;
+    if (running === undefined) return;
+    const ended = once(running, 'exit');
+    await tell({ call: 'stop' });
+    child = undefined;
+    await ended;
   };
   await start();
   return {
     endpoint: `https://127.0.0.1:${port}`,
     certificateAuthority: authority.certificate,
-    requests,
+    requests: async () => {
+      if (child !== undefined) await tell({ call: 'tellAll' });
+      return requests;
+    },
     start,
     stop,
-    refuse: (next) => (rule = next),
-    hold: (name, isCarriedOut) =>
-      new Promise((onHeld) => {
-        held = { name, isCarriedOut, onHeld };
-      }),
-    loseAnswer: () => (isLost = true),
-    cutAnswer: (bytes) => (cutAt = bytes),
-    async close() {
+    refuse: (refusal) => tell({ call: 'refuse', ...(refusal === undefined ? {} : { refusal }) }),
+    loseAnswer: () => tell({ call: 'loseAnswer' }),
+    hold: async ({ source }, isCarriedOut) => {
+      const come = new Promise<void>((resolve) => (onHeld = resolve));
+      await tell({ call: 'hold', name: source, isCarriedOut });
+      return { come };
+    },
+    cutAnswer: (bytes) => tell({ call: 'cutAnswer', bytes }),
+    close: async () => {
       await stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-function cutAfter(response: ServerResponse, bytes: number): void {
-  const write = response.write.bind(response) as (chunk: Buffer) => boolean;
-  let left = bytes;
-  response.write = (chunk: Buffer) => {
-    if (chunk.length < left) {
-      left -= chunk.length;
-      return write(chunk);
-    }
-    write(chunk.subarray(0, left));
-    setImmediate(() => response.socket?.destroy());
-    return false;
-  };
-}
-
-const CODES: Readonly<Record<number, string>> = {
-  403: 'AccessDenied',
-  409: 'ConditionalRequestConflict',
-  412: 'PreconditionFailed',
-  503: 'SlowDown',
-};
-
-function refuseWith(response: ServerResponse, status: number): void {
-  response.writeHead(status, { 'content-type': 'application/xml', connection: 'close' });
-  response.end(`<?xml version="1.0"?><Error><Code>${CODES[status] ?? 'InternalError'}</Code></Error>`);
 }
