@@ -1,10 +1,13 @@
 // Deletes recordings beyond an age or a total size, the oldest first and never a running one: neither of this gateway nor,
 // where several write to one place, of another. Each deletion is logged, counted, and leaves a tombstone. What a manifest
-// says of its age is not believed when its lines do not name each other: somebody may want the recording gone.
+// says of its age is not believed when its lines do not name each other: somebody may want the recording gone. What it says of
+// its size is not believed where others would be deleted for it.
 
 import type { Clock, Log } from '../core/ports.ts';
+import type { SessionId } from '../core/operation.ts';
 import type { RecordingArchive, RecordingSummary } from '../core/recording-archive.ts';
 import type { RecordingRetention } from '../core/recording-store.ts';
+import { inParallel } from './archive/in-parallel.ts';
 import { hasLinks } from './archive/summary.ts';
 
 export interface RetentionDeps {
@@ -28,11 +31,12 @@ const INTERVAL_MS = 10 * 60_000;
 
 export function createRetention(deps: RetentionDeps, settings: RecordingRetention): Retention {
   const { clock, log } = deps;
+  const measured = new Map<SessionId, number>();
   const controller = new AbortController();
   let cancel: (() => void) | undefined;
   let running = Promise.resolve();
   const look = (): void => {
-    running = prune(deps, settings, controller.signal)
+    running = prune({ ...deps, measured }, settings, controller.signal)
       .catch((error: unknown) => {
         if (!controller.signal.aborted) log.error({ error }, 'old recordings could not be deleted');
       })
@@ -50,13 +54,20 @@ export function createRetention(deps: RetentionDeps, settings: RecordingRetentio
   };
 }
 
+/** What those that have ended really take: that does not grow any more. */
+type Measured = Map<SessionId, number>;
+
 async function prune(
-  { clock, log, archive, onDeleted }: RetentionDeps,
+  { clock, log, archive, onDeleted, measured }: RetentionDeps & { readonly measured: Measured },
   settings: RecordingRetention,
   signal: AbortSignal,
 ): Promise<void> {
   const all = await archive.list({}, signal);
-  for (const { summary, reason } of toDelete(all, settings, clock.now())) {
+  let due = toDelete(all, settings, clock.now());
+  if (due.some(({ reason }) => reason === 'size')) {
+    due = toDelete(await measure(archive, all, measured, signal), settings, clock.now());
+  }
+  for (const { summary, reason } of due) {
     signal.throwIfAborted();
     const { id, user, node, startedAt, bytes } = summary;
     try {
@@ -72,6 +83,38 @@ async function prune(
     log.info({ recording: id, user, node, startedAt, bytes, reason }, 'a recording was deleted');
     onDeleted(reason);
   }
+}
+
+/** The same with the bytes that are there. What cannot be looked at takes none: nothing is deleted for it. */
+async function measure(
+  archive: RecordingArchive,
+  recordings: readonly RecordingSummary[],
+  measured: Measured,
+  signal: AbortSignal,
+): Promise<readonly RecordingSummary[]> {
+  const known = new Set(recordings.map(({ id }) => id));
+  for (const id of measured.keys()) if (!known.has(id)) measured.delete(id);
+  return inParallel(recordings, async (summary) => {
+    const { id, endedAt } = summary;
+    const bytes = measured.get(id) ?? (await sizeOf(archive, id, signal));
+    if (endedAt !== undefined && bytes !== undefined) measured.set(id, bytes);
+    return { ...summary, bytes: bytes ?? 0 };
+  });
+}
+
+async function sizeOf(
+  archive: RecordingArchive,
+  id: SessionId,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const files = await archive.files(id, signal).catch(() => undefined);
+  signal.throwIfAborted();
+  if (files === undefined) return undefined;
+  // A segment that is named twice is there once.
+  return [...new Map(files.map(({ name, bytes }) => [name, bytes])).values()].reduce(
+    (sum, of) => sum + of,
+    0,
+  );
 }
 
 /** Which, the oldest first. */

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { spawn } from '@lydell/node-pty';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { createEncrypt } from '../../src/age/age.ts';
+import { printTable } from '../../src/cli/admin/table.ts';
 import { main } from '../../src/cli/main.ts';
 import { createDirectoryStore } from '../../src/record/store/directory-store.ts';
 import { createEncryptedStore } from '../../src/record/store/encrypted-store.ts';
@@ -113,6 +114,17 @@ describe('recordings list', () => {
     const { out } = await recordings('list', '--wide');
     assert.ok(out.includes('evil'));
     assert.ok(!/[\u001b\u0007\u202e]/.test(out));
+  });
+});
+
+describe('a table', () => {
+  it('has as many rows as there are', () => {
+    const rows = Array.from({ length: 300_000 }, () => ({ cells: ['x'] }));
+    let lines = 0;
+    const terminal = { out: () => (lines += 1), err: () => undefined };
+    const table = { kind: 'Table', columnDefinitions: [{ name: 'a', priority: 0 }], rows };
+    printTable(table, { wide: false }, terminal, '');
+    assert.equal(lines, 300_001);
   });
 });
 

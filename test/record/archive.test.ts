@@ -213,6 +213,11 @@ for (const kind of KINDS) {
         toLine({ kind: 'Segment', file: '../../key', bytes: 4 }) + toLine({ kind: 'Segment', file: 7 });
       const evil = await put('x', toBegin('x') + names);
       assert.deepEqual(await kind.archive().files(evil.id), []);
+      const sizes = ['1e999', '-1', '0.5', '"1"'].map(
+        (bytes, at) => `{"kind":"Segment","file":"0000000${at + 1}.cast","bytes":${bytes}}\n`,
+      );
+      const sized = await put('x', toBegin('x') + sizes.join(''));
+      assert.equal((await kind.archive().summary(sized.id))?.bytes, 0);
     });
 
     it('deletes, and keeps a tombstone that names what is gone', async () => {
@@ -491,6 +496,46 @@ describe('retention', () => {
     );
     assert.equal((await archive.summary(id))?.startedAt.slice(0, 4), '2001');
   });
+
+  const LIES: readonly (readonly [string, string])[] = [
+    ['more than all the others together', toLine({ kind: 'Segment', file: '00000001.cast', bytes: 9e15 })],
+    [
+      'the same segment a thousand times',
+      toLine({ kind: 'Segment', file: '00000001.cast', bytes: 4 }).repeat(1000),
+    ],
+  ];
+  for (const [what, lie] of LIES) {
+    it(`deletes nothing because a manifest says that its recording is large: ${what}`, async () => {
+      const own = createFakeClock();
+      const prefix = `${newId()}/`;
+      const put = async (startedAt: number, segments: string): Promise<SessionId> => {
+        const id = newId();
+        await objects.putNew(`${prefix}${id}/00000001.cast`, Buffer.from('head'));
+        const begin = toBegin('kept', new Date(startedAt).toISOString());
+        const end = toLine({ kind: 'End', endedAt: new Date(startedAt).toISOString(), state: 'complete' });
+        await objects.putNew(`${prefix}${id}/manifest.jsonl`, Buffer.from(begin + segments + end));
+        return id;
+      };
+      const first = await put(own.now() - DAY, SEGMENT);
+      const second = await put(own.now() - DAY / 2, SEGMENT);
+      await put(own.now() - DAY / 4, lie);
+      const archive = createObjectArchive({ clock: own, objects }, prefix);
+      const deleted = async (maxTotalBytes: number): Promise<number> => {
+        let count = 0;
+        const deps = { clock: own, log: createKeptLog(), archive, onDeleted: () => (count += 1) };
+        const retention = createRetention(deps, { maxTotalBytes });
+        retention.start();
+        await eventually('the end of the look', () => (own.pending === 1 ? true : undefined));
+        await retention.stop();
+        return count;
+      };
+      assert.equal(await deleted(12), 0);
+      assert.equal((await archive.list({})).length, 3);
+      assert.equal(await deleted(11), 1);
+      assert.equal(await archive.summary(first), undefined);
+      assert.ok(await archive.summary(second));
+    });
+  }
 
   it('leaves what another gateway still writes to the same store', async () => {
     const own = createFakeClock();

@@ -28,7 +28,10 @@ export function printTable(
     return;
   }
   const head = shown.map((at) => toInertText(text(field(columns[at], 'name'))).toUpperCase());
-  const widths = shown.map((_, at) => Math.max(...[head, ...rows].map((row) => row[at]?.length ?? 0)));
+  // A function takes no more than some hundred thousand arguments: the widest cell is found without.
+  const widths = shown.map((_, at) =>
+    [head, ...rows].reduce((widest, row) => Math.max(widest, row[at]?.length ?? 0), 0),
+  );
   for (const row of [head, ...rows]) {
     terminal.out(
       `${row

@@ -50,7 +50,7 @@ export const toFiles = (manifest: string): readonly NamedFile[] =>
         ? [
             {
               name: file,
-              bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0,
+              bytes: Number.isSafeInteger(bytes) ? Math.max(0, Number(bytes)) : 0,
               proven: true,
               sha256: typeof sha256 === 'string' ? sha256 : undefined,
               isCut: cut === true,
