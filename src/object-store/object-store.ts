@@ -20,9 +20,18 @@ export interface ObjectStore {
 }
 
 /** Longer objects are not read into memory as a whole. */
-const MAX_OBJECT_BYTES = 64 * 2 ** 20;
+export const MAX_OBJECT_BYTES = 64 * 2 ** 20;
 
-/** The whole object. Rejects when it is longer than 64 MiB. */
+/** There is more than is read. It says something of the object, and nothing of the store. */
+export class ObjectTooLong extends Error {
+  override readonly name = 'ObjectTooLong';
+
+  constructor(key: string) {
+    super(`${key} is longer than ${MAX_OBJECT_BYTES} bytes`);
+  }
+}
+
+/** The whole object. Rejects with ObjectTooLong. */
 export async function getWhole(
   store: ObjectStore,
   key: string,
@@ -35,7 +44,7 @@ export async function getWhole(
   for await (const chunk of chunks) {
     parts.push(chunk);
     length += chunk.length;
-    if (length > MAX_OBJECT_BYTES) throw new Error(`${key} is longer than ${MAX_OBJECT_BYTES} bytes`);
+    if (length > MAX_OBJECT_BYTES) throw new ObjectTooLong(key);
   }
   return Buffer.concat(parts);
 }

@@ -250,6 +250,56 @@ for (const kind of KINDS) {
 }
 
 describe('the archive of an S3 store', () => {
+  it('lists the others, and says which manifest is longer than any, in one object or in many', async () => {
+    const MIB = 2 ** 20;
+    const [honest, whole, parts] = [newId(), newId(), newId()];
+    const entry = (at: number): string => `${parts}/manifest/${String(at).padStart(8, '0')}.json`;
+    const there = new Map<string, number>([
+      [`${whole}/manifest.jsonl`, 65 * MIB],
+      ...Array.from({ length: 2000 }, (_, at): [string, number] => [entry(at), MIB]),
+    ]);
+    let handedOut = 0;
+    async function* zeros(bytes: number): AsyncGenerator<Uint8Array> {
+      await Promise.resolve();
+      for (let at = 0; at < bytes; at += MIB) {
+        handedOut += MIB;
+        yield Buffer.alloc(Math.min(MIB, bytes - at));
+      }
+    }
+    const text = toBegin('honest') + SEGMENT + END;
+    const hostile: ObjectStore = {
+      ...objects,
+      folders: () => ReadableStream.from([whole, honest, parts]),
+      get: (key) => {
+        if (key === `${honest}/manifest.jsonl`)
+          return Promise.resolve(ReadableStream.from([Buffer.from(text)]));
+        const bytes = there.get(key);
+        return Promise.resolve(bytes === undefined ? undefined : zeros(bytes));
+      },
+      list: (prefix) =>
+        ReadableStream.from(
+          [...there].filter(([key]) => key.startsWith(prefix)).map(([key, bytes]) => ({ key, bytes })),
+        ),
+    };
+    const archive = createObjectArchive({ clock, objects: hostile }, '');
+    for (let times = 0; times < 3; times += 1) {
+      const listed = await archive.list({});
+      assert.deepEqual(
+        new Map(listed.map(({ id, user, problem }) => [id, problem ?? user])),
+        new Map([
+          [honest, 'honest'],
+          [whole, 'its manifest cannot be read: it is longer than 67108864 bytes'],
+          [parts, 'its manifest cannot be read: it is longer than 67108864 bytes'],
+        ]),
+      );
+    }
+    assert.ok(handedOut < 300 * MIB, `${handedOut / MIB} MiB were read`);
+    await assert.rejects(archive.summary(whole), /longer than/);
+    const away = new Error('away');
+    const down = createObjectArchive({ clock, objects: { ...hostile, get: () => Promise.reject(away) } }, '');
+    await assert.rejects(down.list({}), away);
+  });
+
   it('reads the manifest of one that has ended once, however often it is listed', async () => {
     const user = newId();
     const ids = [newId(), newId()];

@@ -13,7 +13,7 @@ import type { RecordingLedger } from '../../core/recording-mark.ts';
 import { MANIFEST_NAME } from '../manifest.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { inParallel } from './in-parallel.ts';
-import { byNewest, isWanted, toFiles, toFound, toSummary } from './summary.ts';
+import { byNewest, isWanted, toFiles, toFound, toSummary, toUnreadable } from './summary.ts';
 import { TOMBSTONES_NAME, toDeletedMark, toTombstone } from './tombstone.ts';
 
 export interface DirectoryArchiveDeps {
@@ -54,7 +54,7 @@ export function createDirectoryArchive(
       const found = await inParallel(names.filter(isSessionId), (id) =>
         listed(id, signal).catch((error: unknown) => {
           signal?.throwIfAborted();
-          return toUnreadable(id, error);
+          return toUnreadable(id, toCodeWords(error));
         }),
       );
       return found
@@ -91,7 +91,7 @@ export function createDirectoryArchive(
 async function toHeadless(folder: string, id: SessionId): Promise<RecordingSummary | undefined> {
   const names = (await orMissing(readdir(folder))) ?? [];
   if (names.includes(MANIFEST_NAME) || !names.some(isSegmentName)) return undefined;
-  return { ...toSummary(id, '', false), problem: 'its manifest is missing' };
+  return toUnreadable(id, 'is missing');
 }
 
 /** What the manifest names, as it lies there, and then what it does not name. */
@@ -122,11 +122,8 @@ async function sizeOf(path: string): Promise<number | undefined> {
 const readText = (path: string, signal?: AbortSignal): Promise<string | undefined> =>
   orMissing(readFile(path, { encoding: 'utf8', flag: NO_LINKS, ...toOptions(signal) }));
 
-/** One that cannot be read is listed as such: it neither hides the others nor itself. */
-const toUnreadable = (id: SessionId, error: unknown): RecordingSummary => ({
-  ...toSummary(id, '', false),
-  problem: `its manifest cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`,
-});
+const toCodeWords = (error: unknown): string =>
+  `cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`;
 
 /** Removes what was left when the process died in the middle of a deletion. */
 export async function removeDeleted(directory: string): Promise<void> {

@@ -6,12 +6,12 @@ import type { SessionId } from '../../core/operation.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { RecordingArchive, RecordingSummary, StoredFile } from '../../core/recording-archive.ts';
 import type { RecordingLedger } from '../../core/recording-mark.ts';
-import { getWhole } from '../../object-store/object-store.ts';
+import { MAX_OBJECT_BYTES, ObjectTooLong, getWhole } from '../../object-store/object-store.ts';
 import type { ObjectStore } from '../../object-store/object-store.ts';
 import { isSegmentName } from '../segment-name.ts';
 import { toEntriesPrefix, toManifestKey, toSegmentKey, toTombstoneKey } from '../store/object-keys.ts';
 import { inParallel } from './in-parallel.ts';
-import { byNewest, isWanted, toFiles, toFound, toSummary } from './summary.ts';
+import { byNewest, isWanted, toFiles, toFound, toSummary, toUnreadable } from './summary.ts';
 import { toDeletedMark, toTombstone } from './tombstone.ts';
 
 export interface ObjectArchiveDeps {
@@ -39,15 +39,7 @@ export function createObjectArchive(
     const manifest = await readManifest(id, signal);
     return manifest === undefined ? undefined : toSummary(id, manifest, false);
   };
-  const listed = async (id: SessionId, signal?: AbortSignal) => {
-    const known = ended.get(id);
-    if (known !== undefined) return known;
-    const summary = await summarize(id, signal);
-    if (summary?.endedAt === undefined) return summary;
-    if (ended.size >= MAX_KNOWN) ended.clear();
-    ended.set(id, summary);
-    return summary;
-  };
+  const listed = createLister(ended, summarize);
   return {
     summary: summarize,
     manifest: readManifest,
@@ -87,6 +79,26 @@ export function createObjectArchive(
   };
 }
 
+type Summarize = (id: SessionId, signal?: AbortSignal) => Promise<RecordingSummary | undefined>;
+
+/** What cannot be read for what it is hides nothing else; that the store is away is an error. */
+const createLister =
+  (ended: Map<SessionId, RecordingSummary>, summarize: Summarize): Summarize =>
+  async (id, signal) => {
+    const known = ended.get(id);
+    if (known !== undefined) return known;
+    const summary = await summarize(id, signal).catch((error: unknown) => {
+      if (!(error instanceof ObjectTooLong)) throw error;
+      return toUnreadable(id, `cannot be read: it is longer than ${MAX_OBJECT_BYTES} bytes`);
+    });
+    // What is too long does not become shorter: nothing there is written over.
+    const isFinal = summary?.endedAt !== undefined || summary?.problem !== undefined;
+    if (summary === undefined || !isFinal) return summary;
+    if (ended.size >= MAX_KNOWN) ended.clear();
+    ended.set(id, summary);
+    return summary;
+  };
+
 /** Whatever the manifest says of them. */
 async function listSegments(
   objects: ObjectStore,
@@ -124,7 +136,13 @@ async function joinEntries(
   prefix: string,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const lines = await inParallel(objects.list(prefix, signal), ({ key }) => getWhole(objects, key, signal));
+  let total = 0;
+  const lines = await inParallel(objects.list(prefix, signal), ({ key, bytes }) => {
+    total += bytes;
+    // Before it is asked for: what has been asked for would be in memory together.
+    if (total > MAX_OBJECT_BYTES) throw new ObjectTooLong(prefix);
+    return getWhole(objects, key, signal);
+  });
   if (lines.length === 0) return undefined;
   return lines.map((line) => line?.toString('utf8') ?? '').join('');
 }

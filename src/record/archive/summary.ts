@@ -126,6 +126,12 @@ export function toPassed(manifest: string): readonly RecordingPoint[] {
   }));
 }
 
+/** One that cannot be read is listed as such: it neither hides the others nor itself. `why`: the end of a sentence. */
+export const toUnreadable = (id: SessionId, why: string): RecordingSummary => ({
+  ...toSummary(id, '', false),
+  problem: `its manifest ${why}`,
+});
+
 export function isWanted(summary: RecordingSummary, filter: SessionFilter): boolean {
   const { user, node, namespace, pod, sinceMs, untilMs } = filter;
   const startedMs = Date.parse(summary.startedAt);
