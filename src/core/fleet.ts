@@ -35,8 +35,8 @@ export type FleetQuery =
       readonly fieldSelector: readonly FieldRequirement[];
     }
   /** `kubectl auth can-i`: SelfSubjectAccessReview of authorization.k8s.io/v1, in the request's body. */
-  | { readonly kind: 'accessReview' }
+  | { readonly kind: 'accessReview'; readonly within?: NodeName }
   /** `kubectl auth can-i --list`: SelfSubjectRulesReview, in the request's body. */
-  | { readonly kind: 'rulesReview' }
+  | { readonly kind: 'rulesReview'; readonly within?: NodeName }
   /** `kubectl auth whoami`: SelfSubjectReview of authentication.k8s.io/v1. */
   | { readonly kind: 'selfReview' };

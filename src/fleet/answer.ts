@@ -31,9 +31,15 @@ export function createFleetAnswer(ports: FleetPorts, positions: Positions) {
       case 'podMetrics':
         return answerPodUsage(ports, asked, query);
       case 'accessReview':
-        return toJson(await reviewAccess(ports.authorizer, ports.toRequirement, asked), 201);
+        return toJson(
+          await reviewAccess(ports.authorizer, ports.toRequirement, asked, query.within ?? ''),
+          201,
+        );
       case 'rulesReview':
-        return toJson(await reviewRules(ports.authorizer, ports.toRequirement, asked), 201);
+        return toJson(
+          await reviewRules(ports.authorizer, ports.toRequirement, asked, query.within ?? ''),
+          201,
+        );
       case 'selfReview':
         return toJson(toSelfReview(asked.authentication.user), 201);
     }

@@ -21,9 +21,10 @@ export async function reviewAccess(
   authorizer: Authorizer,
   toRequirement: ToRequirement,
   asked: Identified,
+  within: NodeName | '',
 ): Promise<object> {
   const attributes = readAccessReview(await readBody(asked));
-  const decision = await decide(authorizer, toRequirement, asked, attributes);
+  const decision = await decide(authorizer, toRequirement, asked, attributes, within);
   return toReview(attributes, decision.kind === 'allow', decision.reason);
 }
 
@@ -33,8 +34,9 @@ export async function decide(
   toRequirement: ToRequirement,
   { authentication: { user } }: Identified,
   attributes: AnyAttributes,
+  within: NodeName | '',
 ): Promise<Decision> {
-  const [first, ...others] = toAlternatives(attributes, toRequirement);
+  const [first, ...others] = toAlternatives(attributes, toRequirement, within);
   let decision = await authorizer(user, first);
   for (const alternative of others) {
     if (decision.kind !== 'noOpinion') break;
@@ -45,23 +47,28 @@ export async function decide(
 
 const STREAMS = { stdin: false, stdout: true, stderr: true, tty: false } as const;
 
-/** For what the gateway serves of a pod, what it itself asks then; for everything else the question as it is. */
+/**
+ * For what the gateway serves of a pod, what it itself asks then; for everything else the question as it is. With a node in
+ * the server URL that is the one which is meant.
+ */
 function toAlternatives(
   attributes: AnyAttributes,
   toRequirement: ToRequirement,
+  within: NodeName | '',
 ): readonly [AnyAttributes, ...AnyAttributes[]] {
   if (isPath(attributes)) return [attributes];
   const { apiGroup, resource, subresource, verb, namespace, name } = attributes;
+  if (resource === 'nodes' && name === '' && within !== '') return [{ ...attributes, name: within }];
   if (apiGroup !== '' || resource !== 'pods' || !(name === '' || isPodName(name))) return [attributes];
   if (!(namespace === '' || isNamespace(namespace))) return [attributes];
   if (subresource === '' && (verb === 'get' || verb === 'list' || verb === 'watch')) {
-    return orSame(attributes, toRequirement({ kind: 'pods', view: ANY_VIEW }, ''));
+    return orSame(attributes, toRequirement({ kind: 'pods', view: ANY_VIEW }, within));
   }
   if (namespace === '') return [attributes];
   // A name is part of the question only: where none is given, the right to all names is asked for.
   const action = toAction(`${verb} ${subresource}`, { namespace, name: isPodName(name) ? name : ANY_POD });
   if (action === undefined) return [attributes];
-  return orSame(attributes, toRequirement(action, ''));
+  return orSame(attributes, toRequirement(action, within));
 }
 
 /** The question itself stands for the alternative that is about pods. */

@@ -4,6 +4,7 @@
 import type { Attributes } from '../core/attributes.ts';
 import type { Authorizer } from '../core/decision.ts';
 import type { Identified } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
 import type { ToRequirement } from './reviews.ts';
 import { Fault } from '../core/fault.ts';
 import { isNamespace } from '../core/names.ts';
@@ -48,6 +49,7 @@ export async function reviewRules(
   authorizer: Authorizer,
   toRequirement: ToRequirement,
   asked: Identified,
+  within: NodeName | '',
 ): Promise<object> {
   const namespace = readRulesReview(await readBody(asked));
   if (!isNamespace(namespace)) throw new Fault('BadRequest', 'the review must name a namespace');
@@ -66,7 +68,7 @@ export async function reviewRules(
         namespace: where,
         name: '',
       };
-      const { kind } = await decide(authorizer, toRequirement, asked, question);
+      const { kind } = await decide(authorizer, toRequirement, asked, question, within);
       if (kind === 'allow') allowed.push(verb);
     }
     const name = subresource === '' ? resource : `${resource}/${subresource}`;
@@ -81,7 +83,10 @@ export async function reviewRules(
       resourceRules,
       nonResourceRules: [],
       incomplete: true,
-      evaluationError: 'only what this gateway serves, and only rights on all names',
+      evaluationError:
+        within === ''
+          ? 'only what this gateway serves, and only rights on all names'
+          : `only what this gateway serves of ${within}, and only rights on all names`,
     },
   };
 }

@@ -5,14 +5,14 @@
 import type { PodsView } from '../core/action.ts';
 import { Fault } from '../core/fault.ts';
 import type { ContainerName } from '../core/names.ts';
-import type { DiscoveryPath } from '../kubectl/discovery.ts';
-import { toDiscovery } from '../kubectl/discovery.ts';
 import { parseFieldSelector } from '../kubectl/field-selector.ts';
 import { parseLabelSelector } from '../kubectl/label-selector.ts';
 import { negotiateList, negotiateOne } from './forms.ts';
 import { readPage, readWatch } from './list-options.ts';
 import { IGNORED, LIST_IGNORED } from './list-parameters.ts';
+import { DISCOVERY_ROUTES } from './discovery-paths.ts';
 import { METRICS_ROUTES } from './metrics-paths.ts';
+import { REVIEW_ROUTES } from './review-paths.ts';
 import { NODES_ROUTE } from './nodes-paths.ts';
 import { readCommand, readKubectlStreams, readLogOptions } from './options.ts';
 import type { Parameters } from './parameters.ts';
@@ -22,15 +22,6 @@ import type { ActionRoute, AnswerRoute, Route, RouteInput } from './route.ts';
 import { readPorts } from './values.ts';
 
 const POD = '/api/v1/namespaces/{namespace}/pods/{pod}';
-
-const discovery = (path: DiscoveryPath): AnswerRoute => ({
-  kind: 'answer',
-  // With the slash, as clients that are generated from the OpenAPI document write them.
-  paths: [path, `${path}/`],
-  ignored: IGNORED,
-  methods: ['GET'],
-  answer: ({ accept, gitVersion }) => ({ kind: 'json', ...toDiscovery(path, accept, gitVersion) }),
-});
 
 const reading = (
   kind: ActionRoute['kind'],
@@ -50,12 +41,8 @@ const session = (
 });
 
 const NODE_ONLY_ROUTES: readonly Route[] = [
-  discovery('/version'),
-  discovery('/api'),
-  discovery('/apis'),
-  discovery('/api/v1'),
-  discovery('/apis/metrics.k8s.io'),
-  discovery('/apis/metrics.k8s.io/v1beta1'),
+  ...DISCOVERY_ROUTES,
+  ...REVIEW_ROUTES,
   ...METRICS_ROUTES,
   NODES_ROUTE,
   reading('pods', ['/api/v1/pods', '/api/v1/namespaces/{namespace}/pods'], LIST_IGNORED, (input) => ({
@@ -107,7 +94,7 @@ export const DEBUG_ROUTE: AnswerRoute = {
   answer: () => {
     throw new Fault(
       'NotFound',
-      'pods, the node itself and their metrics are offered here; ephemeral containers are in the pod',
+      'pods, the node itself, their metrics and reviews are offered here; ephemeral containers are in the pod',
       {
         details: { kind: 'pods', name: 'ephemeralcontainers' },
       },

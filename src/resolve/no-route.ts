@@ -30,6 +30,6 @@ function atNode([first = '', second = '']: readonly string[]): string {
   if (first === 'openapi') return 'OpenAPI documents are not offered';
   if (first === 'debug' && second === 'flags') return 'changing the flags of a kubelet is not offered';
   if (API_WORDS.has(first))
-    return 'the server could not find the requested resource: pods, the node itself and their metrics are offered here';
+    return 'the server could not find the requested resource: pods, the node itself, their metrics and reviews are offered here';
   return 'the gateway has no such path for a node';
 }

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fault } from '../../src/core/fault.ts';
-import type { DiscoveryPath } from '../../src/kubectl/discovery.ts';
-import { toDiscovery } from '../../src/kubectl/discovery.ts';
+import { DISCOVERY_PATHS, toDiscovery } from '../../src/kubectl/discovery.ts';
 
 /** What kubectl 1.36 sends for /api and /apis. */
 const KUBECTL =
@@ -12,8 +11,9 @@ const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDisco
 
 const VERSION = { groupVersion: 'metrics.k8s.io/v1beta1', version: 'v1beta1' };
 const METRICS = { name: 'metrics.k8s.io', versions: [VERSION], preferredVersion: VERSION };
+const GROUP_NAMES = ['authorization.k8s.io', 'authentication.k8s.io', 'metrics.k8s.io'];
 
-const read = (path: DiscoveryPath, ...accept: string[]): [contentType: string, document: unknown] => {
+const read = (path: string, ...accept: string[]): [contentType: string, document: unknown] => {
   const { contentType, body } = toDiscovery(path, accept, 'v1.36.2');
   const document: unknown = JSON.parse(body);
   return [contentType, document];
@@ -34,7 +34,12 @@ describe('discovery', () => {
               version: 'v1',
               freshness: 'Current',
               resources: [
-                { resource: 'nodes', scope: 'Cluster', verbs: ['get', 'list'] },
+                {
+                  resource: 'nodes',
+                  scope: 'Cluster',
+                  verbs: ['get', 'list'],
+                  subresources: [{ subresource: 'proxy' }],
+                },
                 {
                   resource: 'pods',
                   scope: 'Namespaced',
@@ -56,6 +61,23 @@ describe('discovery', () => {
     assert.equal(type, AGGREGATED);
     assert.partialDeepStrictEqual(groups, {
       items: [
+        {
+          metadata: { name: 'authorization.k8s.io' },
+          versions: [
+            {
+              version: 'v1',
+              resources: [
+                {
+                  resource: 'selfsubjectaccessreviews',
+                  responseKind: { group: 'authorization.k8s.io', kind: 'SelfSubjectAccessReview' },
+                  verbs: ['create'],
+                },
+                { resource: 'selfsubjectrulesreviews' },
+              ],
+            },
+          ],
+        },
+        { metadata: { name: 'authentication.k8s.io' } },
         {
           metadata: { name: 'metrics.k8s.io' },
           versions: [
@@ -79,10 +101,13 @@ describe('discovery', () => {
         'application/json',
         { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] },
       ]);
-      assert.deepEqual(read('/apis', ...lines), [
-        'application/json',
-        { kind: 'APIGroupList', apiVersion: 'v1', groups: [METRICS] },
-      ]);
+      const [contentType, groups] = read('/apis', ...lines);
+      assert.equal(contentType, 'application/json');
+      assert.partialDeepStrictEqual(groups, { kind: 'APIGroupList', apiVersion: 'v1', groups: [METRICS] });
+      assert.deepEqual(
+        (groups as { groups: { name: string }[] }).groups.map(({ name }) => name),
+        GROUP_NAMES,
+      );
     });
   }
 
@@ -94,13 +119,27 @@ describe('discovery', () => {
       groupVersion: 'v1',
       resources: [
         { name: 'nodes' },
+        { name: 'nodes/proxy', namespaced: false },
         { name: 'pods' },
         { name: 'pods/attach' },
-        { name: 'pods/exec' },
+        { name: 'pods/exec', namespaced: true, kind: 'PodExecOptions' },
         { name: 'pods/log' },
         { name: 'pods/portforward' },
       ],
     });
+  });
+
+  it('is complete: each group that is listed has its own documents, and there is nothing else', () => {
+    const ofGroups = GROUP_NAMES.flatMap((name) => {
+      const { preferredVersion } = read(`/apis/${name}`)[1] as { preferredVersion: { version: string } };
+      return [`/apis/${name}`, `/apis/${name}/${preferredVersion.version}`];
+    });
+    assert.deepEqual(
+      [...DISCOVERY_PATHS].sort(),
+      ['/version', '/api', '/api/v1', '/apis', ...ofGroups].sort(),
+    );
+    for (const path of DISCOVERY_PATHS) assert.doesNotThrow(() => read(path, KUBECTL));
+    assert.throws(() => toDiscovery('/apis/apps', [], 'v1'), /there is no discovery at/);
   });
 
   it('lists what is measured', () => {
