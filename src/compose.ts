@@ -177,9 +177,10 @@ function toLine(
     );
   const authorize = createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer });
   const { podClient } = parts.inventory;
-  const locate = createLocate({ admit: composeAdmission(foundation, configuration), inventory, pods });
+  const admit = composeAdmission(foundation, configuration);
+  const locate = createLocate({ admit, inventory, pods });
   const fleet = composeFleet(foundation, {
-    ...{ inventory, authorizer, authorize, podSubresources, pods, text },
+    ...{ inventory, authorizer, authorize, admit, podSubresources, pods, text },
     ...(podClient === undefined ? {} : { podClient }),
   });
   const sendWatch = createSendWatch(clock, configuration.sessions.credentialExpiryGraceMs);

@@ -27,6 +27,8 @@ export interface FleetParts {
   readonly inventory: () => Inventory;
   readonly authorizer: Authorizer;
   readonly authorize: Line['authorize'];
+  /** Throws a Fault for what is not let through, whatever the right to it. */
+  readonly admit: FleetPorts['admit'];
   readonly podSubresources: boolean;
   /** Absent: where pods are, the kubelets say. */
   readonly podClient?: PodClient;
@@ -66,6 +68,7 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
     inventory,
     authorizer,
     authorize: async (resolved) => parts.authorize(resolved),
+    admit: parts.admit,
     toRequirement: toRequirementHere,
     pods,
     places,

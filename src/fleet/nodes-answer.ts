@@ -10,19 +10,19 @@ import type { NodeName } from '../core/names.ts';
 import type { NodeEntry, NodeInfo } from '../core/node.ts';
 import type { FleetAnswer, FleetPorts } from './ports.ts';
 import type { Positions } from './positions.ts';
-import type { Readable } from './readable.ts';
+import type { Held, Readable } from './readable.ts';
 import { Fault } from '../core/fault.ts';
 import { matchesFields } from '../kubectl/field-selector.ts';
 import { matchesLabels } from '../kubectl/label-selector.ts';
 import { toNode, toNodesDocument } from '../kubectl/nodes-view.ts';
 import { toListText } from './pods-list.ts';
 import { getNode, refuseAbsent, toJson, toNodes, toResolved } from './ports.ts';
-import { askAll, readable } from './readable.ts';
+import { askAll, readable, readableBy, withHeld } from './readable.ts';
 
 const HEALTH: Action = { kind: 'healthz', verbose: false, exclude: [] };
 
 type NodesQuery = Extract<FleetQuery, { kind: 'nodes' }>;
-type NodesPorts = Pick<FleetPorts, 'clock' | 'inventory' | 'authorize' | 'machines'>;
+type NodesPorts = Pick<FleetPorts, 'clock' | 'inventory' | 'authorize' | 'admit' | 'machines'>;
 
 /** Rejects with a Fault. */
 export async function answerNodes(
@@ -31,13 +31,14 @@ export async function answerNodes(
   query: NodesQuery,
 ): Promise<FleetAnswer> {
   const { name, view } = query;
-  const entries = await describeNodes(ports, asked, query);
+  const { entries, held } = await describeNodes(ports, asked, query);
   const { clock, positions } = ports;
   if (name !== undefined) return toJson(toNodesDocument(entries, view, clock.now(), { name }));
   const resourceVersion = positions.next();
   const shown = new Map(entries.map((entry) => [entry.name, toFingerprint(entry)]));
   positions.keep(toListText('nodes', asked, query, query.within), resourceVersion, new Map([['', shown]]));
-  return toJson(toNodesDocument(entries, view, clock.now(), { meta: { resourceVersion } }));
+  const document = toNodesDocument(entries, view, clock.now(), { meta: { resourceVersion } });
+  return { ...toJson(document), headers: withHeld({}, held) };
 }
 
 /** Of all that is shown of the node. */
@@ -56,23 +57,24 @@ export async function describeNodes(
   asked: Identified,
   query: NodesQuery,
   maxAgeMs = 0,
-): Promise<readonly NodeEntry[]> {
+): Promise<{ readonly entries: readonly NodeEntry[]; readonly held: Held }> {
   const { labelSelector, fieldSelector } = query;
   const nodes = toNodes(ports, query).filter(
     ({ name, labels = {} }) =>
       matchesLabels(labelSelector, new Map(Object.entries(labels))) &&
       matchesFields(fieldSelector, { metadata: { name } }),
   );
-  const shown = await readable(ports.authorize, nodes, (entry) =>
+  const { nodes: shown, held } = await readableBy(ports, nodes, (entry) =>
     toResolved(asked, entry, HEALTH, toNodeRequirement(entry?.name ?? '')),
   );
   refuseAbsent(ports, query);
   const told = await tellOf(ports, asked, shown, maxAgeMs);
-  return shown.map(({ entry }): NodeEntry => {
+  const entries = shown.map(({ entry }): NodeEntry => {
     const found = told.get(entry.name);
     const ready = entry.ready ?? found?.ready;
     return { ...entry, ...(ready === undefined ? {} : { ready }), info: { ...found?.info, ...entry.info } };
   });
+  return { entries, held };
 }
 
 interface Told {
@@ -88,7 +90,8 @@ async function tellOf(
   maxAgeMs: number,
 ): Promise<ReadonlyMap<NodeName, Told>> {
   const detailed = await readable(
-    ports.authorize,
+    // They were let through to.
+    { authorize: ports.authorize, admit: () => undefined },
     shown.map(({ entry }) => entry),
     (entry) => toResolved(asked, entry, HEALTH, toDetailRequirement(entry?.name ?? '')),
   ).catch((error: unknown) => {

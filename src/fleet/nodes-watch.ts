@@ -29,11 +29,20 @@ export function startNodesWatch(
   let looks = 0;
   let cancel = (): void => undefined;
   const last = new Map<string, NodeEntry>();
+  const admitted = new Set<string>();
+  /** A login grows too old while a watch runs: as with a session, what counts is how it begins. */
+  const admitOnce =
+    (admit: WatchPorts['admit']): WatchPorts['admit'] =>
+    (authorized) => {
+      if (admitted.has(authorized.node)) return;
+      admit(authorized);
+      admitted.add(authorized.node);
+    };
   const look = async (): Promise<void> => {
     try {
       const ports = now();
-      const by = { clock, ...ports, authorize: ports.again };
-      const entries = await describeNodes(by, asked, query, MAX_AGE_MS);
+      const by = { clock, ...ports, authorize: ports.again, admit: admitOnce(ports.admit) };
+      const { entries } = await describeNodes(by, asked, query, MAX_AGE_MS);
       if (isOver) return;
       const seen = new Map(entries.map((entry) => [entry.name as string, toSeen(clock, query, entry)]));
       events.see('', seen, (key) => toSeen(clock, query, last.get(key) ?? toNamed(key)));

@@ -8,7 +8,7 @@ import type { NodeName } from '../core/names.ts';
 import type { FleetAnswer, FleetPorts } from './ports.ts';
 import type { PodsOfNode } from './pods-list.ts';
 import type { Positions, Shown } from './positions.ts';
-import type { Readable } from './readable.ts';
+import type { Held, Readable } from './readable.ts';
 import { Fault } from '../core/fault.ts';
 import type { Continuation } from '../kubectl/continue-token.ts';
 import { parseContinueToken, toContinueToken } from '../kubectl/continue-token.ts';
@@ -18,7 +18,7 @@ import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
 import { inOrder, refuseClaims, toListText, toPart, toPinned } from './pods-list.ts';
 import { toNodes, toResolved } from './ports.ts';
-import { askAll, readableBy } from './readable.ts';
+import { askAll, readableBy, withHeld } from './readable.ts';
 
 /** Pods in one answer; beyond it people are told to ask for less, or for parts. */
 const MAX_PODS = 20_000;
@@ -27,7 +27,7 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 export interface ListPorts extends Pick<
   FleetPorts,
-  'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods' | 'places'
+  'clock' | 'inventory' | 'authorize' | 'admit' | 'toRequirement' | 'pods' | 'places'
 > {
   /** Of the lists that are being made, all together. */
   readonly budget: ByteBudget;
@@ -41,7 +41,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
   // A pod that is asked for alone comes whole: no page hides that another node claims it.
   const { limit, continuation } = (toPinned(view) === undefined ? view.page : undefined) ?? {};
   const from = continuation === undefined ? undefined : parseContinueToken(continuation, list, clock.now());
-  const { permitted, one } = await toReadable(ports, asked, view, from);
+  const { permitted, held, one } = await toReadable(ports, asked, view, from);
   const isWhole = limit === undefined;
   const most = { limit: Math.min(limit ?? MAX_PODS, MAX_PODS), maxCharacters: MAX_CHARACTERS };
   const reading = new Reading(ports, view, from, isWhole, most);
@@ -69,7 +69,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
         : { continue: toContinueToken(list, clock.now(), { resourceVersion, ...next }) }),
     };
     const shown = inOrder(part).map(({ pod }) => pod);
-    return { ...renderSelected(shown, view, clock.now(), meta), headers };
+    return { ...renderSelected(shown, view, clock.now(), meta), headers: withHeld(headers, held) };
   } finally {
     reading.release();
   }
@@ -80,15 +80,16 @@ async function toReadable(
   asked: Identified,
   view: PodsView,
   from: Continuation | undefined,
-): Promise<{ readonly permitted: readonly Readable[]; readonly one: OnePod }> {
+): Promise<{ readonly permitted: readonly Readable[]; readonly held: Held; readonly one: OnePod }> {
   const action: Action = { kind: 'pods', view };
   const nodes = toListedNodes(ports, view).filter(({ name }) => from === undefined || name >= from.node);
-  const rights = await readableBy(ports.authorize, nodes, (entry) =>
+  const rights = await readableBy(ports, nodes, (entry) =>
     toResolved(asked, entry, action, ports.toRequirement(action, entry?.name ?? '')),
   );
   // Only now: whoever may not read them learns nothing of where the pod is.
   const one = await findOnePod(() => ports.places, toPinned(view), rights);
-  return { permitted: rights.nodes.filter(({ entry }) => one.isFrom(entry.name)), one };
+  const permitted = rights.nodes.filter(({ entry }) => one.isFrom(entry.name));
+  return { permitted, held: rights.held, one };
 }
 
 /** The nodes that a list of this view is about, in the order of their names. */

@@ -7,7 +7,7 @@ import type { Identified, Located, Resolved } from '../core/exchange.ts';
 import type { NodeName } from '../core/names.ts';
 import type { Inventory, NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
-import type { Authorize } from './readable.ts';
+import type { Authorize, Gate } from './readable.ts';
 import type { ReadMachine } from './machines.ts';
 import type { Places } from './one-pod.ts';
 import type { ReadUsage } from './usage.ts';
@@ -25,6 +25,8 @@ export interface FleetPorts {
   readonly inventory: () => Inventory;
   readonly authorizer: Authorizer;
   readonly authorize: Authorize;
+  /** Asked of each node that an answer is about, once its right is there. Throws a Fault. */
+  readonly admit: Gate['admit'];
   readonly toRequirement: (action: Action, node: NodeName | '') => Requirement;
   /** The node's PodList, unchecked. */
   readonly pods: (located: Located, signal: AbortSignal) => Promise<unknown>;

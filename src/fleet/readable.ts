@@ -2,6 +2,7 @@
 // it, several at a time, none longer than its limit, and those that fail by their names in a warning.
 
 import type { Authorized, Identified, Resolved } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
 import type { NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
 import { Fault } from '../core/fault.ts';
@@ -15,33 +16,72 @@ const MAX_NAMED = 20;
 
 export type Authorize = (resolved: Resolved) => Authorized | Promise<Authorized>;
 
+/** Who is let through to a node. */
+export interface Gate {
+  readonly authorize: Authorize;
+  /** Throws a Fault for what is not let through whatever the right to it: a login that is too old or too weak. */
+  readonly admit: (authorized: Authorized) => void;
+}
+
+/** Nodes that the caller has the right to read and is not let through to, and why. */
+export type Held = ReadonlyMap<NodeName, Fault>;
+
 export interface Readable {
   readonly entry: NodeEntry;
   readonly authorized: Authorized;
 }
 
 /**
- * The nodes for which the requirement of `on(entry)` is met. `everywhere` is the same on no node's name. Rejects with
- * Forbidden when there are nodes and none may be read, and with the authorizer's own faults.
+ * The nodes for which the requirement of `on(entry)` is met, and to which the caller is let through. `everywhere` is the
+ * same on no node's name. Rejects with Forbidden when there are nodes and none may be read, as `admit` does when none is
+ * let through to, and with the authorizer's own faults.
  */
 export const readable = async (
-  authorize: Authorize,
+  gate: Gate,
   nodes: readonly NodeEntry[],
   on: (entry: NodeEntry | undefined) => Resolved,
-): Promise<readonly Readable[]> => (await readableBy(authorize, nodes, on)).nodes;
+): Promise<readonly Readable[]> => (await readableBy(gate, nodes, on)).nodes;
 
 /** The same, and the right to all nodes where it is that. */
 export async function readableBy(
+  { authorize, admit }: Gate,
+  nodes: readonly NodeEntry[],
+  on: (entry: NodeEntry | undefined) => Resolved,
+): Promise<{ readonly nodes: readonly Readable[]; readonly held: Held; readonly everywhere?: Authorized }> {
+  const { found, everywhere } = await findReadable(authorize, nodes, on);
+  const held = new Map<NodeName, Fault>();
+  const admitted = found.filter(({ entry, authorized }) => {
+    const fault = refused(admit, authorized);
+    if (fault !== undefined) held.set(entry.name, fault);
+    return fault === undefined;
+  });
+  const [fault] = held.values();
+  if (fault !== undefined && admitted.length === 0) throw fault;
+  return { nodes: admitted, held, ...(everywhere === undefined ? {} : { everywhere }) };
+}
+
+/** Why it is not let through. */
+export function refused(admit: Gate['admit'], authorized: Authorized): Fault | undefined {
+  try {
+    admit(authorized);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+}
+
+async function findReadable(
   authorize: Authorize,
   nodes: readonly NodeEntry[],
   on: (entry: NodeEntry | undefined) => Resolved,
-): Promise<{ readonly nodes: readonly Readable[]; readonly everywhere?: Authorized }> {
+): Promise<{ readonly found: readonly Readable[]; readonly everywhere?: Authorized }> {
   let refusal: Fault;
   try {
     // One question instead of ten thousand for whoever may read the whole fleet.
     const everywhere = await authorize(on(undefined));
     const { grant } = everywhere;
-    return { nodes: nodes.map((entry) => ({ entry, authorized: { ...on(entry), grant } })), everywhere };
+    return { found: nodes.map((entry) => ({ entry, authorized: { ...on(entry), grant } })), everywhere };
   } catch (error) {
     refusal = toForbidden(error);
   }
@@ -54,7 +94,7 @@ export async function readableBy(
     }
   });
   if (found.length === 0) throw refusal;
-  return { nodes: found.sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1)) };
+  return { found: found.sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1)) };
 }
 
 /** Anything but a plain no fails the whole. */
@@ -105,10 +145,30 @@ export async function askAll<T>(
   };
 }
 
+/** The same headers, with a warning for each reason why nodes are held back. */
+export function withHeld(
+  headers: Readonly<Record<string, string>>,
+  held: Held,
+): Readonly<Record<string, string>> {
+  const byReason = new Map<string, NodeName[]>();
+  for (const [name, { message }] of held) byReason.set(message, [...(byReason.get(message) ?? []), name]);
+  const warnings = Array.from(byReason, ([message, names]) => {
+    const text = `${toNames(names)} ${names.length === 1 ? 'is' : 'are'} left out: ${message}`;
+    return `299 - "${text.replace(/["\\]/g, '\\$&')}"`;
+  });
+  const { warning } = headers;
+  const all = [...(warning === undefined ? [] : [warning]), ...warnings];
+  return all.length === 0 ? headers : { ...headers, warning: all.join(', ') };
+}
+
 /** RFC 9111 used to name code 299; kubectl shows its text to people. */
 export function toWarning(silent: readonly string[]): string {
-  const more = silent.length > MAX_NAMED ? ` and ${silent.length - MAX_NAMED} more` : '';
-  return `299 - "partial answer: no usable answer of ${silent.slice(0, MAX_NAMED).join(', ')}${more}"`;
+  return `299 - "partial answer: no usable answer of ${toNames(silent)}"`;
+}
+
+function toNames(names: readonly string[]): string {
+  const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
+  return `${names.slice(0, MAX_NAMED).join(', ')}${more}`;
 }
 
 /** Rejects as `work` does, or once `NODE_LIMIT_MS` have passed or `signal` is aborted. */

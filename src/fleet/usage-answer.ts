@@ -18,7 +18,7 @@ import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
 import { toPinned } from './pods-list.ts';
 import { getNode, refuseAbsent, toJson, toNodes, toResolved } from './ports.ts';
-import { askAll, readable, readableBy } from './readable.ts';
+import { askAll, readable, readableBy, withHeld } from './readable.ts';
 
 type NodeQuery = Extract<FleetQuery, { kind: 'nodeMetrics' }>;
 type PodQuery = Extract<FleetQuery, { kind: 'podMetrics' }>;
@@ -37,7 +37,7 @@ export async function answerNodeUsage(
   const nodes = toNodes(ports, query).filter(({ labels = {} }) =>
     matchesLabels(query.labelSelector, new Map(Object.entries(labels))),
   );
-  const permitted = await readable(ports.authorize, nodes, (entry) =>
+  const { nodes: permitted, held } = await readableBy(ports, nodes, (entry) =>
     toResolved(asked, entry, ACTION, toNodeRequirement(entry, query)),
   );
   refuseAbsent(ports, query);
@@ -49,7 +49,9 @@ export async function answerNodeUsage(
   });
   refuseSilence(permitted, answers);
   const [first] = answers;
-  if (query.name === undefined) return { ...toJson(toMetricsList('NodeMetricsList', answers)), headers };
+  if (query.name === undefined) {
+    return { ...toJson(toMetricsList('NodeMetricsList', answers)), headers: withHeld(headers, held) };
+  }
   if (first !== undefined) return toJson(first);
   throw notFound('nodes', query.name);
 }
@@ -58,12 +60,12 @@ export async function answerNodeUsage(
 export async function answerPodUsage(
   ports: Pick<
     FleetPorts,
-    'clock' | 'inventory' | 'authorize' | 'toRequirement' | 'pods' | 'usage' | 'places'
+    'clock' | 'inventory' | 'authorize' | 'admit' | 'toRequirement' | 'pods' | 'usage' | 'places'
   >,
   asked: Identified,
   query: PodQuery,
 ): Promise<FleetAnswer> {
-  const rights = await readableBy(ports.authorize, toNodes(ports, toScope(query)), (entry) =>
+  const rights = await readableBy(ports, toNodes(ports, toScope(query)), (entry) =>
     toResolved(asked, entry, ACTION, toPodRequirement(entry, query)),
   );
   refuseAbsent(ports, query);
@@ -94,7 +96,7 @@ export async function answerPodUsage(
   const found = answers.flat();
   if (query.name === undefined) {
     const items = found.map(({ metrics }) => metrics);
-    return { ...toJson(toMetricsList('PodMetricsList', items)), headers };
+    return { ...toJson(toMetricsList('PodMetricsList', items)), headers: withHeld(headers, rights.held) };
   }
   const [first, ...others] = found;
   if (first === undefined) {
@@ -131,7 +133,7 @@ type Labels = ReadonlyMap<string, Readonly<Record<string, string>>>;
  * Undefined without one.
  */
 async function toLabels(
-  ports: Pick<FleetPorts, 'clock' | 'authorize' | 'toRequirement' | 'pods'>,
+  ports: Pick<FleetPorts, 'clock' | 'authorize' | 'admit' | 'toRequirement' | 'pods'>,
   asked: Identified,
   { namespace, labelSelector, fieldSelector }: PodQuery,
   permitted: readonly Readable[],
@@ -146,7 +148,7 @@ async function toLabels(
   };
   const action: Action = { kind: 'pods', view };
   const nodes = await readable(
-    ports.authorize,
+    ports,
     permitted.map(({ entry }) => entry),
     (entry) => toResolved(asked, entry, action, ports.toRequirement(action, entry?.name ?? '')),
   );

@@ -15,7 +15,7 @@ import { toListText, toPinned } from './pods-list.ts';
 import { startPodsWatch } from './pods-watch.ts';
 import { startNodesWatch } from './nodes-watch.ts';
 import { toResolved } from './ports.ts';
-import { readableBy } from './readable.ts';
+import { readableBy, refused } from './readable.ts';
 import { describeNodes } from './nodes-answer.ts';
 import type { WatchAnswer, Watches } from './watches.ts';
 
@@ -64,7 +64,10 @@ async function watchPods(
   const on = (entry: NodeEntry | undefined): Resolved =>
     toResolved(asked, entry, action, ports.toRequirement(action, entry?.name ?? ''));
   const { nodes, everywhere } = await readableBy(
-    async (resolved) => watches.now().authorize(resolved),
+    {
+      authorize: async (resolved) => watches.now().authorize(resolved),
+      admit: (right) => watches.now().admit(right),
+    },
     toListedNodes(watches.now(), view),
     on,
   );
@@ -75,12 +78,15 @@ async function watchPods(
   const authorized = nodes.map((node) => node.authorized);
   const hold = createHold(ports, asked);
   const permit = async (name: NodeName): Promise<Authorized | undefined> => {
-    const { inventory, again } = watches.now();
+    const { inventory, again, admit } = watches.now();
     const entry = inventory().get(name);
     if (entry === undefined) return undefined;
-    if (everywhere !== undefined) return { ...on(entry), grant: everywhere.grant };
-    const found = await orRefused(async () => again(on(entry)));
-    if (found !== undefined) hold(found);
+    const found =
+      everywhere === undefined
+        ? await orRefused(async () => again(on(entry)))
+        : { ...on(entry), grant: everywhere.grant };
+    if (found === undefined || refused(admit, found) !== undefined) return undefined;
+    if (everywhere === undefined) hold(found);
     return found;
   };
   const answer = watches.open({

@@ -51,7 +51,10 @@ export interface WatchRequest {
 }
 
 /** What the line of the moment hands to all watches, those that began with an earlier one too. */
-export type WatchPorts = Pick<FleetPorts, 'inventory' | 'authorize' | 'pods' | 'machines' | 'places'> & {
+export type WatchPorts = Pick<
+  FleetPorts,
+  'inventory' | 'authorize' | 'admit' | 'pods' | 'machines' | 'places'
+> & {
   /** The same right, asked for again while a watch runs: in its turn, and at nobody's expense. */
   readonly again: Authorize;
 };

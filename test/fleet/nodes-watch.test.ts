@@ -124,4 +124,29 @@ describe('a watch of nodes', () => {
     );
     assert.equal(most, 4);
   });
+
+  it('leaves out nodes that a fresher login is needed for, as it begins, and shows the others on', async () => {
+    const fleet = createFleet({ n1: [], n2: [] });
+    const fault = new Fault('Unauthorized', 'this needs a fresh or stronger login');
+    fleet.closed.set('n2', fault);
+    const asked = fleet.asked();
+    const answer = await fleet.watch.ofFleet(asked, watchOf());
+    assert.ok(answer !== undefined);
+    const watch = follow(answer, asked);
+    assert.deepEqual(await watch.news(), ['ADDED n1 Ready <none>']);
+    // The login grows too old for the rest, too.
+    fleet.closed.set('n1', fault);
+    fleet.unhealthy.add('n1');
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['MODIFIED n1 NotReady <none>']);
+    await assert.rejects(fleet.watch.ofFleet(asked, watchOf()) ?? Promise.resolve(), fault);
+    await assert.rejects(fleet.listNodes(asked), fault);
+    fleet.closed.delete('n1');
+    const { headers, body } = await fleet.listNodes(asked);
+    assert.match(
+      headers?.['warning'] ?? '',
+      /^299 - "n2 is left out: this needs a fresh or stronger login"$/,
+    );
+    assert.doesNotMatch(body, /"n2"/);
+  });
 });

@@ -48,6 +48,7 @@ function ask(nodes: readonly string[], answer: (node: string) => unknown, maxByt
       list: () => entries,
     }),
     authorize: createAuthorize({ authorizer: () => ({ kind: 'allow', reason: 'test' }) }),
+    admit: () => undefined,
     toRequirement: () => createResolved().requirement,
     pods: ({ entry }) => Promise.resolve(answer(entry.name)),
   };

@@ -1,6 +1,7 @@
 // Watches of pods: what differs between what a client was shown and what the kubelets tell, and what a watch may cost.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Fault } from '../../src/core/fault.ts';
 import { parseFieldSelector } from '../../src/kubectl/field-selector.ts';
 import { parseLabelSelector } from '../../src/kubectl/label-selector.ts';
 import { createResolved, createUser, namespaceName, nodeName } from '../support/resolved.ts';
@@ -327,6 +328,30 @@ describe('nodes that come and go', () => {
     assert.deepEqual(await watch.news(), []);
     assert.deepEqual(fleet.held, [{ node: 'n1' }, { node: 'n3' }]);
     assert.deepEqual(fleet.again, ['n3', 'n4']);
+  });
+});
+
+describe('nodes that a fresher login is needed for', () => {
+  it('are in no list and no watch, those that come later neither, and a list says so', async () => {
+    const fleet = createFleet({ n1: [pod('n1', 'a')], n2: [pod('n2', 'b')] });
+    const fault = new Fault('Unauthorized', 'stepUp.rules[0]: run "kubelet-gateway login --force"');
+    for (const name of ['n2', 'n3']) fleet.closed.set(name, fault);
+    const { body, headers } = await fleet.list(VIEW, fleet.asked());
+    assert.deepEqual((JSON.parse(body) as { items: unknown[] }).items.length, 1);
+    assert.equal(
+      headers?.['warning'],
+      '299 - "n2 is left out: stepUp.rules[0]: run \\"kubelet-gateway login --force\\""',
+    );
+    const watch = await fleet.open(VIEW);
+    assert.deepEqual(await watch.news(), ['ADDED a Running']);
+    fleet.pods['n3'] = [pod('n3', 'c')];
+    fleet.pods['n4'] = [pod('n4', 'd')];
+    fleet.clock.advance(5_000);
+    assert.deepEqual(await watch.news(), ['ADDED d Running']);
+    assert.deepEqual(new Set(fleet.reads), new Set(['n1', 'n4']));
+    for (const name of ['n1', 'n4']) fleet.closed.set(name, fault);
+    await assert.rejects(fleet.list(VIEW, fleet.asked()), fault);
+    await assert.rejects(fleet.open(VIEW), fault);
   });
 });
 

@@ -33,6 +33,7 @@ function ask(nodes: number, containers: number, namespace?: string) {
       clock: createFakeClock(),
       inventory: () => ({ get: () => undefined, list: () => entries }),
       authorize: createAuthorize({ authorizer: () => ({ kind: 'allow', reason: 'test' }) }),
+      admit: () => undefined,
       toRequirement: () => createResolved().requirement,
       pods: () => Promise.reject(new Error('not asked for')),
       usage: () => Promise.resolve(usages),

@@ -2,7 +2,8 @@
 
 import type { PodsView, WatchOptions } from '../../src/core/action.ts';
 import type { Authorizer } from '../../src/core/decision.ts';
-import type { Identified } from '../../src/core/exchange.ts';
+import type { Authorized, Identified } from '../../src/core/exchange.ts';
+import type { Fault } from '../../src/core/fault.ts';
 import type { NodeEntry } from '../../src/core/node.ts';
 import type { Places } from '../../src/fleet/one-pod.ts';
 import type { FleetAnswer } from '../../src/fleet/ports.ts';
@@ -72,11 +73,16 @@ export function createFleet(
   const unhealthy = new Set<string>();
   const delays = new Map<string, Promise<unknown>>();
   const doubted: string[] = [];
+  const closed = new Map<string, Fault>();
   const watches = createWatches({ clock });
   const authorize = createAuthorize({ authorizer });
   const ports = {
     clock,
     authorize,
+    admit: (authorized: Authorized): void => {
+      const fault = closed.get(authorized.node);
+      if (fault !== undefined) throw fault;
+    },
     inventory: () => ({
       get: (name: string) => (name in pods ? entryOf(name) : undefined),
       list: () => Object.keys(pods).map(entryOf),
@@ -121,6 +127,8 @@ export function createFleet(
     unhealthy,
     /** Nodes of which it was said that they do not have the pod. */
     doubted,
+    /** Nodes that nobody is let through to, and why. */
+    closed,
     /** What reading a node waits for. */
     delays,
     watches,

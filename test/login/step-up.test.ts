@@ -14,6 +14,7 @@ const RULES = `stepUp:
     - { actions: [metrics], maxAge: 1s }
     - { actions: [exec], namespaces: [default], acrValues: ["urn:example:mfa"] }
     - { actions: [stats], acrValues: ["urn:example:none"] }
+    - { actions: [pods], nodes: [node-2], acrValues: ["urn:example:mfa"] }
 `;
 
 let scenario: Scenario;
@@ -77,4 +78,37 @@ it('a program is told, by a challenge and in words, and the audit log has the ru
     events.some(({ annotations = {} }) => Object.values(annotations).includes('stepUp.rules[1]')),
     'an audit event names the rule',
   );
+});
+
+it('holds for lists of many nodes, watches and top, which are about each of the nodes', async () => {
+  const fleet = (...args: readonly string[]) =>
+    scenario.kubectl('alice', ['--server', scenario.url, ...args], { timeoutMs: 30_000 });
+  // One of three nodes: the others are shown, and what is missing is said.
+  for (const args of [
+    ['get', 'pods', '-A', '-o', 'wide'],
+    ['get', 'pods', '-A', '-o', 'wide', '--chunk-size=2'],
+    ['get', 'pods', '-A', '-o', 'wide', '--watch', '--request-timeout=3s'],
+  ]) {
+    const { stdout, stderr } = await fleet(...args);
+    const nodes = new Set(stdout.toString().match(/node-\d(?= +<none> +<none>)/g));
+    assert.deepEqual([...nodes].sort(), ['node-1', 'node-3'], `${args.join(' ')}: ${stderr}`);
+  }
+  const { stderr } = await fleet('get', 'pods', '-A');
+  assert.match(stderr, /Warning: node-2 is left out: stepUp\.rules\[3\].*--acr-values=urn:example:mfa/);
+  for (const args of [
+    ['get', 'pods', '-A', '--field-selector', 'spec.nodeName=node-2'],
+    ['get', 'pods', '-A', '--field-selector', 'spec.nodeName=node-2', '--watch'],
+  ]) {
+    const { code, stderr: words } = await fleet(...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(words, /stepUp\.rules\[3\].*kubelet-gateway login --acr-values=urn:example:mfa/s);
+  }
+  for (const args of [
+    ['top', 'node'],
+    ['top', 'pod', '-A'],
+  ]) {
+    const { code, stderr: words } = await fleet(...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(words, /stepUp\.rules\[0\].*kubelet-gateway login --max-age=1s/s);
+  }
 });
