@@ -19,7 +19,8 @@ export interface SearchOptions {
 }
 
 /** As it looks: without characters that show nothing, and letters with their accents in one form. */
-const toSeen = (text: string): string => text.replaceAll(/\p{Cf}/gu, '').normalize('NFC') || text;
+const toSeen = (text: string): string =>
+  text.replaceAll(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '').normalize('NFC') || text;
 
 /**
  * A line is a hit when it comes to hold the text, and again when it does so after it did not. What is there for a moment

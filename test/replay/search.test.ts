@@ -85,6 +85,13 @@ describe('a search', () => {
     assert.equal((await search('loading', progress)).length, 1);
   });
 
+  it('is not misled by characters between letters that show nothing', async () => {
+    for (const nothing of ['\u200b', '\ufe0f', '\u034f', '\u{e0100}', '\u180b', '\u2060']) {
+      const hits = await search('secret', ['s', 'e', 'c', 'r', 'e', 't'].join(nothing));
+      assert.equal(hits.length, 1, JSON.stringify(nothing));
+    }
+  });
+
   it('does not find what was never there in one piece', async () => {
     assert.deepEqual(await search('secret', 'sec\u001b[2K\rret\r\n', 'sec\r\nret'), []);
   });

@@ -85,6 +85,16 @@ describe('what a rule refuses', () => {
       /rules\[0\]: no terminal may be opened/,
     ],
     [
+      'attach with input there, which is to a terminal where the container has one',
+      '/nodes/node-1/attach/kube-system/dns/dns?input=1&output=1',
+      /rules\[0\]: no terminal may be opened here, .*attach without input/,
+    ],
+    [
+      "the same on kubectl's own path",
+      '/nodes/node-1/api/v1/namespaces/kube-system/pods/dns/attach?stdin=1&stdout=true&tty=False&container=dns',
+      /rules\[0\]: no terminal may be opened here, .*attach without input/,
+    ],
+    [
       'attach without a reason',
       '/nodes/node-1/attach/default/multi/main?output=1',
       /rules\[1\]: a reason must be given/,
