@@ -14,6 +14,10 @@ import { createAuthority } from './pki.ts';
 export const REDIS_MISSING =
   'no Redis on this machine: apt-get install redis-server, or set REDIS_SERVER to the path of one (or of valkey-server)';
 
+/** The package is in Debian 13 and later. */
+const VALKEY_MISSING =
+  'no Valkey on this machine: apt-get install valkey-server, or set VALKEY_SERVER to the path of one';
+
 const isExecutable = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK);
@@ -38,6 +42,29 @@ export function findRedis(env: Readonly<Record<string, string | undefined>>): {
     executable: (env['REDIS_SERVER'] === undefined ? inPath : [env['REDIS_SERVER']]).find(isExecutable),
     required: env['CI'] === 'true' || env['REQUIRE_REDIS'] === '1',
   };
+}
+
+/** What tests of a shared store run against: both kinds, where the machine has them. `skip`: why not. */
+export function findStores(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly { readonly name: string; readonly executable: string; readonly skip: string | false }[] {
+  const { executable = '' } = findRedis(env);
+  const valkey =
+    env['VALKEY_SERVER'] ??
+    (env['PATH'] ?? '')
+      .split(delimiter)
+      .map((folder) => join(folder, 'valkey-server'))
+      .find(isExecutable) ??
+    '';
+  const isOne = executable === valkey;
+  return [
+    { name: 'Redis', executable, skip: executable === '' ? REDIS_MISSING : false },
+    {
+      name: 'Valkey',
+      executable: valkey,
+      skip: valkey === '' ? VALKEY_MISSING : isOne ? 'it is the one that was just used' : false,
+    },
+  ];
 }
 
 export interface RedisServer {
