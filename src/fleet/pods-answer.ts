@@ -16,9 +16,9 @@ import { renderSelected } from '../kubectl/pods-view.ts';
 import type { OnePod } from './one-pod.ts';
 import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
-import { inOrder, refuseClaims, toListText, toPart, toPinned } from './pods-list.ts';
+import { inOrder, refuseClaims, toClaimWarnings, toListText, toPart, toPinned } from './pods-list.ts';
 import { toNodes, toResolved } from './ports.ts';
-import { askAll, readableBy, withHeld } from './readable.ts';
+import { askAll, readableBy, withHeld, withWarnings } from './readable.ts';
 
 /** Pods in one answer; beyond it people are told to ask for less, or for parts. */
 const MAX_PODS = 20_000;
@@ -69,7 +69,10 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
         : { continue: toContinueToken(list, clock.now(), { resourceVersion, ...next }) }),
     };
     const shown = inOrder(part).map(({ pod }) => pod);
-    return { ...renderSelected(shown, view, clock.now(), meta), headers: withHeld(headers, held) };
+    return {
+      ...renderSelected(shown, view, clock.now(), meta),
+      headers: withWarnings(withHeld(headers, held), toClaimWarnings(part)),
+    };
   } finally {
     reading.release();
   }

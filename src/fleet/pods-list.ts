@@ -92,6 +92,29 @@ export function toPinned({
 const toPinnedValue = (fieldSelector: PodsView['fieldSelector'], wanted: string): string | undefined =>
   fieldSelector.find(({ field, operator }) => field === wanted && operator === '=')?.value;
 
+/** Pods in a warning; there may be thousands. */
+const MAX_CLAIMS = 5;
+
+/** For a list of several: which of the pods that it shows several nodes claim. They are shown as each of them tells. */
+export function toClaimWarnings(part: readonly PodsOfNode[]): readonly string[] {
+  const holders = new Map<string, NodeName[]>();
+  for (const { node, pods } of part) {
+    for (const { pod } of pods) {
+      const name = toOrder(pod);
+      const known = holders.get(name);
+      if (known === undefined) holders.set(name, [node]);
+      else if (!known.includes(node)) known.push(node);
+    }
+  }
+  const claimed = [...holders].filter(([, nodes]) => nodes.length > 1);
+  if (claimed.length === 0) return [];
+  const told = claimed
+    .slice(0, MAX_CLAIMS)
+    .map(([name, nodes]) => `${name} (${nodes.slice(0, MAX_CLAIMS).join(', ')})`);
+  const more = claimed.length > MAX_CLAIMS ? ` and ${claimed.length - MAX_CLAIMS} more` : '';
+  return [`claimed by several nodes, of which one at most is right: ${told.join(', ')}${more}`];
+}
+
 /** A pod that is asked for alone is one, and not what several nodes say it is. Throws Conflict. */
 export function refuseClaims(view: PodsView, holders: readonly NodeName[]): void {
   const pod = toPinned(view);

@@ -152,11 +152,22 @@ export function withHeld(
 ): Readonly<Record<string, string>> {
   const byReason = new Map<string, NodeName[]>();
   for (const [name, { message }] of held) byReason.set(message, [...(byReason.get(message) ?? []), name]);
-  const warnings = Array.from(byReason, ([message, names]) => {
-    const text = `${toNames(names)} ${names.length === 1 ? 'is' : 'are'} left out: ${message}`;
-    return `299 - "${text.replace(/["\\]/g, '\\$&')}"`;
-  });
+  return withWarnings(
+    headers,
+    Array.from(
+      byReason,
+      ([message, names]) => `${toNames(names)} ${names.length === 1 ? 'is' : 'are'} left out: ${message}`,
+    ),
+  );
+}
+
+/** The same headers, and these texts. */
+export function withWarnings(
+  headers: Readonly<Record<string, string>>,
+  texts: readonly string[],
+): Readonly<Record<string, string>> {
   const { warning } = headers;
+  const warnings = texts.map((text) => `299 - "${text.replace(/["\\]/g, '\\$&')}"`);
   const all = [...(warning === undefined ? [] : [warning]), ...warnings];
   return all.length === 0 ? headers : { ...headers, warning: all.join(', ') };
 }

@@ -19,7 +19,7 @@ const podsOf = (node: string, count: number, bytesEach = 0): object => ({
   kind: 'PodList',
   items: Array.from({ length: count }, (_, index) => ({
     metadata: {
-      name: `p${index}`,
+      name: `${node}-p${index}`,
       namespace: 'default',
       uid: `uid-${index}`,
       annotations: { x: 'x'.repeat(bytesEach) },

@@ -331,6 +331,27 @@ describe('nodes that come and go', () => {
   });
 });
 
+it('a list of several pods says which of them several nodes claim, and shows what each says', async () => {
+  const fleet = createFleet({
+    n1: [pod('n1', 'a'), pod('n1', 'b')],
+    n2: [pod('n2', 'a', 'Failed', { uid: 'lie' }), pod('n2', 'c')],
+  });
+  const { body, headers } = await fleet.list(VIEW, fleet.asked());
+  assert.equal((JSON.parse(body) as { items: unknown[] }).items.length, 4);
+  const words = 'claimed by several nodes, of which one at most is right:';
+  assert.equal(headers?.['warning'], `299 - "${words} default/a (n1, n2)"`);
+  fleet.pods['n2'] = [pod('n2', 'a', 'Failed', { namespace: 'other' }), pod('n2', 'a2')];
+  assert.deepEqual((await fleet.list(VIEW, fleet.asked())).headers, {});
+  for (const node of ['n1', 'n2', 'n3']) {
+    fleet.pods[node] = Array.from({ length: 9 }, (_, index) => pod(node, `p${index}`));
+  }
+  const { headers: many } = await fleet.list(VIEW, fleet.asked());
+  assert.match(
+    many?.['warning'] ?? '',
+    /default\/p0 \(n1, n2, n3\), .*default\/p4 \(n1, n2, n3\) and 4 more"$/,
+  );
+});
+
 describe('nodes that a fresher login is needed for', () => {
   it('are in no list and no watch, those that come later neither, and a list says so', async () => {
     const fleet = createFleet({ n1: [pod('n1', 'a')], n2: [pod('n2', 'b')] });

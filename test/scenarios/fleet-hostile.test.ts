@@ -141,7 +141,10 @@ describe('a node that does not come to an end', () => {
     assert.match(all.stderr, PARTIAL);
     assert.deepEqual(toPlaces(all), [...OF_NODE_1, 'trap node-2', 'web node-2'].sort());
     const { stdout } = await scenario.curl('alice', '/api/v1/pods', '-D', '-', '-o', '/dev/null');
-    assert.match(stdout.toString(), /^warning: 299 - "partial answer: no usable answer of node-3"\r$/im);
+    assert.match(
+      stdout.toString(),
+      /^warning: 299 - "partial answer: no usable answer of node-3", 299 - "claimed by .*: default\/web \(node-1, node-2\)"\r$/im,
+    );
   });
 
   it('keeps nobody from a pod that another node runs', async () => {
