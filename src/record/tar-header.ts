@@ -89,7 +89,8 @@ export function parseHeader(block: Buffer): TarHeader | undefined {
 export function applyExtensions(header: TarHeader, extensions: readonly TarExtension[]): TarHeader {
   const all = extensions.reduce<TarHeader>((said, extension) => ({ ...said, ...extension }), header);
   // Archives of the seventies, and those of people who want them taken for a file.
-  const type = all.type === 'file' && all.name.endsWith('/') ? 'directory' : all.type;
+  const isFile = all.type === 'file' || all.type === 'contiguous-file';
+  const type = isFile && all.name.endsWith('/') ? 'directory' : all.type;
   return { ...all, type, bytes: WITHOUT_BODY.has(type) ? 0 : all.bytes };
 }
 

@@ -115,6 +115,11 @@ describe('an archive that was made by hand', () => {
       ['directory folder/ 0', 'file second 0'],
     ],
     [
+      'a contiguous one, too',
+      [header('folder/', { type: '7', size: 512 }), file('second')],
+      ['directory folder/ 0', 'file second 0'],
+    ],
+    [
       'a directory at the very end says that it has a size',
       [header('folder/', { type: '5', size: 1_000_000 })],
       ['directory folder/ 0'],

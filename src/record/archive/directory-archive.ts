@@ -108,7 +108,10 @@ async function listFiles(folder: string, manifest: string): Promise<readonly Sto
 
 /** Names alone are looked at: a recording may have thousands of segments, and all recordings are listed at once. */
 async function countMissing(folder: string, manifest: string): Promise<number> {
-  const there = new Set(await orMissing(readdir(folder)));
+  const names = await orMissing(readdir(folder));
+  // It has been deleted since its manifest was read.
+  if (names === undefined) return 0;
+  const there = new Set(names);
   return toFiles(manifest).filter(({ name }) => !there.has(name)).length;
 }
 
