@@ -19,6 +19,7 @@ import {
   randomPKCECodeVerifier,
   randomState,
   refreshTokenGrant,
+  tokenRevocation,
 } from 'openid-client';
 import type { Secret } from '../core/secret.ts';
 import type { Fetch } from '../outbound/fetch.ts';
@@ -78,6 +79,8 @@ export interface Provider {
   readonly clockAheadMs: () => number;
   beginCode(redirectUri: string, demand: Demand): Promise<CodeFlow>;
   beginDevice(demand: Demand): Promise<DeviceFlow>;
+  /** Gives the refresh token back (RFC 7009). False: the provider has no place for that. */
+  forget(refreshToken: string): Promise<boolean>;
   /** Undefined: the provider does not take the refresh token any more. */
   refresh(refreshToken: string): Promise<Tokens | undefined>;
 }
@@ -110,6 +113,12 @@ export async function connectProvider(fetch: Fetch, settings: ProviderSettings):
               }
             }),
         };
+      }),
+    forget: (refreshToken) =>
+      explained(settings, async () => {
+        if (configuration.serverMetadata().revocation_endpoint === undefined) return false;
+        await tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' });
+        return true;
       }),
     refresh: (refreshToken) => refresh(configuration, settings, refreshToken, toOwn),
   };

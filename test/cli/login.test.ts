@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
@@ -276,13 +277,40 @@ test('a cache file that was made by somebody else’s hand is not used', async (
   }
 });
 
-test('logout forgets the tokens', async () => {
+async function logout(cache: string, ...more: readonly string[]) {
+  const args = [MAIN, 'logout', `--client-id=${CLIENT_ID}`, `--cache-dir=${join(folder, cache)}`, ...more];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [code, err] = await Promise.all([
+    new Promise((resolve) => child.once('close', resolve)),
+    text(child.stderr),
+  ]);
+  return { code, err };
+}
+
+test('logout forgets the tokens, and gives the refresh token back to the provider', async () => {
   await login([], { cache: 'forgotten' });
-  assert.equal((await readdir(join(folder, 'forgotten'))).length, 1);
-  const args = [MAIN, 'logout', `--issuer-url=${provider.issuer}`, `--client-id=${CLIENT_ID}`];
-  const child = spawn(process.execPath, [...args, `--cache-dir=${join(folder, 'forgotten')}`], {
-    stdio: 'ignore',
-  });
-  assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0);
+  const [name = '', ...others] = await readdir(join(folder, 'forgotten'));
+  assert.deepEqual(others, []);
+  const kept = JSON.parse(await readFile(join(folder, 'forgotten', name), 'utf8')) as Record<string, string>;
+  const run = await logout(
+    'forgotten',
+    `--issuer-url=${provider.issuer}`,
+    `--certificate-authority=${join(folder, 'ca.crt')}`,
+  );
+  assert.deepEqual(run, { code: 0, err: 'the tokens on this machine are forgotten\n' });
   assert.deepEqual(await readdir(join(folder, 'forgotten')), []);
+  assert.ok(provider.handedBack().includes(kept['refreshToken'] ?? 'none'));
+});
+
+test('logout without its provider forgets the tokens all the same, and says what that leaves', async () => {
+  await login([], { cache: 'left' });
+  // Its certificate is of nobody that this machine knows.
+  const run = await logout('left', `--issuer-url=${provider.issuer}`);
+  assert.equal(run.code, 0);
+  assert.match(
+    run.err,
+    /could not be given back, a copy of it counts until it runs out: .*cannot be reached/,
+  );
+  assert.deepEqual(await readdir(join(folder, 'left')), []);
+  assert.doesNotMatch((await logout('left', `--issuer-url=${provider.issuer}`)).err, /given back/);
 });

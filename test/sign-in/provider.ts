@@ -12,6 +12,8 @@ export interface PeopleProvider {
   readonly certificateAuthority: string;
   /** Requests to the token endpoint since the start. */
   readonly tokenRequests: () => number;
+  /** Refresh tokens that were given back. */
+  readonly handedBack: () => readonly string[];
   close(): Promise<void>;
 }
 
@@ -40,6 +42,8 @@ export async function startPeopleProvider({
   );
   const answer = provider.callback();
   let tokenRequests = 0;
+  const handedBack: string[] = [];
+  provider.on('refresh_token.destroyed', ({ jti }) => handedBack.push(jti));
   server.on('request', (request, response) => {
     if (request.url === '/token') tokenRequests += 1;
     void answer(request, response);
@@ -48,6 +52,7 @@ export async function startPeopleProvider({
     issuer,
     certificateAuthority: authority.certificate,
     tokenRequests: () => tokenRequests,
+    handedBack: () => handedBack,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -88,7 +93,11 @@ function toConfiguration({
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     claims: { openid: ['sub', 'groups'], auth_time: null, acr: null },
     acrValues: ['urn:example:mfa'],
-    features: { deviceFlow: { enabled: hasDeviceFlow }, devInteractions: { enabled: true } },
+    features: {
+      revocation: { enabled: true },
+      deviceFlow: { enabled: hasDeviceFlow },
+      devInteractions: { enabled: true },
+    },
     findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, groups: ['sre'] }) }),
     rotateRefreshToken: true,
     issueRefreshToken: () => true,
