@@ -1,12 +1,12 @@
 // Everything around the gateway in the demo and in the scenario tests, all of it on loopback: a certificate authority
 // for each trust domain, a real OpenID provider, simulated nodes, and the configuration files for the gateway.
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { SimulatedKubelet } from './kubelet/kubelet.ts';
 import { createAuthority } from '../src/pki/issue.ts';
+import { freePort } from './free-port.ts';
 import { startIdentityProvider } from './identity-provider.ts';
 import { demoPods } from './kubelet/pods.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
@@ -56,26 +56,6 @@ export interface Environment {
     groups: readonly string[],
   ): Promise<{ certificate: string; key: string }>;
   close(): Promise<void>;
-}
-
-/**
- * A port of 127.0.0.1 that is free, and not one of those that the system gives to whoever asks for any (from 32768 on
- * Linux, 49152 elsewhere): between now and its use, every connection that is opened would be a chance to lose it.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_768);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve, reject) => {
-      server.once('error', (error) =>
-        'code' in error && error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-      );
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 const withGroups = (more: readonly string[]) =>

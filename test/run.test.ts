@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import { stringify } from 'yaml';
-import { freePort } from '../demo/environment.ts';
+import { freePort } from '../demo/free-port.ts';
 import type { GatewayConfiguration, ServingCertificate } from '../src/core/configuration.ts';
 import type { Gateway } from '../src/run.ts';
 import { loadConfiguration } from '../src/config/load.ts';

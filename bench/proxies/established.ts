@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ground } from './ground.ts';
 import { NODE_SERVER_NAME, nginxConfiguration } from './ground.ts';
-import { freePort, startProgram } from './process.ts';
+import { freePort } from '../../demo/free-port.ts';
+import { startProgram } from './process.ts';
 import type { Proxy } from './proxy.ts';
 
 export async function startHaproxy({ directory, pki, nodePort }: Ground): Promise<Proxy> {

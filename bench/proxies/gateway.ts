@@ -10,7 +10,8 @@ import type { Ground } from './ground.ts';
 import { NODE_SERVER_NAME } from './ground.ts';
 import type { Identity } from './identity.ts';
 import { AUDIENCE } from './identity.ts';
-import { freePort, startProgram } from './process.ts';
+import { freePort } from '../../demo/free-port.ts';
+import { startProgram } from './process.ts';
 import type { Proxy } from './proxy.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

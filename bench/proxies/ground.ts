@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { createAuthority } from '../../src/pki/issue.ts';
 import type { Authority } from '../../src/pki/issue.ts';
 import type { Running } from './process.ts';
-import { freePort, startProgram } from './process.ts';
+import { freePort } from '../../demo/free-port.ts';
+import { startProgram } from './process.ts';
 
 /** The server name of every node: one stand-in plays them all. */
 export const NODE_SERVER_NAME = 'node.bench';

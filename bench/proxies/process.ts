@@ -1,9 +1,8 @@
 // A program under measurement: started, waited for until it answers, and ended with everything that it started.
 
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { openSync, closeSync, readFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { toolEnvironment } from '../load/tools.ts';
 
@@ -12,26 +11,6 @@ export interface Running {
   /** Milliseconds from its start to the first connection that it took. */
   readonly startMs: number;
   stop(): Promise<void>;
-}
-
-/**
- * A port of 127.0.0.1 that is free, and not one of those that Linux gives to whoever asks for any (from 32768): a load of
- * thousands of connections would take it before the program that it is for.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_768);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve, reject) => {
-      server.once('error', (error) =>
-        'code' in error && error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-      );
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 /** Resolves when `port` takes connections. Its output goes to a file of `directory`, as a supervisor's would. */

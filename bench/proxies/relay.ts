@@ -2,7 +2,8 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Ground } from './ground.ts';
-import { freePort, startProgram } from './process.ts';
+import { freePort } from '../../demo/free-port.ts';
+import { startProgram } from './process.ts';
 import type { Proxy } from './proxy.ts';
 
 const PROGRAM = fileURLToPath(new URL('relay-process.ts', import.meta.url));

@@ -8,10 +8,9 @@ import { once } from 'node:events';
 import { constants, createWriteStream } from 'node:fs';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:https';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../demo/free-port.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createAuthority } from '../../src/pki/issue.ts';
 import { toKubeconfig } from './kubeconfig.ts';
@@ -32,7 +31,7 @@ export async function startControlPlane(assets: string): Promise<ControlPlane> {
     });
   }
   const folder = await mkdtemp(join(tmpdir(), 'control-plane-'));
-  const [clientPort, peerPort, port] = await freePorts();
+  const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
   const files = await writeFiles(folder);
   const processes: Running[] = [];
   const stop = async (): Promise<void> => {
@@ -192,18 +191,3 @@ const statusOf = (agent: Agent, port: number): Promise<number> =>
     outgoing.on('timeout', () => outgoing.destroy(new Error('no answer')));
     outgoing.on('error', () => resolve(0));
   });
-
-/** Of three servers at once, so that they differ. */
-async function freePorts(): Promise<readonly [number, number, number]> {
-  const servers = [createServer(), createServer(), createServer()];
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-  }
-  const [first = 0, second = 0, third = 0] = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) {
-    server.close();
-    await once(server, 'close');
-  }
-  return [first, second, third];
-}

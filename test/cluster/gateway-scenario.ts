@@ -3,8 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
@@ -12,6 +10,7 @@ import { stringify } from 'yaml';
 import type { GatewayProcess } from '../../demo/gateway-process.ts';
 import type { Finished } from '../support/scenario.ts';
 import type { Cluster, ClusterNode } from './cluster.ts';
+import { freePort } from '../../demo/free-port.ts';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import { systemClock } from '../../src/core/ports.ts';
@@ -207,11 +206,3 @@ const toConfiguration = ({ node, port, adminPort }: Ports): string =>
     audit: { file: { path: 'audit.log' } },
     shutdown: { grace: '1s' },
   });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { Scenario } from '../support/scenario.ts';
-import { freePort } from '../../demo/environment.ts';
+import { freePort } from '../../demo/free-port.ts';
 import { SESSION_COOKIE } from '../../src/browser-session/cookies.ts';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { WEBSOCKET, bearer } from '../support/raw-client.ts';

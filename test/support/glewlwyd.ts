@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
-import { freePort } from '../../demo/environment.ts';
+import { freePort } from '../../demo/free-port.ts';
 import { eventually } from './eventually.ts';
 import { createAuthority } from './pki.ts';
 import type { WebClient } from './web-client.ts';

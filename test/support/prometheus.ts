@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { freePort } from '../../demo/environment.ts';
+import { freePort } from '../../demo/free-port.ts';
 import { eventually } from './eventually.ts';
 
 export const PROMETHEUS_MISSING =

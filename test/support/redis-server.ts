@@ -8,7 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { freePort } from '../../demo/environment.ts';
+import { freePort } from '../../demo/free-port.ts';
 import { createAuthority } from './pki.ts';
 
 export const REDIS_MISSING =
