@@ -21,18 +21,19 @@ const proofs = {
 };
 const REDIRECT = 'https://gateway.example.org/-/callback/company';
 
+let issuer: RogueIssuer;
+let client: ClosableFetch;
+before(async () => {
+  issuer = await startRogueIssuer();
+  client = createFetch({ certificateAuthority: issuer.certificateAuthority });
+});
+after(async () => {
+  await issuer.close();
+  await client.close();
+});
+
 describe('a provider that misbehaves', () => {
-  let issuer: RogueIssuer;
-  let client: ClosableFetch;
   let provider: OidcProvider;
-  before(async () => {
-    issuer = await startRogueIssuer();
-    client = createFetch({ certificateAuthority: issuer.certificateAuthority });
-  });
-  after(async () => {
-    await issuer.close();
-    await client.close();
-  });
   beforeEach(() => {
     issuer.behave('json');
     issuer.describe({
@@ -164,19 +165,9 @@ describe('a provider that misbehaves', () => {
 });
 
 describe('the credentials of the gateway at a provider', () => {
-  let issuer: RogueIssuer;
-  let client: ClosableFetch;
-  before(async () => {
-    issuer = await startRogueIssuer();
-    client = createFetch({ certificateAuthority: issuer.certificateAuthority });
-  });
-  after(async () => {
-    await issuer.close();
-    await client.close();
-  });
-
   /** What is before and after the colon of RFC 7617, as it is on the wire. */
   async function sent(clientID: string, secret: string): Promise<string> {
+    issuer.behave('json');
     issuer.describe({
       issuer: issuer.url,
       authorization_endpoint: `${issuer.url}/authorize`,
