@@ -25,7 +25,7 @@ import type { LoginProviderSettings } from '../core/login.ts';
 import type { Clock } from '../core/ports.ts';
 import type { SignInProblem } from './problem.ts';
 import { SignInFailure } from './problem.ts';
-import { isWordlessRefusal } from '../outbound/refusal.ts';
+import { isTrouble, isWordlessRefusal } from '../outbound/refusal.ts';
 
 /** `fetch`, as far as it is needed; bounded in time and size, and to the provider's roots. */
 export type ProviderFetch = (
@@ -255,7 +255,6 @@ async function explained<Result>(
 }
 
 const DENIED = ['access_denied', 'consent_required', 'interaction_required', 'login_required'];
-const NOT_NOW = ['server_error', 'temporarily_unavailable'];
 const NEEDS_A_PERSON = [
   'login_required',
   'interaction_required',
@@ -267,11 +266,11 @@ function toProblem(error: unknown): SignInProblem {
   if (error instanceof AuthorizationResponseError) {
     if (NEEDS_A_PERSON.includes(error.error)) return 'needsPerson';
     if (DENIED.includes(error.error)) return 'denied';
-    return NOT_NOW.includes(error.error) ? 'unavailable' : 'misconfigured';
+    return isTrouble(error.error) ? 'unavailable' : 'misconfigured';
   }
   if (error instanceof ResponseBodyError) {
     if (error.error === 'invalid_grant') return 'expired';
-    return error.status >= 500 || NOT_NOW.includes(error.error) ? 'unavailable' : 'misconfigured';
+    return error.status >= 500 || isTrouble(error.error) ? 'unavailable' : 'misconfigured';
   }
   if (error instanceof WWWAuthenticateChallengeError) return 'misconfigured';
   if (error instanceof ClientError) {

@@ -23,7 +23,7 @@ import {
 } from 'openid-client';
 import type { Secret } from '../core/secret.ts';
 import type { Fetch } from '../outbound/fetch.ts';
-import { isWordlessRefusal } from '../outbound/refusal.ts';
+import { isTrouble, isWordlessRefusal } from '../outbound/refusal.ts';
 import { createSkew } from './skew.ts';
 import type { Skew } from './skew.ts';
 import { SignInError, toPrintable, tooLate } from './sign-in-error.ts';
@@ -192,15 +192,12 @@ async function refresh(
     if (settings.token === 'id' && answer.id_token === undefined) return undefined;
     return { refreshToken, ...toOwn(answer) };
   } catch (error) {
-    const isRefusal = error instanceof ResponseBodyError ? !isTrouble(error) : isWordlessRefusal(error);
+    const isRefusal = error instanceof ResponseBodyError ? !isTrouble(error.error) : isWordlessRefusal(error);
+    // Of a provider in trouble a login would meet the same.
     if (isRefusal) return undefined;
     throw toSignInError(settings, error);
   }
 }
-
-/** Of the provider's, which is no refusal: a login would meet the same. */
-const isTrouble = ({ error }: ResponseBodyError): boolean =>
-  error === 'temporarily_unavailable' || error === 'server_error';
 
 const toParameters = ({ maxAgeSeconds, acrValues }: Demand): Record<string, string> => ({
   ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
