@@ -3,10 +3,9 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { createHash } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { chromium } from 'playwright-core';
+import { findInPath, isExecutable } from '../support/programs.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -22,23 +21,12 @@ export interface Finding {
 
 /** `CHROMIUM`, or the first of the usual names in `PATH`. */
 export function findChromium(env: Readonly<Record<string, string | undefined>>): Finding {
-  const inPath = (env['PATH'] ?? '')
-    .split(delimiter)
-    .flatMap((folder) => (folder === '' ? [] : NAMES.map((name) => join(folder, name))));
+  const { CHROMIUM: given } = env;
   return {
-    executable: (env['CHROMIUM'] === undefined ? inPath : [env['CHROMIUM']]).find(isExecutable),
+    executable: given === undefined ? findInPath(env, NAMES) : [given].find(isExecutable),
     required: env['CI'] === 'true' || env['REQUIRE_CHROMIUM'] === '1',
   };
 }
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /**
  * Starts it with a profile of its own. The certificates' keys are trusted, and nothing else is waived: to the browser

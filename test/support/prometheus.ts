@@ -3,10 +3,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { freePort } from '../../demo/free-port.ts';
 import { eventually } from './eventually.ts';
+import { findInPath } from './programs.ts';
 
 export const PROMETHEUS_MISSING =
   'no Prometheus on this machine: apt-get install --no-install-recommends prometheus';
@@ -18,18 +17,8 @@ export function findPrometheus(env: Readonly<Record<string, string | undefined>>
   readonly isInstalled: boolean;
   readonly required: boolean;
 } {
-  const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const isThere = (program: string): boolean =>
-    folders.some((folder) => {
-      try {
-        accessSync(join(folder, program), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
   return {
-    isInstalled: PROGRAMS.every(isThere),
+    isInstalled: PROGRAMS.every((name) => findInPath(env, [name]) !== undefined),
     required: env['CI'] === 'true' || env['REQUIRE_PROMETHEUS'] === '1',
   };
 }

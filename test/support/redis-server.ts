@@ -3,13 +3,13 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { freePort } from '../../demo/free-port.ts';
 import { createAuthority } from './pki.ts';
+import { findInPath, isExecutable } from './programs.ts';
 
 export const REDIS_MISSING =
   'no Redis on this machine: apt-get install redis-server, or set REDIS_SERVER to the path of one (or of valkey-server)';
@@ -18,28 +18,16 @@ export const REDIS_MISSING =
 const VALKEY_MISSING =
   'no Valkey on this machine: apt-get install valkey-server, or set VALKEY_SERVER to the path of one';
 
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 /** `REDIS_SERVER`, or the first of the usual names in `PATH`. */
 export function findRedis(env: Readonly<Record<string, string | undefined>>): {
   readonly executable: string | undefined;
   /** A missing one is a failure and not a reason to skip. */
   readonly required: boolean;
 } {
-  const inPath = (env['PATH'] ?? '')
-    .split(delimiter)
-    .flatMap((folder) =>
-      folder === '' ? [] : ['redis-server', 'valkey-server'].map((name) => join(folder, name)),
-    );
+  const { REDIS_SERVER: given } = env;
   return {
-    executable: (env['REDIS_SERVER'] === undefined ? inPath : [env['REDIS_SERVER']]).find(isExecutable),
+    executable:
+      given === undefined ? findInPath(env, ['redis-server', 'valkey-server']) : [given].find(isExecutable),
     required: env['CI'] === 'true' || env['REQUIRE_REDIS'] === '1',
   };
 }
@@ -49,13 +37,7 @@ export function findStores(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly { readonly name: string; readonly executable: string; readonly skip: string | false }[] {
   const { executable = '' } = findRedis(env);
-  const valkey =
-    env['VALKEY_SERVER'] ??
-    (env['PATH'] ?? '')
-      .split(delimiter)
-      .map((folder) => join(folder, 'valkey-server'))
-      .find(isExecutable) ??
-    '';
+  const valkey = env['VALKEY_SERVER'] ?? findInPath(env, ['valkey-server']) ?? '';
   const isOne = executable === valkey;
   return [
     { name: 'Redis', executable, skip: executable === '' ? REDIS_MISSING : false },
