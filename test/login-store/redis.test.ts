@@ -14,18 +14,14 @@ import { systemClock } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createRedisStore } from '../../src/login-store/redis.ts';
 import { createKeptLog } from '../support/kept-log.ts';
-import { REDIS_MISSING, findRedis, findStores, startRedis } from '../support/redis-server.ts';
+import { findStores, startRedis } from '../support/redis-server.ts';
 import { eventually } from '../support/scenario.ts';
 
-const found = findRedis(process.env);
-
-it(
-  'there is a Redis server',
-  { skip: found.executable === undefined && !found.required ? REDIS_MISSING : false },
-  () => {
-    assert.ok(found.executable, REDIS_MISSING);
-  },
-);
+for (const { name, executable, skip, required } of findStores(process.env)) {
+  it(`there is a ${name} server`, { skip: required ? false : skip }, () => {
+    assert.ok(executable !== '', String(skip));
+  });
+}
 
 /** A way to the server that can be lost while others are not. */
 async function startWay(port: number) {

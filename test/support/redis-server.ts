@@ -11,12 +11,11 @@ import { freePort } from '../../demo/free-port.ts';
 import { createAuthority } from './pki.ts';
 import { findInPath, isExecutable } from './programs.ts';
 
-export const REDIS_MISSING =
+const REDIS_MISSING =
   'no Redis on this machine: apt-get install redis-server, or set REDIS_SERVER to the path of one (or of valkey-server)';
 
-/** The package is in Debian 13 and later. */
 const VALKEY_MISSING =
-  'no Valkey on this machine: apt-get install valkey-server, or set VALKEY_SERVER to the path of one';
+  'no Valkey on this machine: apt-get install valkey-server (on Debian 12 from bookworm-backports), or set VALKEY_SERVER to its path';
 
 /** `REDIS_SERVER`, or the first of the usual names in `PATH`. */
 export function findRedis(env: Readonly<Record<string, string | undefined>>): {
@@ -32,19 +31,29 @@ export function findRedis(env: Readonly<Record<string, string | undefined>>): {
   };
 }
 
-/** What tests of a shared store run against: both kinds, where the machine has them. `skip`: why not. */
-export function findStores(
-  env: Readonly<Record<string, string | undefined>>,
-): readonly { readonly name: string; readonly executable: string; readonly skip: string | false }[] {
-  const { executable = '' } = findRedis(env);
+export interface FoundStore {
+  readonly name: string;
+  /** Empty: there is none. */
+  readonly executable: string;
+  /** Why no test runs against it. */
+  readonly skip: string | false;
+  /** A missing one is a failure and not a reason to skip. */
+  readonly required: boolean;
+}
+
+/** What tests of a shared store run against: both kinds, where the machine has them. */
+export function findStores(env: Readonly<Record<string, string | undefined>>): readonly FoundStore[] {
+  const redis = findRedis(env);
+  const { executable = '' } = redis;
   const valkey = env['VALKEY_SERVER'] ?? findInPath(env, ['valkey-server']) ?? '';
   const isOne = executable === valkey;
   return [
-    { name: 'Redis', executable, skip: executable === '' ? REDIS_MISSING : false },
+    { name: 'Redis', executable, skip: executable === '' ? REDIS_MISSING : false, required: redis.required },
     {
       name: 'Valkey',
       executable: valkey,
       skip: valkey === '' ? VALKEY_MISSING : isOne ? 'it is the one that was just used' : false,
+      required: env['CI'] === 'true' || env['REQUIRE_VALKEY'] === '1',
     },
   ];
 }
