@@ -8,6 +8,7 @@ import type { AdminClient } from './admin/client.ts';
 import { CONNECTION_FLAGS, CONNECTION_SYNOPSIS, toConnection } from './admin/connection.ts';
 import { printTable, TABLE_ACCEPT } from './admin/table.ts';
 import { watchSession } from './sessions/watch.ts';
+import type { SessionId } from '../core/operation.ts';
 import { isSessionId } from '../core/operation.ts';
 
 const SESSIONS = '/apis/kubelet-gateway.io/v1alpha1/sessions';
@@ -20,6 +21,7 @@ const OPTIONS = {
   namespace: { type: 'string' },
   pod: { type: 'string' },
   reason: { type: 'string' },
+  identity: { type: 'string' },
   wide: { type: 'boolean' },
 } as const;
 
@@ -35,7 +37,8 @@ export const sessionsCommand: Command = {
   details: [
     `Which gateway, as whom: ${CONNECTION_SYNOPSIS}`,
     'list   [--user NAME] [--node NAME] [--namespace NAME] [--pod NAME] [--wide]',
-    'watch  ID    What escape sequences would do beyond the screen is left out. Ends with the session, or at Ctrl-C.',
+    'watch  ID [--identity FILE]    What escape sequences would do beyond the screen is left out. Ends with the session, or at',
+    '       Ctrl-C. The identity of age is for the screen as it was, where that is in an encrypted recording.',
     'kill   ID [--reason TEXT]    The text is shown to whoever works in the session, and kept in the audit log.',
   ].join('\n'),
   async run(args, terminal) {
@@ -61,15 +64,18 @@ function toAct(values: Values, [verb, id, ...others]: readonly string[]): Act {
   switch (verb) {
     case 'list':
       if (id !== undefined) throw new UsageError('list takes no id');
-      refuse(values, ['reason'], verb);
+      refuse(values, ['reason', 'identity'], verb);
       return async (client, terminal) => list(client, terminal, values);
     case 'watch': {
       refuse(values, [...FILTERS, 'reason', 'wide'], verb);
-      const path = `${SESSIONS}/${toId(id)}/follow`;
-      return async (client, terminal) => watchSession(client, path, terminal);
+      const known = toId(id);
+      return async (client, terminal) => {
+        const readBefore = createReadBefore(client, known, values.identity);
+        return watchSession({ client, terminal, readBefore }, `${SESSIONS}/${known}/follow`);
+      };
     }
     case 'kill': {
-      refuse(values, [...FILTERS, 'wide'], verb);
+      refuse(values, [...FILTERS, 'identity', 'wide'], verb);
       const known = toId(id);
       return async (client, terminal) => kill(client, terminal, known, values.reason);
     }
@@ -83,7 +89,18 @@ function refuse(values: Values, names: readonly (keyof Values)[], verb: string):
   if (given !== undefined) throw new UsageError(`${verb} does not take --${given}`);
 }
 
-function toId(text: string | undefined): string {
+/** What reads recordings is loaded when it is needed. */
+const createReadBefore =
+  (client: AdminClient, id: SessionId, identity: string | undefined) =>
+  async (shown: number, signal: AbortSignal): Promise<string | undefined> => {
+    const { createAdminSource } = await import('./recordings/admin-source.ts');
+    const { openIdentity } = await import('./recordings/identity.ts');
+    const { readScreenBefore } = await import('./sessions/screen-before.ts');
+    const reading = { source: createAdminSource(client), decrypt: await openIdentity(identity) };
+    return readScreenBefore(reading, { id, shown, signal });
+  };
+
+function toId(text: string | undefined): SessionId {
   if (text === undefined) throw new UsageError('the id of the session is missing');
   if (!isSessionId(text)) throw new UsageError('the id of a session is a UUID, as `sessions list` shows it');
   return text;

@@ -131,11 +131,13 @@ export class FollowStream implements Follower {
         this.#add('m', `kubelet-gateway: of ${total} bytes shown before, the last ${tail.length} follow`);
       this.onEvent({ kind: 'data', stream: 'stdout', data: tail });
     }
-    return `${JSON.stringify({ ...header, ...toSubject(info) })}\n`;
+    const isCut = before !== undefined && before.tail.length < before.total;
+    return `${JSON.stringify({ ...header, ...toSubject(info, isCut ? before.total : undefined) })}\n`;
   }
 }
 
-function toSubject(info: SessionInfo): Readonly<Record<string, unknown>> {
+/** `shownBefore`: how many bytes were shown before, when not all of them follow. */
+function toSubject(info: SessionInfo, shownBefore?: number): Readonly<Record<string, unknown>> {
   const { id, user, action, namespace, pod, container, node, command, recorded } = info;
   const place = `${namespace}/${pod}${container === undefined ? '' : `/${container}`}`;
   return {
@@ -151,6 +153,7 @@ function toSubject(info: SessionInfo): Readonly<Record<string, unknown>> {
       command,
       recorded,
       followed: true,
+      shownBefore,
     },
   };
 }

@@ -12,8 +12,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
 import type { DemoUser } from '../../demo/environment.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
+import { Screen } from '../../src/replay/screen.ts';
 import type { AuditEvent, Finished, Scenario } from '../support/scenario.ts';
 import { closeAll } from '../support/close-all.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
@@ -285,6 +287,50 @@ for (const recorded of [true, false]) {
     });
   });
 }
+
+describe('a follower of a program that draws on the whole screen', () => {
+  before(() => start(true));
+  after(() => closeAll(scenario));
+
+  it('sees what it has drawn long before, and what it draws then', async () => {
+    // A line at the top once, and then so much in another that the gateway has forgotten the first.
+    const script = [
+      String.raw`printf '\033[?1049h\033[H\033[2Jdrawn once'`,
+      String.raw`i=0; while [ $i -lt 3000 ]; do printf '\033[5;1Hround %s ' $i; i=$((i+1)); done`,
+      String.raw`read line; printf '\033[7;1Hdrawn then'; read line`,
+    ].join('; ');
+    const worker = spawnTerminal(
+      kubectlPath(),
+      ['--context', 'alice', 'exec', '-it', 'shell', '--', 'sh', '-c', script],
+      { cols: 80, rows: 24, env: { ...process.env, ...scenario.kubectlEnv } },
+    );
+    const exited = new Promise((resolve) => worker.onExit(resolve));
+    let drawn = '';
+    worker.onData((data) => (drawn += data));
+    await eventually('the last round', () => (drawn.includes('round 2999') ? true : undefined));
+    const { metadata } = await theSession();
+    const watching = spawn(process.execPath, [
+      MAIN,
+      ...['sessions', 'watch', metadata.name],
+      ...(await cliArgs('bob')),
+    ]);
+    let watched = '';
+    watching.stdout.on('data', (chunk: Buffer) => (watched += chunk.toString()));
+    const watchEnd = once(watching, 'close');
+    await eventually('what was drawn', () => (watched.includes('round 2999') ? true : undefined));
+    worker.write('\r');
+    await eventually('what is drawn', () => (watched.includes('drawn then') ? true : undefined));
+    const screen = new Screen({ columns: 80, rows: 24, bareLineFeeds: false });
+    await screen.write(watched);
+    const lines = screen.visible().map((line) => line.trimEnd());
+    assert.deepEqual([lines[0], lines[4], lines[6]], ['drawn once', 'round 2999', 'drawn then']);
+    screen.dispose();
+    worker.write('\r');
+    await exited;
+    assert.deepEqual(await watchEnd, [0, null]);
+    await noSession();
+  });
+});
 
 describe('a follower who does not read', () => {
   before(() => start(true));

@@ -1,11 +1,9 @@
 // The flags of the recordings commands: which recordings, where from, and with which identity.
 
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Namespace, NodeName, PodName } from '../../core/names.ts';
 import type { SessionFilter } from '../../core/operation.ts';
-import { createDecrypt } from '../../age/age.ts';
 import { loadConfiguration } from '../../config/load.ts';
 import { parseDuration } from '../../config/schema/scalars.ts';
 import { isNamespace, isNodeName, isPodName } from '../../core/names.ts';
@@ -20,6 +18,7 @@ import type { Terminal } from '../command.ts';
 import { UsageError } from '../command.ts';
 import { printProblems } from '../problems.ts';
 import { createAdminSource } from './admin-source.ts';
+import { openIdentity } from './identity.ts';
 import type { Reading, RecordingSource } from './source.ts';
 import { createArchiveSource } from './source.ts';
 
@@ -94,17 +93,8 @@ function toTime(flag: string, text: string | undefined, now: number): number | u
 
 /** Rejects with a UsageError when the flags name no source or more than one. */
 export async function openReading(flags: Flags, terminal: Terminal): Promise<Reading> {
-  const { identity } = flags;
   const source = await openSource(flags, terminal);
-  if (identity === undefined) return { source, decrypt: undefined };
-  const text = await readFile(resolve(identity), 'utf8').catch(() => {
-    throw new UsageError('--identity: the file cannot be read');
-  });
-  try {
-    return { source, decrypt: await createDecrypt(text) };
-  } catch (error) {
-    throw new UsageError(`--identity: ${error instanceof Error ? error.message : 'it cannot be used'}`);
-  }
+  return { source, decrypt: await openIdentity(flags.identity) };
 }
 
 async function openSource(flags: Flags, terminal: Terminal): Promise<RecordingSource> {

@@ -101,6 +101,7 @@ describe('the client of the admin API', () => {
 });
 
 describe('watching a session', () => {
+  const nothing = (): never => assert.fail('nobody has asked for what was before');
   const HEADER = `${JSON.stringify({ version: 3, title: 'alice: exec\u001b]0;x\u0007' })}\n`;
 
   it('shows what draws, on the right stream, and restores the screen', async (t) => {
@@ -110,7 +111,7 @@ describe('watching a session', () => {
       response.end('eA==\\u0007!"]\n[0,"m","note \\u001b[c"]\n[0,"i","secret"]\n[0,"x","0"]\n');
     });
     const terminal = kept();
-    assert.equal(await watchSession(client, '/', terminal), 0);
+    assert.equal(await watchSession({ client, terminal, readBefore: nothing }, '/'), 0);
     assert.ok(terminal.said.out.startsWith('\u001b[31mred!'), JSON.stringify(terminal.said.out));
     assert.doesNotMatch(terminal.said.out, /52|secret/);
     assert.match(terminal.said.out, /\u001b\[\?1049l/);
@@ -118,9 +119,42 @@ describe('watching a session', () => {
     assert.match(terminal.said.err, /exit code 0/);
   });
 
+  const CUT = `${JSON.stringify({ version: 3, title: '', kubeletGateway: { recorded: true, shownBefore: 9000 } })}\n[0,"m","of 9000 bytes"]\n[0,"o","tail"]\n[0,"o","new"]\n`;
+
+  it('shows in place of the end of what was before what was drawn, and then what comes', async (t) => {
+    const client = await start(t, (_request, response) => void response.end(CUT));
+    const terminal = kept();
+    const asked: number[] = [];
+    const readBefore = (shown: number): Promise<string> => {
+      asked.push(shown);
+      return Promise.resolve('\u001b[2Jdrawn\u001b]52;c;eA==\u0007 ');
+    };
+    assert.equal(await watchSession({ client, terminal, readBefore }, '/'), 0);
+    assert.deepEqual(asked, [9000]);
+    assert.ok(terminal.said.out.startsWith('\u001b[2Jdrawn new'), JSON.stringify(terminal.said.out));
+    assert.doesNotMatch(terminal.said.err, /9000/);
+  });
+
+  it('shows the end of what was before, in words, when the screen is not known', async (t) => {
+    const client = await start(t, (_request, response) => void response.end(CUT));
+    for (const [readBefore, words] of [
+      [() => Promise.resolve(undefined), /^following \n\nof 9000 bytes\n/],
+      [() => Promise.reject(new Error('no\u001bright')), /is not known: no.?right\n\nof 9000 bytes\n/],
+    ] as const) {
+      const terminal = kept();
+      assert.equal(await watchSession({ client, terminal, readBefore }, '/'), 0);
+      assert.equal(terminal.said.out, 'tailnew');
+      assert.match(terminal.said.err, words);
+      assert.doesNotMatch(terminal.said.err, /\u001b/);
+    }
+  });
+
   it('refuses what is no recording', async (t) => {
     const client = await start(t, (_request, response) => void response.end('hello\n'));
-    await assert.rejects(watchSession(client, '/', kept()), /not a recording/);
+    await assert.rejects(
+      watchSession({ client, terminal: kept(), readBefore: nothing }, '/'),
+      /not a recording/,
+    );
   });
 });
 
