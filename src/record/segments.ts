@@ -7,9 +7,12 @@ import type { OpenRecording, OpenSegment } from './store/recording-store.ts';
 
 export interface SegmentOptions {
   readonly extension: string;
+  /** Of the first segments of a recording. */
   readonly maxAgeMs: number;
   /** Of the largest segment, but for a single line that is longer. */
   readonly maxBytes: number;
+  /** Of one recording. Default: as many as its manifest can be read with. */
+  readonly maxCount?: number;
 }
 
 export interface SegmentDeps {
@@ -42,6 +45,14 @@ interface Segment {
  */
 const FIRST_BYTES = 1024 * 1024;
 const GROWTH = 4;
+
+/**
+ * A manifest has a line of some 250 bytes for each segment, and whoever reads recordings has all of it in memory. So segments
+ * last twice as long after each so many of them (nine hours at one second), and there are no more than so many: of some
+ * 50 MiB, after three weeks at one second.
+ */
+const SEGMENTS_OF_AN_AGE = 32_768;
+export const MAX_SEGMENTS = 200_000;
 
 /** Of the first segment, where the largest has so many bytes. */
 export const toFirstBytes = (maxBytes: number): number => Math.min(maxBytes, FIRST_BYTES);
@@ -162,12 +173,14 @@ export class Segments {
 
   async #open(): Promise<Segment> {
     const { clock, recording } = this.#deps;
-    const { extension, maxAgeMs } = this.#options;
+    const { extension, maxAgeMs, maxCount = MAX_SEGMENTS } = this.#options;
     const maxBytes = this.#nextBytes;
+    if (this.#count >= maxCount) throw new Error(`a recording has ${maxCount} segments at most`);
+    const ageMs = maxAgeMs * 2 ** Math.floor(this.#count / SEGMENTS_OF_AN_AGE);
     this.#count += 1;
     const name = `${String(this.#count).padStart(8, '0')}.${extension}`;
     const file = await this.#created(recording.createSegment(name, maxBytes));
-    const cancel = clock.after(maxAgeMs, () => {
+    const cancel = clock.after(ageMs, () => {
       segment.due = true;
       this.#start();
     });
