@@ -30,7 +30,7 @@ export interface RecordingSummary {
   /** Segments that the manifest names, and their bytes, as it says. */
   readonly segments: number;
   readonly bytes: number;
-  /** So many of them are not there any more. Absent: none, or nobody looked: a listing of an object store does not. */
+  /** So many of them are not there any more. Absent: none, or nobody looked: a listing of an object store does not, the summary of one does. */
   readonly missing?: number;
 }
 

@@ -199,6 +199,7 @@ for (const kind of KINDS) {
       const [listed] = await kind.archive().list({ user: 'thief' });
       assert.equal(listed?.missing, kind.looksForSegments ? 1 : undefined);
       assert.equal(listed?.segments, 3);
+      assert.equal((await kind.archive().summary(id))?.missing, 1);
     });
 
     it('makes the best of a manifest that is no manifest', async () => {

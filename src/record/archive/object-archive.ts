@@ -41,7 +41,15 @@ export function createObjectArchive(
   };
   const listed = createLister(ended, summarize);
   return {
-    summary: summarize,
+    // Of one alone: for all that there are it would be a request or more for each, each time.
+    async summary(id, signal) {
+      const manifest = await readManifest(id, signal);
+      if (manifest === undefined) return undefined;
+      const summary = toSummary(id, manifest, false);
+      const files = await listFiles(objects, toSegmentKey(prefix, id, ''), manifest, signal);
+      const missing = files.filter(({ isMissing }) => isMissing === true).length;
+      return missing === 0 ? summary : { ...summary, missing };
+    },
     manifest: readManifest,
     async list(filter, signal) {
       const found = await inParallel(objects.folders(prefix, signal), async (name) =>
@@ -55,12 +63,7 @@ export function createObjectArchive(
     async files(id, signal) {
       const manifest = await readManifest(id, signal);
       if (manifest === undefined) return [];
-      const files = toFiles(manifest);
-      const known = new Set(files.map(({ name }) => name));
-      const there = await listSegments(objects, toSegmentKey(prefix, id, ''), signal);
-      const sizes = new Map(there.map(({ name, bytes }) => [name, bytes]));
-      const named = files.map((file) => toFound(file, sizes.get(file.name)));
-      return [...named, ...there.filter(({ name }) => !known.has(name))];
+      return listFiles(objects, toSegmentKey(prefix, id, ''), manifest, signal);
     },
     async *read(id, { name }, signal) {
       if (!isSegmentName(name)) throw new TypeError('not the name of a segment');
@@ -98,6 +101,21 @@ const createLister =
     ended.set(id, summary);
     return summary;
   };
+
+/** What the manifest names, as it lies there, and then what it does not name. */
+async function listFiles(
+  objects: ObjectStore,
+  folder: string,
+  manifest: string,
+  signal?: AbortSignal,
+): Promise<readonly StoredFile[]> {
+  const files = toFiles(manifest);
+  const known = new Set(files.map(({ name }) => name));
+  const there = await listSegments(objects, folder, signal);
+  const sizes = new Map(there.map(({ name, bytes }) => [name, bytes]));
+  const named = files.map((file) => toFound(file, sizes.get(file.name)));
+  return [...named, ...there.filter(({ name }) => !known.has(name))];
+}
 
 /** Whatever the manifest says of them. */
 async function listSegments(

@@ -18,7 +18,7 @@ export function toSummary(id: SessionId, manifest: string, isRunning: boolean): 
   const entries = toWholeLines(manifest).map(toFields);
   const begin = entries.find(({ kind }) => kind === 'Begin') ?? {};
   const end = entries.find(({ kind }) => kind === 'End');
-  const segments = toFiles(manifest);
+  const segments = toNamedFiles(entries);
   const subject = isFields(begin['kubeletGateway']) ? begin['kubeletGateway'] : {};
   const { exitCode } = end ?? {};
   return {
@@ -43,21 +43,22 @@ export function toSummary(id: SessionId, manifest: string, isRunning: boolean): 
 
 /** The segments that it names, in its order. Names that could lead elsewhere are left out. */
 export const toFiles = (manifest: string): readonly NamedFile[] =>
-  toWholeLines(manifest)
-    .map(toFields)
-    .flatMap(({ kind, file, bytes, sha256, cut }) =>
-      kind === 'Segment' && typeof file === 'string' && isSegmentName(file)
-        ? [
-            {
-              name: file,
-              bytes: Number.isSafeInteger(bytes) ? Math.max(0, Number(bytes)) : 0,
-              proven: true,
-              sha256: typeof sha256 === 'string' ? sha256 : undefined,
-              isCut: cut === true,
-            },
-          ]
-        : [],
-    );
+  toNamedFiles(toWholeLines(manifest).map(toFields));
+
+const toNamedFiles = (entries: readonly Fields[]): readonly NamedFile[] =>
+  entries.flatMap(({ kind, file, bytes, sha256, cut }) =>
+    kind === 'Segment' && typeof file === 'string' && isSegmentName(file)
+      ? [
+          {
+            name: file,
+            bytes: Number.isSafeInteger(bytes) ? Math.max(0, Number(bytes)) : 0,
+            proven: true,
+            sha256: typeof sha256 === 'string' ? sha256 : undefined,
+            isCut: cut === true,
+          },
+        ]
+      : [],
+  );
 
 /** What a manifest says of a segment. */
 export interface NamedFile extends StoredFile {
