@@ -2,7 +2,7 @@
 // on; lists and reviews the gateway answers itself, with what the caller may read.
 
 import { DISCOVERY_ROUTES } from './discovery-paths.ts';
-import { DEBUG_ROUTE, POD_ROUTES, toListView } from './kubectl-paths.ts';
+import { DEBUG_ROUTE, NAMESPACE_ROUTE, POD_ROUTES, toListView } from './kubectl-paths.ts';
 import { LIST_IGNORED } from './list-parameters.ts';
 import { METRICS_ROUTES } from './metrics-paths.ts';
 import { NODES_ROUTE } from './nodes-paths.ts';
@@ -23,6 +23,7 @@ export const FLEET_ROUTES: readonly Route[] = [
   ...METRICS_ROUTES,
   ...POD_ROUTES,
   DEBUG_ROUTE,
+  NAMESPACE_ROUTE,
   PODS_ROUTE,
   NODES_ROUTE,
 ];

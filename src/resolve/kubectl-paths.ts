@@ -102,7 +102,27 @@ export const DEBUG_ROUTE: AnswerRoute = {
   },
 };
 
-export const KUBECTL_ROUTES: readonly Route[] = [...NODE_ONLY_ROUTES, ...POD_ROUTES, DEBUG_ROUTE];
+/**
+ * Of a pod that is not found kubectl asks whether its namespace is there, and shows that answer instead if it is a 404, too
+ * (cli-runtime pkg/resource/visitor.go). Which namespaces there are is not known here.
+ */
+export const NAMESPACE_ROUTE: AnswerRoute = {
+  kind: 'answer',
+  paths: ['/api/v1/namespaces/{namespace}'],
+  methods: ['GET'],
+  answer: () => {
+    throw new Fault('MethodNotAllowed', 'namespaces are not offered here: the API server knows them', {
+      headers: { allow: '' },
+    });
+  },
+};
+
+export const KUBECTL_ROUTES: readonly Route[] = [
+  ...NODE_ONLY_ROUTES,
+  ...POD_ROUTES,
+  DEBUG_ROUTE,
+  NAMESPACE_ROUTE,
+];
 
 /** Without one, the node is asked which container there is; an empty one counts as none. */
 function readContainerChoice(parameters: Parameters): { readonly container?: ContainerName } {

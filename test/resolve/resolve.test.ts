@@ -552,6 +552,15 @@ describe('refused with 405', () => {
     });
   }
 
+  for (const prefix of ['', NODE]) {
+    it(`${prefix}/api/v1/namespaces/shop: a 404 would hide which pod was not found`, () => {
+      const fault = refusal('GET', `${prefix}/api/v1/namespaces/shop`);
+      assert.equal(fault.code, 405);
+      assert.equal(fault.headers['allow'], '');
+      assert.match(fault.message, /^namespaces are not offered here/);
+    });
+  }
+
   it('a watch of metrics', () => {
     const fault = refusal('GET', `${NODE}/apis/metrics.k8s.io/v1beta1/pods?watch=true`);
     assert.equal(fault.code, 405);

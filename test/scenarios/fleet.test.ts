@@ -53,6 +53,7 @@ describe('kubectl with the fleet as its server', () => {
 
   it('a pod that is nowhere is not found, and forbidden for who may not ask', async () => {
     assert.match((await fleet('alice', 'logs', 'nope')).stderr, /pods "nope" not found/);
+    assert.match((await fleet('alice', 'logs', 'nope', '-n', 'shop')).stderr, /pods "nope" not found/);
     const asked = await scenario.curl('bob', '/api/v1/namespaces/default/pods/nope/log');
     assert.match(asked.stdout.toString(), /"reason":"Forbidden"/);
   });

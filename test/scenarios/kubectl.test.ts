@@ -63,11 +63,13 @@ describe('kubectl reads', () => {
     assert.equal(pod.spec.nodeName, 'node-1');
   });
 
-  it('says in kubectl words that a pod is not there', async () => {
-    const { code, stderr } = await scenario.kubectl('alice', ['get', 'pod', 'nope']);
-    assert.equal(code, 1);
-    assert.match(stderr, /Error from server \(NotFound\): pods "nope" not found/);
-  });
+  for (const namespace of ['default', 'shop']) {
+    it(`says in kubectl words that a pod is not there, in the namespace ${namespace}`, async () => {
+      const { code, stderr } = await scenario.kubectl('alice', ['get', 'pod', 'nope', '-n', namespace]);
+      assert.equal(code, 1);
+      assert.match(stderr, /Error from server \(NotFound\): pods "nope" not found/);
+    });
+  }
 
   it('version, api-resources and the other nodes', async () => {
     const version = await scenario.kubectl('alice', ['version']);
