@@ -5,6 +5,9 @@ import type { CommandPattern } from '../core/session-policy.ts';
 
 const ONE = '*';
 const REST = '**';
+const REST_WITH_OPTIONS = '-**';
+/** After it a program takes nothing for an option (POSIX, Utility Syntax Guidelines, 10). */
+const END_OF_OPTIONS = '--';
 
 export function createCommandMatcher(
   patterns: readonly CommandPattern[],
@@ -13,10 +16,24 @@ export function createCommandMatcher(
   return (command) => matchers.some((matches) => matches(command));
 }
 
+/**
+ * Wildcards stand for operands: many programs run another one when an option says so (`tar --checkpoint-action`), and whoever
+ * lists a program for its files means none of these.
+ */
 function toMatcher(pattern: CommandPattern): (command: readonly string[]) => boolean {
-  const open = pattern.at(-1) === REST;
-  const words = open ? pattern.slice(0, -1) : pattern;
+  const last = pattern.at(-1);
+  const isOpen = last === REST || last === REST_WITH_OPTIONS;
+  const words = isOpen ? pattern.slice(0, -1) : pattern;
+  const end = words.indexOf(END_OF_OPTIONS);
+  const isOperandAt = (text: string, at: number): boolean => (end >= 0 && at > end) || isOperand(text);
   return (command) =>
-    (open ? command.length >= words.length : command.length === words.length) &&
-    words.every((word, at) => word === ONE || word === command[at]);
+    (isOpen ? command.length >= words.length : command.length === words.length) &&
+    command.every((text, at) => {
+      const word = at < words.length ? words[at] : last;
+      if (at >= words.length && word === REST_WITH_OPTIONS) return true;
+      return word === ONE || word === REST ? isOperandAt(text, at) : word === text;
+    });
 }
+
+/** Not one that any program is known to take for an option or a command of its own (`less +!sh`). */
+const isOperand = (text: string): boolean => text === '-' || !/^[-+]/.test(text);

@@ -38,6 +38,7 @@ function toProblem(
   rule: SessionPolicyRule,
   isListed: (command: readonly string[]) => boolean,
 ): string | undefined {
+  if (rule.refuse) return `no ${action.kind} is let through here, whoever has the right to it`;
   if (rule.reason === 'required' && reason === undefined) {
     return (
       'a reason must be given for this session: ' +

@@ -3,7 +3,10 @@
 
 import type { SessionMatch } from './session-match.ts';
 
-/** A word stands for itself, `*` for exactly one argument, `**` at the end for any number of further ones. */
+/**
+ * A word stands for itself, `*` for exactly one argument that is no option, `**` at the end for any number of such, and `-**` there for
+ * any number of any.
+ */
 export type CommandPattern = readonly string[];
 
 /** Which commands may be run in a terminal: every one, those of `commands`, or none. */
@@ -15,8 +18,10 @@ export type ReasonRule = (typeof REASON_RULES)[number];
 
 /** The first rule that matches decides; without one every session is let through. */
 export interface SessionPolicyRule extends SessionMatch {
-  /** Absent: every command. It concerns `exec` without a terminal, and `run`. */
+  /** Absent: every command. */
   readonly commands?: readonly CommandPattern[];
   readonly terminal: TerminalRule;
   readonly reason: ReasonRule;
+  /** Nothing is let through that it matches. */
+  readonly refuse: boolean;
 }

@@ -22,7 +22,7 @@ describe('the sessionPolicy section', () => {
     assert.deepEqual(result.configuration.sessionPolicy, []);
   });
 
-  it('becomes rules, by default with any command in a terminal and no reason', async () => {
+  it('becomes rules, by default with the same commands in a terminal, without a reason', async () => {
     const result = await load(
       setUp,
       withPolicy(
@@ -46,10 +46,11 @@ describe('the sessionPolicy section', () => {
           ['cat', '*'],
           ['tar', '**'],
         ],
-        terminal: 'any',
+        terminal: 'listed',
         reason: 'required',
+        refuse: false,
       },
-      { terminal: 'none', reason: 'optional' },
+      { terminal: 'none', reason: 'optional', refuse: false },
     ]);
   });
 
@@ -61,6 +62,12 @@ describe('the sessionPolicy section', () => {
       /commands\[0\]\[1\]: \* stands for a whole/,
     ],
     ['a ** before the end', { commands: [['**', 'x']] }, /commands\[0\]\[0\]: \*\* stands at the end/],
+    ['a -** before the end', { commands: [['-**', 'x']] }, /commands\[0\]\[0\]: -\*\* stands at the end/],
+    [
+      'a namespace that there cannot be',
+      { namespaces: ['Payments'] },
+      /namespaces\[0\]: must be a DNS-1123 label/,
+    ],
     ['a command that is one text', { commands: ['cat /etc/hosts'] }, /commands\[0\]/],
     ['a word for reason that is none', { reason: 'yes' }, /reason/],
     ['a node that is not there', { nodes: ['node-9'] }, /no node of this name/],

@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
@@ -18,7 +21,7 @@ sessionPolicy:
       actions: [attach, portForward]
       reason: required
     - namespaces: [default]
-      commands: [[echo, "*"], [tar, "**"]]
+      commands: [[echo, "*"], [tar, cf, "-", "*"], [tar, -xmf, "-", -C, "*"], [test, -d, "*"]]
       terminal: listed
 `;
 
@@ -175,6 +178,23 @@ describe('what a rule lets through', () => {
     const { code, stdout } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'echo', 'let through']);
     assert.equal(code, 0);
     assert.equal(stdout.toString(), 'let through\n');
+  });
+
+  it('kubectl cp, both ways, by the patterns of the documentation', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-cp-'));
+    try {
+      await writeFile(join(folder, 'there'), 'and back');
+      for (const args of [
+        ['cp', join(folder, 'there'), `shell:${join(folder, 'in-the-pod')}`],
+        ['cp', `shell:${join(folder, 'in-the-pod')}`, join(folder, 'back')],
+      ]) {
+        const { code, stderr } = await scenario.kubectl('alice', args);
+        assert.equal(code, 0, stderr);
+      }
+      assert.equal(await readFile(join(folder, 'back'), 'utf8'), 'and back');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('a session with a reason, which is in the audit log before the node is asked, and not sent to it', async () => {

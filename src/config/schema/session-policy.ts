@@ -5,7 +5,8 @@ import { REASON_RULES, TERMINAL_RULES } from '../../core/session-policy.ts';
 import { sessionMatch } from './session-match.ts';
 import { someOf, strict } from './strict.ts';
 
-const WILDCARDS = ['*', '**'];
+const OPEN = ['**', '-**'];
+const WILDCARDS = ['*', ...OPEN];
 
 const word = z.string();
 
@@ -15,7 +16,7 @@ const pattern = z
   .superRefine((words, context) => {
     words.forEach((text, at) => {
       const refuse = (message: string): void => context.addIssue({ code: 'custom', path: [at], message });
-      if (text === '**' && at < words.length - 1) refuse('** stands at the end only');
+      if (OPEN.includes(text) && at < words.length - 1) refuse(`${text} stands at the end only`);
       if (text.includes('*') && !WILDCARDS.includes(text)) {
         refuse('* stands for a whole argument, not for a part of one');
       }
@@ -30,13 +31,13 @@ export const sessionPolicy = strict({
         .array(pattern)
         .exactOptional()
         .describe(
-          'The only commands that may be run without a terminal, each a list of arguments: a word stands for itself, "*" for one argument, "**" at the end for any number. Absent: every command; empty: none.',
+          'The only commands that may be run, each a list of arguments: a word stands for itself, "*" for one argument that does not begin with - or +, "**" at the end for any number of such, "-**" there for any number of any. Absent: every command; empty: none.',
         ),
       terminal: z
         .enum(TERMINAL_RULES)
-        .prefault('any')
+        .prefault('listed')
         .describe(
-          'What may be run in a terminal. any: every command. listed: those of commands. none: no terminal may be opened or attached to, and nothing may be typed into a process by attach.',
+          'What may be run in a terminal. listed: those of commands. any: every command. none: no terminal may be opened or attached to, and nothing may be typed into a process by attach.',
         ),
       reason: z
         .enum(REASON_RULES)
@@ -44,6 +45,10 @@ export const sessionPolicy = strict({
         .describe(
           'required: a session must give a reason, in the header Kubelet-Gateway-Reason or the query parameter reason. kubectl can send neither.',
         ),
+      refuse: z
+        .boolean()
+        .prefault(false)
+        .describe('true: no session that this rule matches is let through, whoever has the right to it.'),
     }),
     'rule',
   ).describe('The first rule whose lists all match decides; without one every session is let through.'),
