@@ -36,7 +36,8 @@ interface Known {
 type Find = (permitted: Permitted) => Promise<NodeName>;
 
 /**
- * Rejects with a Fault: NotFound, ServiceUnavailable while no node is known, and Conflict for a pod that two nodes claim.
+ * Rejects with a Fault: NotFound, BadGateway where a node that did not answer may have it, ServiceUnavailable while no node
+ * is known, and Conflict for a pod that two nodes claim.
  */
 export function createPodIndex(ports: PodIndexPorts): Find {
   const { clock } = ports;
@@ -91,13 +92,21 @@ export function createPodIndex(ports: PodIndexPorts): Find {
     const details = { kind: 'pods', name };
     if (first === undefined) {
       const silent = [...known.values()].filter(({ readAt = 0, triedAt }) => readAt < triedAt - FRESH_MS);
-      const more = silent.length === 0 ? '' : ` on the nodes that answered; ${silent.length} did not`;
-      throw new Fault('NotFound', `pods ${JSON.stringify(name)} not found${more}`, { details });
+      if (silent.length > 0) throw toUnknown(name, silent.length);
+      throw new Fault('NotFound', `pods ${JSON.stringify(name)} not found`, { details });
     }
     if (others.length === 0) return first;
     throw toConflict(permitted.pod, [first, ...others]);
   };
 }
+
+/** A pod of which nobody can say that it is gone: to `kubectl wait --for=delete` a 404 says just that. */
+export const toUnknown = (name: string, silent: number): Fault =>
+  new Fault(
+    'BadGateway',
+    `pods ${JSON.stringify(name)} not found on the nodes that answered; ${silent} did not`,
+    { details: { kind: 'pods', name } },
+  );
 
 const toConflict = ({ namespace, name }: Permitted['pod'], nodes: readonly NodeName[]): Fault =>
   new Fault(

@@ -16,7 +16,15 @@ import { renderSelected } from '../kubectl/pods-view.ts';
 import type { OnePod } from './one-pod.ts';
 import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
-import { inOrder, refuseClaims, toClaimWarnings, toListText, toPart, toPinned } from './pods-list.ts';
+import {
+  inOrder,
+  refuseClaims,
+  refuseSilence,
+  toClaimWarnings,
+  toListText,
+  toPart,
+  toPinned,
+} from './pods-list.ts';
 import { toNodes, toResolved } from './ports.ts';
 import { askAll, readableBy, withHeld, withWarnings } from './readable.ts';
 
@@ -46,7 +54,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
   const most = { limit: Math.min(limit ?? MAX_PODS, MAX_PODS), maxCharacters: MAX_CHARACTERS };
   const reading = new Reading(ports, view, from, isWhole, most);
   try {
-    const { headers, unread } = await askAll(
+    const { headers, silent, unread } = await askAll(
       ports,
       permitted,
       asked,
@@ -59,7 +67,10 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
       view,
       answers.filter(({ pods }) => pods.length > 0).map(({ node }) => node),
     );
-    if (answers.every(({ pods }) => pods.length === 0)) one.doubt();
+    if (answers.every(({ pods }) => pods.length === 0)) {
+      one.doubt();
+      refuseSilence(view, silent.length);
+    }
     const resourceVersion = from?.resourceVersion ?? positions.next();
     remember(positions, list, resourceVersion, from, part);
     const meta = {

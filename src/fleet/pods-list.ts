@@ -8,6 +8,7 @@ import { Fault } from '../core/fault.ts';
 import { isNamespace, isPodName } from '../core/names.ts';
 import { toOrder } from '../kubectl/pods-view.ts';
 import type { TracedPod } from './own-pods.ts';
+import { toUnknown } from './pod-index.ts';
 
 export interface PodsOfNode {
   readonly node: NodeName;
@@ -126,4 +127,10 @@ export function refuseClaims(view: PodsView, holders: readonly NodeName[]): void
       `${holders.toSorted().slice(0, 5).join(', ')}; name the node: /nodes/{node}`,
     { details: { kind: 'pods', name } },
   );
+}
+
+/** Of a pod that is asked for alone an empty list says that it is gone. Throws BadGateway. */
+export function refuseSilence(view: PodsView, silent: number): void {
+  const pod = toPinned(view);
+  if (pod !== undefined && silent > 0) throw toUnknown(pod.name, silent);
 }

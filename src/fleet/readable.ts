@@ -116,6 +116,7 @@ export async function askAll<T>(
 ): Promise<{
   readonly answers: readonly T[];
   readonly headers: Readonly<Record<string, string>>;
+  readonly silent: readonly NodeName[];
   readonly unread?: Readable;
 }> {
   const answers = new Map<Readable, T>();
@@ -141,6 +142,7 @@ export async function askAll<T>(
       const answer = answers.get(node);
       return answer === undefined ? [] : [answer];
     }),
+    silent,
     headers: silent.length === 0 ? {} : { warning: toWarning(silent) },
   };
 }

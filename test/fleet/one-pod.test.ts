@@ -66,6 +66,33 @@ describe('a list of one pod', () => {
     assert.deepEqual(reads, []);
   });
 
+  for (const [what, place] of [
+    ['its node', on('n2')],
+    ['one of the nodes', UNKNOWN],
+  ] as const) {
+    it(`is not empty while ${what} is silent: it would say that the pod is gone`, async () => {
+      const { list, asked, pods, delays } = setUp(place);
+      pods['n1'] = [];
+      pods['n3'] = [];
+      const away = Promise.reject(new Error('no answer'));
+      away.catch(() => undefined);
+      delays.set('n2', away);
+      await assert.rejects(list(ONE, asked()), {
+        reason: 'BadGateway',
+        message: 'pods "a" not found on the nodes that answered; 1 did not',
+      });
+      pods['n3'] = [pod('n3', 'a')];
+      const answer = place === UNKNOWN ? ['Running'] : undefined;
+      assert.deepEqual(
+        await list(ONE, asked()).then(
+          ({ body }) => phases(body),
+          () => undefined,
+        ),
+        answer,
+      );
+    });
+  }
+
   it('is a conflict where nobody but they can say', async () => {
     const { list, asked } = setUp(UNKNOWN);
     await assert.rejects(list(ONE, asked()), { reason: 'Conflict', message: /n1, n2, n3/ });
