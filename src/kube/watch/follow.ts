@@ -36,7 +36,10 @@ export interface FollowOptions<Item> {
   readonly pageSize?: number;
   /** How long a watch is asked for. Default 5 min, less up to a half of jitter. */
   readonly watchMs?: number;
-  /** A watch that is silent for so long, bookmarks included, is taken for dead. Default 90 s: bookmarks come every minute. */
+  /**
+   * How long an answer may keep one waiting. A watch that is quiet for so long is asked for anew: bookmarks come every minute,
+   * but none before something has changed since the API server was started (apiserver pkg/storage/cacher). Default 90 s.
+   */
   readonly idleMs?: number;
   readonly backoff?: BackoffOptions;
   /** Of an object in a watch. Default 8 MiB; etcd holds no larger ones than 1.5 MiB. */
@@ -151,8 +154,9 @@ class Reflector<Item> implements Following {
     }
   }
 
-  /** Returns when the server ends the watch in good order; the next one begins at once where it stood. */
+  /** Returns when the server ends the watch in good order, or is quiet; the next one begins at once where it stood. */
   async #watch(version: string): Promise<void> {
+    let isAnswered = false;
     const watchMs = Math.round((this.#options.watchMs ?? 300_000) * (1 - Math.random() / 2));
     const query = {
       ...this.#selector(),
@@ -161,8 +165,10 @@ class Reflector<Item> implements Following {
       resourceVersion: version,
       timeoutSeconds: String(Math.max(1, Math.ceil(watchMs / 1000))),
     };
-    await this.#within(async (signal, touch) => {
+    const watching = this.#within(async (signal, touch) => {
       const body = await this.#get(query, signal);
+      isAnswered = true;
+      touch();
       const startedAt = this.#clock.now();
       let events = 0;
       this.#follower.connected();
@@ -180,6 +186,9 @@ class Reflector<Item> implements Following {
       // A server that ends every watch at once would otherwise be asked in a tight loop.
       if (events === 0 && this.#clock.now() - startedAt < SHORT_MS)
         throw new Error('the watch ended at once');
+    });
+    await watching.catch((error: unknown) => {
+      if (!(isAnswered && error instanceof Silence)) throw error;
     });
   }
 
@@ -227,7 +236,7 @@ class Reflector<Item> implements Following {
     const idleMs = this.#options.idleMs ?? 90_000;
     const idle = new AbortController();
     const arm = (): (() => void) =>
-      this.#clock.after(idleMs, () => idle.abort(new Error(`nothing was heard for ${idleMs} ms`)));
+      this.#clock.after(idleMs, () => idle.abort(new Silence(`nothing was heard for ${idleMs} ms`)));
     let cancel = arm();
     const touch = (): void => {
       cancel();
@@ -257,5 +266,7 @@ class Reflector<Item> implements Following {
 }
 
 /** No watch that an API server serves is so short. */
-const SHORT_MS = 1000;
+const SHORT_MS = 500;
 const LASTED_MS = 5000;
+
+class Silence extends Error {}

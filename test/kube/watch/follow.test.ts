@@ -217,12 +217,37 @@ describe('following a collection', () => {
     assert.deepEqual(errors, []);
   });
 
-  it('takes a silent watch for dead', async (t) => {
+  it('asks anew for a watch that is quiet, and takes it for no failure', async (t) => {
     const api = await start(t);
-    const { has, errors } = begin(t, api, { idleMs: 100 });
+    const { told, errors, has } = begin(t, api, { idleMs: 100 });
+    await eventually('a third watch', () =>
+      told.filter((text) => text === 'connected').length >= 3 ? true : undefined,
+    );
+    api.resources.put('nodes', node('late'));
+    await has('changed late');
+    assert.deepEqual(errors, []);
+    assert.equal(told.filter((text) => text.startsWith('listed')).length, 1);
+  });
+
+  it('takes a server that does not answer for away', async (t) => {
+    const authority = await createAuthority('silent CA');
+    const { certificate, key } = await authority.issue({ dnsNames: ['localhost'], usages: ['server'] });
+    const server = createServer({ cert: certificate, key }, ({ url = '' }, response) => {
+      if (!url.includes('watch=1'))
+        response.end('{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[]}');
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => server.close().closeAllConnections());
+    const { port } = server.address() as AddressInfo;
+    const api = await start(t);
+    const connection = {
+      ...api.connection,
+      server: `https://localhost:${port}`,
+      certificateAuthority: authority.certificate,
+    };
+    const { has, errors } = begin(t, { ...api, connection }, { idleMs: 200 });
     await has('disconnected');
-    assert.match(errors[0]?.message ?? '', /nothing was heard for 100 ms/);
-    await api.resources.watching(1);
+    assert.match(errors[0]?.message ?? '', /nothing was heard for 200 ms/);
   });
 
   it('tells a refusal in the words of the server, and tries again', async (t) => {
