@@ -1,17 +1,15 @@
 // A gateway that must record, and its ends: kill -9, a disk that goes away, and clients that would hide what they send.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { spawn as spawnTerminal } from '@lydell/node-pty';
 import WebSocket from 'ws';
-import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { AuditEvent, Scenario } from '../support/scenario.ts';
 import { closeAll } from '../support/close-all.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
+import { startInTerminal, startKubectl } from './kubectl-session.ts';
 import { parseCast, readRecording } from './support.ts';
 
 const toConfiguration = (mode: string) => `
@@ -27,23 +25,6 @@ const PROTOCOLS = [
   { name: 'WebSocket', env: {} },
   { name: 'SPDY', env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' } },
 ] as const;
-
-interface Running {
-  readonly stdout: () => string;
-  readonly stderr: () => string;
-  readonly closed: Promise<number | null>;
-}
-
-function start(scenario: Scenario, args: readonly string[], env: Readonly<Record<string, string>>): Running {
-  const child = spawn(kubectlPath(), ['--context', 'alice', ...args], {
-    env: { ...process.env, ...scenario.kubectlEnv, ...env },
-  });
-  const text = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()));
-  const closed = once(child, 'close').then(([code]) => code as number | null);
-  return { stdout: () => text.stdout, stderr: () => text.stderr, closed };
-}
 
 const recordings = (scenario: Scenario): string => join(scenario.environment.directory, 'recordings');
 
@@ -64,7 +45,7 @@ describe('kill -9', () => {
   it('loses no more than the open segment', async (t) => {
     const scenario = await startScenario({ configure: (yaml) => yaml + toConfiguration('required') });
     t.after(() => closeAll(scenario));
-    const running = start(scenario, ['exec', 'shell', '--', 'sh', '-c', LOOP], {});
+    const running = startKubectl(scenario, ['exec', 'shell', '--', 'sh', '-c', LOOP]);
     const folder = await eventually('a recording', async () => {
       const [id] = await readdir(recordings(scenario)).catch(() => []);
       return id === undefined ? undefined : join(recordings(scenario), id);
@@ -102,7 +83,7 @@ describe('where recording is required', () => {
 
   for (const { name, env } of PROTOCOLS) {
     it(`kubectl by ${name} is told when the recordings are taken away, and why`, async () => {
-      const running = start(scenario, ['exec', 'shell', '--', 'sh', '-c', LOOP], env);
+      const running = startKubectl(scenario, ['exec', 'shell', '--', 'sh', '-c', LOOP], env);
       await eventually('output', () => (running.stdout().includes('line 3') ? true : undefined));
       await rm(recordings(scenario), { recursive: true });
       assert.notEqual(await running.closed, 0);
@@ -117,18 +98,13 @@ describe('where recording is required', () => {
     });
 
     it(`whoever works in a terminal by ${name} reads there why it ended`, async () => {
-      const args = ['--context', 'alice', 'exec', '-it', 'shell', '--', 'sh'];
-      const terminal = spawnTerminal(kubectlPath(), args, {
-        env: { ...process.env, ...scenario.kubectlEnv, ...env },
-      });
-      let shown = '';
-      terminal.onData((data) => (shown += data));
-      const exited = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
-      await eventually('a prompt', () => (/[$#] $/.test(shown) ? true : undefined));
+      const terminal = startInTerminal(scenario, ['exec', '-it', 'shell', '--', 'sh'], env);
+      await eventually('a prompt', () => (/[$#] $/.test(terminal.stdout()) ? true : undefined));
       await rm(recordings(scenario), { recursive: true });
-      terminal.write('while :; do echo line; sleep 0.05; done\r');
-      assert.equal(await exited, 1);
+      terminal.type('while :; do echo line; sleep 0.05; done\r');
+      assert.equal(await terminal.closed, 1);
       // On a line of its own, as the terminal of the shell that comes back shows it.
+      const shown = terminal.stdout();
       assert.match(shown, /\n[^\n]*the session was ended: the recording could not be stored: nothing from /);
       const { annotations = {} } = await lastEnding(scenario, seen);
       assert.equal(annotations['kubelet-gateway.io/end-reason'], 'recordingFailed');

@@ -2,18 +2,17 @@
 // than a disk may take: it goes on where it was, everything is in the recording, and nothing looks like an attack.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { kubectlPath } from '../../scripts/kubectl.ts';
 import { createVerifier } from '../../src/chain/jws.ts';
 import { createDirectorySource } from '../../src/chain/verify/recorded.ts';
 import { keySet, signingKey, verifyLog } from '../observe/audit/chain/support.ts';
 import { closeAll } from '../support/close-all.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { eventually, startScenario } from '../support/scenario.ts';
+import type { KubectlSession } from './kubectl-session.ts';
+import { startKubectl } from './kubectl-session.ts';
 import { parseCast, readRecording } from './support.ts';
 
 const RECORDING = `
@@ -58,41 +57,22 @@ async function verify(folder: string): Promise<{ readonly outcome: string; reado
   };
 }
 
-interface Session {
-  readonly lines: () => number;
-  readonly stdout: () => string;
-  readonly stderr: () => string;
-  readonly finish: () => void;
-  readonly closed: Promise<number | null>;
-}
+const linesOf = ({ stdout }: KubectlSession): number => stdout().split('\n').length;
 
-function start(env: Readonly<Record<string, string>>): Session {
-  const args = ['--context', 'alice', 'exec', '-i', 'shell', '--', 'sh', '-c', SCRIPT];
-  const child = spawn(kubectlPath(), args, { env: { ...process.env, ...scenario.kubectlEnv, ...env } });
-  const text = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()));
-  return {
-    lines: () => text.stdout.split('\n').length,
-    stdout: () => text.stdout,
-    stderr: () => text.stderr,
-    finish: () => child.stdin.end('go\n'),
-    closed: once(child, 'close').then(([code]) => code as number | null),
-  };
-}
-
-const writesLines = (session: Session, until: number): Promise<boolean> =>
-  eventually(`${until} lines: ${session.stderr()}`, () => (session.lines() > until ? true : undefined));
+const writesLines = (session: KubectlSession, until: number): Promise<boolean> =>
+  eventually(`${until} lines: ${session.stderr()}`, () => (linesOf(session) > until ? true : undefined));
 
 describe('a gateway that is stopped in the middle of sessions, and goes on', () => {
   it('goes on with them, by WebSocket and by SPDY: nothing is lost, and all is proven', async () => {
-    const sessions = [start({}), start({ KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' })];
+    const args = ['exec', '-i', 'shell', '--', 'sh', '-c', SCRIPT];
+    const spdy = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' };
+    const sessions = [startKubectl(scenario, args), startKubectl(scenario, args, spdy)];
     for (const session of sessions) await writesLines(session, 20);
     scenario.gateway.signal('SIGSTOP');
     // Time in which nothing of the gateway runs can only be waited for.
     await sleep(STOPPED_MS).finally(() => scenario.gateway.signal('SIGCONT'));
-    for (const session of sessions) await writesLines(session, session.lines() + 20);
-    for (const session of sessions) session.finish();
+    for (const session of sessions) await writesLines(session, linesOf(session) + 20);
+    for (const session of sessions) session.type('go\n');
     for (const { closed, stderr } of sessions) assert.equal(await closed, 7, stderr());
 
     const folder = scenario.environment.directory;
