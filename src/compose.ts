@@ -177,10 +177,10 @@ function toLine(
     );
   const authorize = createAuthorize({ authorizer: probes.authorizer?.(authorizer) ?? authorizer });
   const { podClient } = parts.inventory;
-  const admit = composeAdmission(foundation, configuration);
-  const locate = createLocate({ admit, inventory, pods });
+  const admission = composeAdmission(foundation, configuration);
+  const locate = createLocate({ admit: admission.check, inventory, pods });
   const fleet = composeFleet(foundation, {
-    ...{ inventory, authorizer, authorize, admit, podSubresources, pods, text },
+    ...{ inventory, authorizer, authorize, admission, podSubresources, pods, text },
     ...(podClient === undefined ? {} : { podClient }),
   });
   const sendWatch = createSendWatch(clock, configuration.sessions.credentialExpiryGraceMs);

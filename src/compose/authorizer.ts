@@ -86,14 +86,24 @@ function composeChanges(
 }
 
 /** What is asked of an exchange beside the right to it, before anything is looked up. */
+export interface Admission {
+  /** Throws a Fault for what is not let through. */
+  readonly check: (resolved: Resolved) => void;
+  /** Nodes that rules name: of all others it says the same. */
+  readonly named: ReadonlySet<string>;
+}
+
 export function composeAdmission(
   { clock }: Foundation,
   { stepUp, sessionPolicy }: GatewayConfiguration,
-): (resolved: Resolved) => void {
+): Admission {
   const checkLogin = createStepUp({ clock }, stepUp);
   const checkSession = createSessionPolicy(sessionPolicy);
-  return (resolved) => {
-    checkLogin(resolved);
-    checkSession(resolved);
+  return {
+    check: (resolved) => {
+      checkLogin(resolved);
+      checkSession(resolved);
+    },
+    named: new Set([...stepUp, ...sessionPolicy].flatMap(({ nodes = [] }) => nodes)),
   };
 }

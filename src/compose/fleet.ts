@@ -3,13 +3,16 @@
 import type { Action, PodRef } from '../core/action.ts';
 import type { Authorizer } from '../core/decision.ts';
 import type { Authorized, Located, Permitted } from '../core/exchange.ts';
+import type { NodeName } from '../core/names.ts';
 import type { Inventory } from '../core/node.ts';
 import type { PodClient } from '../kube/pod-client.ts';
 import type { PodPlaces } from '../fleet/pod-places.ts';
+import type { Admission } from './authorizer.ts';
 import type { Foundation } from './foundation.ts';
 import type { Line } from '../gateway/handle.ts';
 import { Fault } from '../core/fault.ts';
 import type { FleetPorts } from '../fleet/ports.ts';
+import { findAdmitted } from '../fleet/admitted.ts';
 import { createFleetAnswer } from '../fleet/answer.ts';
 import { createForeignClaims } from '../fleet/foreign-claims.ts';
 import { createMachines } from '../fleet/machines.ts';
@@ -27,8 +30,7 @@ export interface FleetParts {
   readonly inventory: () => Inventory;
   readonly authorizer: Authorizer;
   readonly authorize: Line['authorize'];
-  /** Throws a Fault for what is not let through, whatever the right to it. */
-  readonly admit: FleetPorts['admit'];
+  readonly admission: Admission;
   readonly podSubresources: boolean;
   /** Absent: where pods are, the kubelets say. */
   readonly podClient?: PodClient;
@@ -39,7 +41,7 @@ export interface FleetParts {
 }
 
 export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundation, parts: FleetParts) {
-  const { inventory, authorizer, podSubresources, podClient } = parts;
+  const { inventory, authorizer, admission, podSubresources, podClient } = parts;
   const pods = withForeignTold({ clock, log, metrics }, parts);
   const index = createPodIndex({
     clock,
@@ -68,7 +70,7 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
     inventory,
     authorizer,
     authorize: async (resolved) => parts.authorize(resolved),
-    admit: parts.admit,
+    admit: admission.check,
     toRequirement: toRequirementHere,
     pods,
     places,
@@ -81,7 +83,7 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
       authorize: async (resolved) => parts.authorize(resolved),
       authorizeAll: async (sought) => parts.authorize(sought),
     }),
-    find: async (permitted: Permitted) => permitted.on(await findPermitted(permitted, find)),
+    find: createFind(parts, find),
     answer: createFleetAnswer(ports, watches.positions),
     watch: createFleetWatch({
       clock,
@@ -95,6 +97,16 @@ export function composeFleet({ clock, log, metrics, watches, rechecks }: Foundat
     doubting: createDoubting(places),
   };
 }
+
+/** Where the pod is, for whoever is let through to it. */
+const createFind = (
+  { inventory, admission: { check, named } }: Pick<FleetParts, 'inventory' | 'admission'>,
+  find: (permitted: Permitted) => Promise<NodeName>,
+): Line['find'] => {
+  const ports = { inventory, admit: check, named };
+  return async (permitted) =>
+    permitted.on(await findAdmitted(ports, permitted, (known) => findPermitted(known, find)));
+};
 
 /** Every list that is read, for whatever, shows what its node claims. */
 function withForeignTold(

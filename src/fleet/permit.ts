@@ -74,6 +74,6 @@ export async function findPermitted(
 }
 
 /** What says that there is such a pod, that there is none, or where. */
-const TELLING: ReadonlySet<string> = new Set(['NotFound', 'Conflict', 'BadRequest', 'BadGateway']);
+export const TELLING: ReadonlySet<string> = new Set(['NotFound', 'Conflict', 'BadRequest', 'BadGateway']);
 
 const isRefusal = (error: unknown): error is Fault => error instanceof Fault && error.reason === 'Forbidden';

@@ -80,6 +80,36 @@ it('a program is told, by a challenge and in words, and the audit log has the ru
   );
 });
 
+it('tells a weak login nothing of a pod whose node is not named', async () => {
+  const upgrade = [
+    ...['-H', 'Connection: Upgrade', '-H', 'Upgrade: websocket', '-H', 'Sec-WebSocket-Version: 13'],
+    ...[
+      '-H',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      '-H',
+      'Sec-WebSocket-Protocol: v5.channel.k8s.io',
+    ],
+  ];
+  const said = async (path: string, headers: readonly string[] = []): Promise<string> => {
+    const { stdout } = await scenario.curl(
+      'alice',
+      `/api/v1/namespaces/default/pods/${path}`,
+      '-i',
+      ...headers,
+    );
+    const [head = '', body = ''] = stdout.toString().split('\r\n\r\n');
+    return `${head.split('\r\n')[0] ?? ''} ${body}`;
+  };
+  const answers = new Set<string>();
+  for (const pod of ['shell', 'web', 'not-there']) {
+    answers.add(await said(`${pod}/exec?command=id&stdout=1`, upgrade));
+  }
+  assert.equal(answers.size, 1, [...answers].join('\n'));
+  assert.match([...answers].join(), /^HTTP\/1.1 401 .*stepUp\.rules\[1\]/);
+  // The rule is for one node: what is not there may be there.
+  assert.match(await said('not-there'), /^HTTP\/1.1 401 .*stepUp\.rules\[3\]/);
+});
+
 it('holds for lists of many nodes, watches and top, which are about each of the nodes', async () => {
   const fleet = (...args: readonly string[]) =>
     scenario.kubectl('alice', ['--server', scenario.url, ...args], { timeoutMs: 30_000 });
