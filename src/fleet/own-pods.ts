@@ -82,6 +82,9 @@ function isNamed(pod: Pod): boolean {
   return isNamespace(namespace ?? '') && isPodName(name ?? '') && UID.test(uid ?? '');
 }
 
+/** Of a pod's key: what `toOrder` says of it. */
+export const toNameOf = (key: string): string => key.slice(0, key.indexOf(' '));
+
 const byKey = (a: TracedPod, b: TracedPod): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
 function trace({ metadata, spec, status }: Pod, node: string): TracedPod {

@@ -1,7 +1,7 @@
 // On which node a pod is, from the kubelets' own lists, for requests that name no node. Lists are read for whoever asks
 // and kept for all; a known pod waits for no node. A node may claim only pods whose spec names that node.
 
-import type { Permitted } from '../core/exchange.ts';
+import type { Permitted, Sought } from '../core/exchange.ts';
 import type { Namespace, NodeName, PodName } from '../core/names.ts';
 import type { Inventory, NodeEntry } from '../core/node.ts';
 import type { Clock } from '../core/ports.ts';
@@ -108,7 +108,8 @@ export const toUnknown = (name: string, silent: number): Fault =>
     { details: { kind: 'pods', name } },
   );
 
-const toConflict = ({ namespace, name }: Permitted['pod'], nodes: readonly NodeName[]): Fault =>
+/** One pod is on one node: of several nobody says which is right. */
+export const toConflict = ({ namespace, name }: Sought['pod'], nodes: readonly NodeName[]): Fault =>
   new Fault(
     'Conflict',
     `pods ${JSON.stringify(name)} in namespace ${namespace} is claimed by several nodes: ${nodes.toSorted().slice(0, 5).join(', ')}; name the node: /nodes/{node}`,

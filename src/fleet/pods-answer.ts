@@ -72,6 +72,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
       refuseSilence(view, silent.length);
     }
     const resourceVersion = from?.resourceVersion ?? positions.next();
+    const before = from && positions.recall(list, resourceVersion);
     remember(positions, list, resourceVersion, from, part);
     const meta = {
       resourceVersion,
@@ -82,7 +83,7 @@ export async function answerPods(ports: ListPorts, asked: Identified, view: Pods
     const shown = inOrder(part).map(({ pod }) => pod);
     return {
       ...renderSelected(shown, view, clock.now(), meta),
-      headers: withWarnings(withHeld(headers, held), toClaimWarnings(part)),
+      headers: withWarnings(withHeld(headers, held), toClaimWarnings(part, before)),
     };
   } finally {
     reading.release();

@@ -4,11 +4,12 @@
 import type { PodsView } from '../core/action.ts';
 import type { Identified, Sought } from '../core/exchange.ts';
 import type { NodeName } from '../core/names.ts';
-import { Fault } from '../core/fault.ts';
 import { isNamespace, isPodName } from '../core/names.ts';
 import { toOrder } from '../kubectl/pods-view.ts';
 import type { TracedPod } from './own-pods.ts';
-import { toUnknown } from './pod-index.ts';
+import { toNameOf } from './own-pods.ts';
+import { toConflict, toUnknown } from './pod-index.ts';
+import type { Shown } from './positions.ts';
 
 export interface PodsOfNode {
   readonly node: NodeName;
@@ -96,15 +97,22 @@ const toPinnedValue = (fieldSelector: PodsView['fieldSelector'], wanted: string)
 /** Pods in a warning; there may be thousands. */
 const MAX_CLAIMS = 5;
 
-/** For a list of several: which of the pods that it shows several nodes claim. They are shown as each of them tells. */
-export function toClaimWarnings(part: readonly PodsOfNode[]): readonly string[] {
-  const holders = new Map<string, NodeName[]>();
-  for (const { node, pods } of part) {
-    for (const { pod } of pods) {
-      const name = toOrder(pod);
-      const known = holders.get(name);
-      if (known === undefined) holders.set(name, [node]);
-      else if (!known.includes(node)) known.push(node);
+/**
+ * For a list of several: which of the pods that it shows several nodes claim. They are shown as each of them tells. `before`: what
+ * was shown of the list already.
+ */
+export function toClaimWarnings(part: readonly PodsOfNode[], before: Shown = new Map()): readonly string[] {
+  const holders = new Map<string, string[]>();
+  const add = (name: string, node: string): void => {
+    const known = holders.get(name);
+    if (known === undefined) holders.set(name, [node]);
+    else if (!known.includes(node)) known.push(node);
+  };
+  for (const { node, pods } of part) for (const { pod } of pods) add(toOrder(pod), node);
+  for (const [node, shown] of before) {
+    for (const key of shown.keys()) {
+      const name = toNameOf(key);
+      if (holders.has(name)) add(name, node);
     }
   }
   const claimed = [...holders].filter(([, nodes]) => nodes.length > 1);
@@ -119,14 +127,7 @@ export function toClaimWarnings(part: readonly PodsOfNode[]): readonly string[] 
 /** A pod that is asked for alone is one, and not what several nodes say it is. Throws Conflict. */
 export function refuseClaims(view: PodsView, holders: readonly NodeName[]): void {
   const pod = toPinned(view);
-  if (pod === undefined || holders.length < 2) return;
-  const { namespace, name } = pod;
-  throw new Fault(
-    'Conflict',
-    `pods ${JSON.stringify(name)} in namespace ${namespace} is claimed by several nodes: ` +
-      `${holders.toSorted().slice(0, 5).join(', ')}; name the node: /nodes/{node}`,
-    { details: { kind: 'pods', name } },
-  );
+  if (pod !== undefined && holders.length > 1) throw toConflict(pod, holders);
 }
 
 /** Of a pod that is asked for alone an empty list says that it is gone. Throws BadGateway. */

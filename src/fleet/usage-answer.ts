@@ -16,6 +16,7 @@ import { at, isRecord, text } from '../kubectl/untrusted.ts';
 import { toMetricsList, toNodeMetrics, toPodMetrics, toPods } from '../kubectl/usage/view.ts';
 import { findOnePod } from './one-pod.ts';
 import { readOwnPods } from './own-pods.ts';
+import { toConflict } from './pod-index.ts';
 import { toPinned } from './pods-list.ts';
 import { getNode, refuseAbsent, toJson, toNodes, toResolved } from './ports.ts';
 import { askAll, readable, readableBy, withHeld } from './readable.ts';
@@ -94,7 +95,7 @@ export async function answerPodUsage(
   }
   refuseSilence(permitted, answers);
   const found = answers.flat();
-  if (query.name === undefined) {
+  if (query.name === undefined || query.namespace === undefined) {
     const items = found.map(({ metrics }) => metrics);
     return { ...toJson(toMetricsList('PodMetricsList', items)), headers: withHeld(headers, rights.held) };
   }
@@ -104,13 +105,9 @@ export async function answerPodUsage(
     throw notFound('pods', query.name);
   }
   if (others.length === 0) return toJson(first.metrics);
-  const claimed = [first, ...others].slice(0, 5).map(({ node }) => node);
-  throw new Fault(
-    'Conflict',
-    `pods ${JSON.stringify(query.name)} is claimed by several nodes: ${claimed.join(', ')}`,
-    {
-      details: { kind: 'pods', name: query.name },
-    },
+  throw toConflict(
+    { namespace: query.namespace, name: query.name },
+    [first, ...others].map(({ node }) => node),
   );
 }
 

@@ -352,6 +352,36 @@ it('a list of several pods says which of them several nodes claim, and shows wha
   );
 });
 
+it('a list in parts says so of a pod that another part has shown, and of no other', async () => {
+  const fleet = createFleet({
+    n1: [pod('n1', 'a'), pod('n1', 'b')],
+    n2: [pod('n2', 'a', 'Failed', { uid: 'lie' }), pod('n2', 'a2'), pod('n2', 'c')],
+    n3: [pod('n3', 'c'), pod('n3', 'd')],
+  });
+  const warnings: (string | undefined)[] = [];
+  const names: string[][] = [];
+  let continuation: string | undefined;
+  do {
+    const page = { limit: 2, ...(continuation === undefined ? {} : { continuation }) };
+    const { body, headers } = await fleet.list({ ...VIEW, page }, fleet.asked());
+    const { items, metadata } = JSON.parse(body) as {
+      readonly items: readonly { readonly metadata: { readonly name: string } }[];
+      readonly metadata: { readonly continue?: string };
+    };
+    names.push(items.map((item) => item.metadata.name));
+    warnings.push(headers?.['warning']);
+    continuation = metadata.continue;
+  } while (continuation !== undefined);
+  assert.deepEqual(names, [['a', 'b'], ['a', 'a2'], ['c', 'c'], ['d']]);
+  const words = 'claimed by several nodes, of which one at most is right:';
+  assert.deepEqual(warnings, [
+    undefined,
+    `299 - "${words} default/a (n2, n1)"`,
+    `299 - "${words} default/c (n2, n3)"`,
+    undefined,
+  ]);
+});
+
 describe('nodes that a fresher login is needed for', () => {
   it('are in no list and no watch, those that come later neither, and a list says so', async () => {
     const fleet = createFleet({ n1: [pod('n1', 'a')], n2: [pod('n2', 'b')] });
