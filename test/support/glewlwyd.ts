@@ -16,6 +16,7 @@ import { text } from 'node:stream/consumers';
 import { freePort } from '../../demo/free-port.ts';
 import { eventually } from './eventually.ts';
 import { createAuthority } from './pki.ts';
+import { endProcess } from './programs.ts';
 import type { WebClient } from './web-client.ts';
 
 const PROGRAM = '/usr/bin/glewlwyd';
@@ -78,10 +79,7 @@ export async function startGlewlwyd(): Promise<Glewlwyd> {
   const child = spawn(PROGRAM, ['--config-file', join(directory, 'glewlwyd.conf')], { stdio: 'ignore' });
   const api = createApi(url, authority.certificate);
   const close = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
+    await endProcess(child);
     await rm(directory, { recursive: true, force: true });
   };
   const admin = new Map<string, string>();

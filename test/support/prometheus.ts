@@ -2,10 +2,9 @@
 // install; CI, which installs it, must not skip them.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { freePort } from '../../demo/free-port.ts';
 import { eventually } from './eventually.ts';
-import { findInPath } from './programs.ts';
+import { endProcess, findInPath } from './programs.ts';
 
 export const PROMETHEUS_MISSING =
   'no Prometheus on this machine: apt-get install --no-install-recommends prometheus';
@@ -42,11 +41,7 @@ export async function startPrometheus(configurationFile: string, storage: string
     { stdio: 'ignore' },
   );
   const url = `http://127.0.0.1:${port}`;
-  const close = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  };
+  const close = (): Promise<void> => endProcess(child);
   try {
     await eventually('Prometheus', async () => {
       if (child.exitCode !== null) throw new Error('Prometheus has ended: look at its configuration');

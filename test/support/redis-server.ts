@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../demo/free-port.ts';
 import { createAuthority } from './pki.ts';
-import { findInPath, isExecutable } from './programs.ts';
+import { endProcess, findInPath, isExecutable } from './programs.ts';
 
 const REDIS_MISSING =
   'no Redis on this machine: apt-get install redis-server, or set REDIS_SERVER to the path of one (or of valkey-server)';
@@ -102,25 +102,17 @@ export async function startRedis(executable: string): Promise<RedisServer> {
     child = spawn(executable, [join(directory, 'redis.conf')], { stdio: 'ignore' });
     await answers(port);
   };
-  const stop = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
-    const running = child;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const ended = new Promise((resolve) => running.once('exit', resolve));
-    running.kill(signal);
-    await ended;
-  };
   await start();
   return {
     port,
     password,
     certificateAuthority: authority.certificate,
-    kill: () => stop('SIGKILL'),
+    kill: () => endProcess(child),
     restart: start,
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     close: async () => {
-      child?.kill('SIGCONT');
-      await stop('SIGKILL');
+      await endProcess(child);
       await rm(directory, { recursive: true, force: true });
     },
   };
