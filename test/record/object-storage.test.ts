@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { startGatewayProcess } from '../../demo/gateway-process.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
@@ -166,19 +167,29 @@ describe('recordings in an S3 store', () => {
       }
     });
   }
+});
 
+/** One that is down, for this test alone. */
+async function startOwn(t: TestContext): Promise<S3Server> {
+  const own = await startS3Server();
+  t.after(() => own.close());
+  await own.stop();
+  return own;
+}
+
+// They wait most of the time, for which they need not wait for each other.
+describe('recordings while the S3 store is down', { concurrency: true }, () => {
   for (const [name, env] of [
     ['WebSocket', {}],
     ['SPDY', { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' }],
   ] as const) {
     it(`end a session over ${name} that must be recorded when the spool is full, and refuse the next`, async (t) => {
-      const scenario = await startStored(server, `full-${name.toLowerCase()}`, {
+      const own = await startOwn(t);
+      const scenario = await startStored(own, `full-${name.toLowerCase()}`, {
         spool: '1Mi',
         segment: '512Ki',
       });
       t.after(() => closeAll(scenario));
-      t.after(() => server.start());
-      await server.stop();
       const command = ['exec', 'shell', '--', 'sh', '-c', 'yes | head -c 60000000'];
       const flood = await scenario.kubectl('alice', command, { env });
       assert.notEqual(flood.code, 0);
@@ -193,16 +204,15 @@ describe('recordings in an S3 store', () => {
   }
 
   it('are begun while the store is down, and brought there later', async (t) => {
-    await server.stop();
-    t.after(() => server.start());
-    const scenario = await startStored(server, 'later');
+    const own = await startOwn(t);
+    const scenario = await startStored(own, 'later');
     t.after(() => closeAll(scenario));
     const { code } = await scenario.kubectl('alice', ['exec', 'shell', '--', 'echo', 'later']);
     assert.equal(code, 0);
     assert.equal((await spoolOf(scenario)).length, 1);
-    await server.start();
+    await own.start();
     await emptied(scenario);
-    const objects = openStore(server, scenario);
+    const objects = openStore(own, scenario);
     t.after(() => objects.close());
     assert.match((await readStored(objects, 'later')).text, /later/);
   });
