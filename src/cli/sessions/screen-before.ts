@@ -14,8 +14,8 @@ const MAX_DRAWN = 1024 * 1024;
 /** Longer recordings are not read through while somebody waits. */
 const MAX_STORED = 64 * 1024 * 1024;
 /** What was shown is on the disk a moment later; with encryption or a store, when its segment is closed. */
-const ATTEMPTS = 20;
-const PAUSE_MS = 250;
+const ATTEMPTS = 10;
+const PAUSE_MS = 500;
 /** The alternate screen shown or left (xterm's ctlseqs), a reset, the screen erased. */
 const EMPTIES = /\u001b(?:\[\?(?:1049|1047|47)([hl])|c|\[2J|\[(?:1;1)?H\u001b\[0?J)/g;
 const RESET = '\u001bc';
