@@ -27,7 +27,7 @@ export interface RecordingSummary {
   readonly reason?: string;
   readonly problem?: string;
   readonly exitCode?: number;
-  /** Segments that the manifest names, and their bytes, as it says. */
+  /** Segments that the manifest names, and their bytes, as it says; in a list of an object store, of one without an end, those that are there. */
   readonly segments: number;
   readonly bytes: number;
   /** So many of them are not there any more. Absent: none, or nobody looked: a listing of an object store does not, the summary of one does. */

@@ -301,6 +301,36 @@ describe('the archive of an S3 store', () => {
     await assert.rejects(down.list({}), away);
   });
 
+  it('reads two lines of one without an end, however many it has', async () => {
+    const user = newId();
+    const [open, cut] = [newId(), newId()];
+    const put = (id: string, file: string, text: string) =>
+      objects.putNew(`long/${id}/${file}`, Buffer.from(text));
+    const toEntry = (line: number): string => `manifest/${String(line).padStart(8, '0')}.json`;
+    for (const id of [open, cut]) {
+      await put(id, toEntry(1), toBegin(user));
+      for (let at = 1; at <= 12; at += 1) {
+        const file = `${String(at).padStart(8, '0')}.cast`;
+        await put(id, file, 'head');
+        await put(id, toEntry(at + 1), SEGMENT.replace('00000001.cast', file));
+      }
+    }
+    // It had its end, and the manifest as a whole was not stored any more.
+    await put(cut, toEntry(14), END);
+    const archive = createObjectArchive({ clock, objects }, 'long/');
+    const listed = await archive.list({ user });
+    assert.deepEqual(
+      new Map(listed.map(({ id, state, segments, bytes }) => [id, [state, segments, bytes]])),
+      new Map([
+        [open, ['interrupted', 12, 48]],
+        [cut, ['complete', 12, 48]],
+      ]),
+    );
+    const gets = (await server.requests()).filter((line) => line.startsWith(`GET /recordings/long/${open}/`));
+    assert.equal(gets.length, 3, gets.join('\n'));
+    assert.equal((await archive.summary(open))?.segments, 12);
+  });
+
   it('reads the manifest of one that has ended once, however often it is listed', async () => {
     const user = newId();
     const ids = [newId(), newId()];

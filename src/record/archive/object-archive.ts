@@ -35,11 +35,12 @@ export function createObjectArchive(
     const whole = await getWhole(objects, toManifestKey(prefix, toId(id)), signal);
     return whole?.toString('utf8') ?? joinEntries(objects, toEntriesPrefix(prefix, id), signal);
   };
-  const summarize = async (id: SessionId, signal?: AbortSignal) => {
-    const manifest = await readManifest(id, signal);
-    return manifest === undefined ? undefined : toSummary(id, manifest, false);
-  };
-  const listed = createLister(ended, summarize);
+  const listed = createLister(ended, async (id, signal) => {
+    const whole = await getWhole(objects, toManifestKey(prefix, id), signal);
+    return whole === undefined
+      ? toOutline(objects, prefix, id, signal)
+      : toSummary(id, whole.toString('utf8'), false);
+  });
   return {
     // Of one alone: for all that there are it would be a request or more for each, each time.
     async summary(id, signal) {
@@ -80,6 +81,36 @@ export function createObjectArchive(
       return true;
     },
   };
+}
+
+/**
+ * Of one without an end, which may have tens of thousands of lines: what the first and the last of them say, and how many
+ * segments there are. Undefined: there is none. Rejects with ObjectTooLong.
+ */
+async function toOutline(
+  objects: ObjectStore,
+  prefix: string,
+  id: SessionId,
+  signal?: AbortSignal,
+): Promise<RecordingSummary | undefined> {
+  const folder = toSegmentKey(prefix, id, '');
+  const lines = { first: '', last: '', bytes: 0 };
+  const there = { segments: 0, bytes: 0 };
+  for await (const { key, bytes } of objects.list(folder, signal)) {
+    if (key.startsWith(toEntriesPrefix(prefix, id))) {
+      lines.first ||= key;
+      lines.last = key;
+      lines.bytes += bytes;
+    } else if (isSegmentName(key.slice(folder.length))) {
+      there.segments += 1;
+      there.bytes += bytes;
+    }
+  }
+  if (lines.first === '') return undefined;
+  if (lines.bytes > MAX_OBJECT_BYTES) throw new ObjectTooLong(folder);
+  const texts = [...new Set([lines.first, lines.last])].map((key) => getWhole(objects, key, signal));
+  const manifest = (await Promise.all(texts)).map((text) => text?.toString('utf8') ?? '').join('');
+  return { ...toSummary(id, manifest, false), ...there };
 }
 
 type Summarize = (id: SessionId, signal?: AbortSignal) => Promise<RecordingSummary | undefined>;
