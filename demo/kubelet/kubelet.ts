@@ -64,6 +64,8 @@ export interface SimulatedKubelet {
   readonly port: number;
   /** Every request, in the order of their heads. */
   readonly requests: readonly RecordedRequest[];
+  /** Ends connections as the death of a kubelet does: what runs in containers goes on. */
+  cut(): void;
   /** Ends connections and processes and removes what was written. */
   close(): Promise<void>;
 }
@@ -108,14 +110,18 @@ export const startKubelet = async (options: KubeletOptions): Promise<SimulatedKu
   process.once('exit', onExit);
   tls.listen(options.port ?? 0, options.address ?? '127.0.0.1');
   await once(tls, 'listening');
+  const cut = (): void => {
+    for (const socket of [...secured, ...sockets]) socket.destroy();
+  };
   return {
     port: portOf(tls.address()),
     requests,
+    cut,
     close: async () => {
       process.off('exit', onExit);
       const closed = once(tls, 'close');
       tls.close();
-      for (const socket of [...secured, ...sockets]) socket.destroy();
+      cut();
       await Promise.all([closed, ...pods.map((pod) => pod.stop())]);
       rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
     },

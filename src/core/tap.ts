@@ -47,6 +47,8 @@ export interface Tap {
    * no byte more, may be passed to `fromNode` after the session has ended. 0: none, or nobody knows.
    */
   readonly unfinished?: number;
+  /** The protocol has the node say how the session went, and it has not. Absent: false, or nobody knows. */
+  readonly owesStatus?: boolean;
   /** Words for the client, where the stream stands so that it can be told anything at all. */
   farewell?(message: string): Buffer | undefined;
   /** Called once, before `accepted`, by who wants to see what is decoded. The data is to be looked at, not kept. */

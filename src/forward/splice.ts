@@ -236,7 +236,9 @@ class Session implements TapControl {
       this.#part(this.#lastFrame.reason);
       return;
     }
+    const isFirst = this.#reason === undefined;
     this.#reason ??= closed;
+    if (isFirst && closed === 'nodeClosed' && this.#tellLoss()) return;
     to.end();
     this.#boundSilence(this.#options.halfClosedMs ?? HALF_CLOSED_MS);
   }
@@ -254,6 +256,7 @@ class Session implements TapControl {
   /** One stream is gone: the other may write out what it has, and nothing more. */
   #closed(closed: EndReason, other: Duplex): void {
     if (this.#over) return;
+    const isFirst = this.#reason === undefined;
     this.#reason ??= closed;
     this.#open -= 1;
     if (this.#lastFrame !== undefined && !this.#parting) {
@@ -264,6 +267,7 @@ class Session implements TapControl {
       this.#finish();
       return;
     }
+    if (isFirst && closed === 'nodeClosed' && this.#tellLoss()) return;
     this.#bound(LINGER_MS);
     other.end();
     other.resume();
@@ -295,15 +299,24 @@ class Session implements TapControl {
   #part(reason: EndReason): void {
     if (this.#over) return;
     const words = this.#parting ? undefined : this.#options.tap?.lastWords(reason);
-    if (words === undefined || !this.#client.writable) {
-      this.#finish();
-      return;
-    }
+    if (!this.#say(words)) this.#finish();
+  }
+
+  /** The node is gone and owes a last word: without one a client takes what it has for all there is. */
+  #tellLoss(): boolean {
+    const { tap } = this.#options;
+    return tap?.hasWords?.('nodeClosed') === true && this.#say(tap.lastWords('nodeClosed'));
+  }
+
+  /** False where there are no words, or nobody takes them. */
+  #say(words: Buffer | undefined): boolean {
+    if (words === undefined || !this.#client.writable) return false;
     this.#parting = true;
     this.#node.destroy();
     this.#client.end(words);
     this.#client.resume();
     this.#bound(LINGER_MS);
+    return true;
   }
 
   #finish(): void {

@@ -128,6 +128,10 @@ export class Recording implements Tap {
     return this.#decoder?.unfinished ?? 0;
   }
 
+  get owesStatus(): boolean {
+    return this.#over === undefined && this.#decoder?.owesStatus === true;
+  }
+
   hasWords(reason: EndReason): boolean {
     return reason === this.#over;
   }

@@ -19,6 +19,8 @@ export interface SessionReader {
   fromNode(chunk: Buffer): void;
   /** Bytes that tell the client why its session ends, where its stream stands so that it can be told. */
   farewell(message: string): Buffer | undefined;
+  /** The protocol has the node say how the session went, and it has not. */
+  readonly owesStatus?: boolean;
   /** Bytes that the node owes of a frame before there is a place for them. */
   readonly unfinished: number;
 }
@@ -39,8 +41,9 @@ interface SessionParts {
 
 /** Of one session at a time. */
 const MAX_FOLLOWERS = 8;
-/** What a client is told of a right that does not stand any more. */
+/** What a client is told of a right that does not stand any more, and of a node that is gone. */
 const ENDED_WORDS = {
+  nodeClosed: 'the connection to the node was lost before it said how the command ended',
   rightRevoked: 'the session was ended: the right to it was revoked',
   rightUnconfirmed: 'the session was ended: the right to it could not be confirmed',
 } as const;
@@ -112,13 +115,18 @@ export class SessionTap implements Tap, LiveSession {
     return this.#inner?.unfinished ?? this.#reader?.unfinished ?? 0;
   }
 
+  get owesStatus(): boolean {
+    return this.#inner?.owesStatus ?? this.#reader?.owesStatus ?? false;
+  }
+
   hasWords(reason: EndReason): boolean {
     if (reason === 'rightRevoked' || reason === 'rightUnconfirmed') return true;
+    if (reason === 'nodeClosed' && this.owesStatus) return true;
     return this.#words !== undefined || this.#inner?.hasWords?.(reason) === true;
   }
 
   lastWords(reason: EndReason): Buffer | undefined {
-    if (reason === 'rightRevoked' || reason === 'rightUnconfirmed') this.#words ??= ENDED_WORDS[reason];
+    if (isEnding(reason) && this.hasWords(reason)) this.#words ??= ENDED_WORDS[reason];
     return this.#words === undefined ? this.#inner?.lastWords(reason) : this.#farewell();
   }
 
@@ -211,3 +219,5 @@ export class SessionTap implements Tap, LiveSession {
     for (const follower of this.#followers) follower.onEvent(event);
   }
 }
+
+const isEnding = (reason: EndReason): reason is keyof typeof ENDED_WORDS => reason in ENDED_WORDS;

@@ -326,6 +326,35 @@ describe('a session that is tapped', () => {
     assertReleased(joined);
   });
 
+  for (const how of ['end', 'destroy'] as const) {
+    it(`tells the client of a node that is gone before its time: ${how}`, async (t) => {
+      const { tap } = createTap({
+        hasWords: (reason) => reason === 'nodeClosed',
+        lastWords: (reason) => Buffer.from(` words: ${reason}`),
+      });
+      const joined = await join(t, { tap });
+      const heard = readAll(joined.client);
+      joined.node.write('said');
+      await once(joined.client, 'readable');
+      joined.node[how]();
+      assert.equal(await heard, 'said words: nodeClosed');
+      joined.client.end();
+      assert.equal((await joined.spliced).reason, 'nodeClosed');
+      assertReleased(joined);
+    });
+  }
+
+  it('passes on the end of the node where there is no place for words', async (t) => {
+    const { tap } = createTap({ hasWords: () => true, lastWords: () => undefined });
+    const joined = await join(t, { tap });
+    joined.node.end('done');
+    assert.equal(await readAll(joined.client), 'done');
+    joined.client.end('bye');
+    assert.equal(await readAll(joined.node), 'bye');
+    assert.equal((await joined.spliced).reason, 'nodeClosed');
+    assertReleased(joined);
+  });
+
   it('ends when the tap says so, without words where there is no place for them', async (t) => {
     const tapped = createTap();
     const joined = await join(t, { tap: tapped.tap });

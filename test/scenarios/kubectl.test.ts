@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -153,6 +154,21 @@ for (const protocol of PROTOCOLS) {
       assert.equal(sha256(stdout), sha256(bytes));
       const digest = await kubectl('alice', ['exec', '-i', 'shell', '--', 'sha256sum'], { stdin: bytes });
       assert.equal(digest.stdout.toString().split(' ')[0], sha256(bytes), 'what the container saw');
+    });
+
+    // Straight at an API server kubectl 1.36 ends with 0 there, when a kubelet dies under its SPDY session.
+    it('exec fails in words when its kubelet is gone before the command has ended', async () => {
+      const args = ['--context', 'alice', 'exec', '-i', 'shell', '--', 'sh', '-c', 'echo out; exec cat'];
+      const child = spawn(kubectlPath(), args, { env: { ...scenario.kubectlEnv, ...protocol.env } });
+      let [stdout, stderr] = ['', ''];
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      const ended = once(child, 'close');
+      await once(child.stdout, 'data');
+      scenario.environment.kubelets.get('node-1')?.cut();
+      assert.deepEqual(await ended, [1, null]);
+      assert.equal(stdout, 'out\n');
+      assert.match(stderr, /the connection to the node was lost before it said how the command ended/);
     });
 
     it('exec says that there is no such command', async () => {

@@ -215,6 +215,48 @@ describe('a running session', () => {
   });
 });
 
+describe('a node that is gone', () => {
+  for (const recorded of [false, true]) {
+    it(`is told of where it owed a status, ${recorded ? 'recorded' : 'not recorded'}`, async () => {
+      const reader = createLiveReader(await exchangeOf(execAction), PROTOCOL, () => undefined);
+      assert.ok(reader);
+      const inner: Partial<Tap> = {
+        fromNode: (chunk) => (reader.fromNode(chunk), true),
+        farewell: (message) => reader.farewell(message),
+        get owesStatus() {
+          return reader.owesStatus ?? false;
+        },
+      };
+      const { tap } = await begin(execAction, recorded ? recorder(inner) : undefined);
+      tap.fromNode(output('hello'));
+      assert.equal(tap.hasWords?.('nodeClosed'), true);
+      assert.match(
+        tap.lastWords('nodeClosed')?.toString('latin1') ?? '',
+        /"status":"Failure","message":"the connection to the node was lost before it said how the command ended/,
+      );
+    });
+  }
+
+  for (const [what, channel, text] of [
+    ['has said how it went', 3, '{"metadata":{},"status":"Success"}'],
+    ['has begun to say how it went', 3, '{"meta'],
+  ] as const) {
+    it(`is not told of where it ${what}`, async () => {
+      const { tap } = await begin();
+      const payload = Buffer.concat([Buffer.from([channel]), Buffer.from(text)]);
+      tap.fromNode(encodeWebSocketFrame({ opcode: OPCODE.binary, payload }));
+      assert.equal(tap.hasWords?.('nodeClosed'), false);
+      assert.equal(tap.lastWords('nodeClosed'), undefined);
+    });
+  }
+
+  it('is not told of where nobody says how it went', async () => {
+    const { tap } = await begin({ kind: 'portForward', pod, ports: [80] });
+    assert.equal(tap.hasWords?.('nodeClosed'), false);
+    assert.equal(tap.lastWords('nodeClosed'), undefined);
+  });
+});
+
 describe('the end of a session by somebody', () => {
   it('is told to the client at once where a frame has ended, with the reason', async () => {
     const { tap, exchange, find } = await begin();

@@ -67,6 +67,10 @@ export class ExecChannels implements SessionDecoder {
     return this.#nodeClosed ? 0 : this.#node.missing;
   }
 
+  get owesStatus(): boolean {
+    return !this.#nodeClosed && this.#status.isOwed;
+  }
+
   fromClient(chunk: Buffer): void {
     this.#client.push(chunk, (piece) => this.#fromClient(piece));
   }

@@ -83,6 +83,10 @@ export class ExecStreams implements SpdyHandler {
     this.#tellStatus(false);
   }
 
+  get owesStatus(): boolean {
+    return this.#status.isOwed;
+  }
+
   farewell(message: string): { readonly id: number; readonly text: string } | undefined {
     for (const [id, type] of this.#types) {
       if (type === 'error') return { id, text: toFailure(message, this.#options.version) };

@@ -10,6 +10,8 @@ export interface SessionDecoder {
   farewell(message: string): Buffer | undefined;
   /** Bytes that the node owes, as far as is known, until there is a place for a farewell. 0: there is, or never will be. */
   readonly unfinished: number;
+  /** The protocol has the node say how the session went, and it has not. Absent: it has no place for that. */
+  readonly owesStatus?: boolean;
   /** Bytes held back until a frame is complete. */
   readonly buffered: number;
 }

@@ -29,6 +29,7 @@ export interface SpdyHandler {
   ended(): void;
   /** The stream on which the client hears of an error, and the words. */
   farewell(message: string): { readonly id: number; readonly text: string } | undefined;
+  readonly owesStatus?: boolean;
 }
 
 interface Stream {
@@ -67,6 +68,10 @@ export class SpdyObserver implements SessionDecoder {
 
   get unfinished(): number {
     return this.#goneAway ? 0 : this.#node.missing;
+  }
+
+  get owesStatus(): boolean {
+    return !this.#goneAway && this.#handler.owesStatus === true;
   }
 
   fromClient(chunk: Buffer): void {

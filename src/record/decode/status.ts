@@ -24,6 +24,12 @@ export class StatusCollector {
     this.#options = options;
   }
 
+  /** A command has an end of its own, and from v4 on it is always told; nobody acts on how an attach ends. */
+  get isOwed(): boolean {
+    const { version, reportsExit } = this.#options;
+    return reportsExit && version >= 4 && !this.#told && this.#length === 0;
+  }
+
   push(data: Buffer): void {
     if (data.length === 0 || this.#length >= MAX_BYTES) return;
     const piece = Buffer.from(data.subarray(0, MAX_BYTES - this.#length));
