@@ -145,10 +145,26 @@ const toText = (value: unknown): string => (typeof value === 'string' ? value : 
 /** Bound in every cluster by the API server itself, or without a holder that could use them from outside. */
 const BUILT_IN = new Set(['Group system:masters']);
 
+const CONTROLLER = 'system:controller:';
+
+/**
+ * The controllers of the control plane, whose roles an API server makes and mends by itself (kubernetes
+ * plugin/pkg/auth/authorizer/rbac/bootstrappolicy): two of them get all that there is, and nobody can take it from them.
+ */
+const isController = ({ subject, role, binding }: Holder): boolean =>
+  role === binding &&
+  role.startsWith(CONTROLLER) &&
+  subject === `ServiceAccount kube-system ${role.slice(CONTROLLER.length)}`;
+
 function toFinding(holders: readonly Holder[], own: ReadonlySet<string>): Finding {
-  const others = holders.filter(({ subject }) => !BUILT_IN.has(subject) && !own.has(subject));
+  const others = holders.filter(
+    (holder) => !BUILT_IN.has(holder.subject) && !isController(holder) && !own.has(holder.subject),
+  );
   if (others.length === 0)
-    return info('grants', 'nobody but system:masters and the gateway holds nodes/proxy in the cluster');
+    return info(
+      'grants',
+      'nobody but system:masters, the controllers of the control plane and the gateway holds nodes/proxy in the cluster',
+    );
   const named = others
     .slice(0, MAX_NAMED)
     .map(({ subject, role, binding }) => toPlain(`${subject} (ClusterRole ${role}, by ${binding})`));

@@ -332,6 +332,16 @@ describe('nodes/proxy in the cluster', () => {
     resources.put('clusterrolebindings', bind('e', 'watcher', [{ kind: 'User', name: 'emil' }]));
     resources.put('clusterrolebindings', bind('f', 'all', null));
     resources.put('clusterrolebindings', bind('g', 'all', [{ kind: 'User', name: 'gateway' }]));
+    // As an API server makes it for its own control plane, and two that are no such thing.
+    const collector = 'system:controller:generic-garbage-collector';
+    const inSystem = (name: string) => ({ kind: 'ServiceAccount', namespace: 'kube-system', name });
+    const everything = { apiGroups: ['*'], resources: ['*'], verbs: ['delete', 'get', 'list', 'watch'] };
+    resources.put('clusterroles', rbac('ClusterRole', collector, { rules: [everything] }));
+    resources.put(
+      'clusterrolebindings',
+      bind(collector, collector, [inSystem('generic-garbage-collector'), inSystem('stowaway')]),
+    );
+    resources.put('clusterrolebindings', bind('i', collector, [inSystem('generic-garbage-collector')]));
     const node = await start(t);
     const grants = { connection: api.connection, timeoutMs: 5000 };
     const findings = await examineNode(node, { grants });
@@ -344,6 +354,9 @@ describe('nodes/proxy in the cluster', () => {
     ]) {
       assert.match(what, new RegExp(name));
     }
+    assert.match(what, /kube-system stowaway \(ClusterRole system:controller:generic-garbage-collector, by/);
+    assert.match(what, /generic-garbage-collector \(ClusterRole \S+, by i\)/);
+    assert.doesNotMatch(what, /kube-system generic-garbage-collector \(ClusterRole \S+, by system/);
     assert.doesNotMatch(what, /dora|emil|masters|User gateway|\u001B/);
     const account = { kind: 'ServiceAccount', namespace: 'infra', name: 'gateway' };
     const user = { kind: 'User', name: 'system:serviceaccount:infra:gateway' };
