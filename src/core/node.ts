@@ -28,6 +28,11 @@ export interface NodeInfo {
   /** Kubernetes quantities: of the machine or, of a Node object, what of it is allocatable. */
   readonly cpu?: string;
   readonly memory?: string;
+  /** Of a Node object: of the machine. */
+  readonly cpuCapacity?: string;
+  readonly memoryCapacity?: string;
+  readonly operatingSystem?: string;
+  readonly architecture?: string;
 }
 
 export interface NodeEntry extends ServingTrust {

@@ -7,29 +7,46 @@ const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 /** As apimachinery pkg/api/resource writes them. */
 const QUANTITY = /^\d{1,20}(\.\d{1,9})?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/;
 
+const TEXTS = {
+  kubeletVersion: PRINTABLE,
+  osImage: PRINTABLE,
+  kernelVersion: PRINTABLE,
+  containerRuntime: PRINTABLE,
+  operatingSystem: PRINTABLE,
+  architecture: PRINTABLE,
+  cpu: QUANTITY,
+  memory: QUANTITY,
+  cpuCapacity: QUANTITY,
+  memoryCapacity: QUANTITY,
+} as const satisfies Readonly<Record<Exclude<keyof NodeInfo, 'createdAt'>, RegExp>>;
+
 /** `value`: a record with the fields of NodeInfo, which nobody has checked. */
 export function toNodeInfo(value: Readonly<Record<string, unknown>>): NodeInfo {
-  const text = (name: keyof NodeInfo, pattern: RegExp): object => {
-    const found = value[name];
-    return typeof found === 'string' && pattern.test(found) ? { [name]: found } : {};
-  };
   const { createdAt } = value;
   return {
     ...(typeof createdAt === 'number' && createdAt > 0 && createdAt < 8e15 ? { createdAt } : {}),
-    ...text('kubeletVersion', PRINTABLE),
-    ...text('osImage', PRINTABLE),
-    ...text('kernelVersion', PRINTABLE),
-    ...text('containerRuntime', PRINTABLE),
-    ...text('cpu', QUANTITY),
-    ...text('memory', QUANTITY),
+    ...Object.fromEntries(
+      Object.entries(TEXTS).flatMap(([name, pattern]) => {
+        const found = value[name];
+        return typeof found === 'string' && pattern.test(found) ? [[name, found]] : [];
+      }),
+    ),
   };
 }
 
+const NAMES: readonly (keyof NodeInfo)[] = [
+  'createdAt',
+  'kubeletVersion',
+  'osImage',
+  'kernelVersion',
+  'containerRuntime',
+  'operatingSystem',
+  'architecture',
+  'cpu',
+  'memory',
+  'cpuCapacity',
+  'memoryCapacity',
+];
+
 export const isSameInfo = (a: NodeInfo = {}, b: NodeInfo = {}): boolean =>
-  a.createdAt === b.createdAt &&
-  a.kubeletVersion === b.kubeletVersion &&
-  a.osImage === b.osImage &&
-  a.kernelVersion === b.kernelVersion &&
-  a.containerRuntime === b.containerRuntime &&
-  a.cpu === b.cpu &&
-  a.memory === b.memory;
+  NAMES.every((name) => a[name] === b[name]);

@@ -52,6 +52,7 @@ export function readNode(object: unknown): NodeFacts {
 function readInfo(metadata: unknown, status: unknown): NodeInfo {
   const info = field(status, 'nodeInfo');
   const allocatable = field(status, 'allocatable');
+  const capacity = field(status, 'capacity');
   const created = field(metadata, 'creationTimestamp');
   return toNodeInfo({
     createdAt: typeof created === 'string' ? Date.parse(created) : undefined,
@@ -61,6 +62,10 @@ function readInfo(metadata: unknown, status: unknown): NodeInfo {
     containerRuntime: field(info, 'containerRuntimeVersion'),
     cpu: field(allocatable, 'cpu'),
     memory: field(allocatable, 'memory'),
+    cpuCapacity: field(capacity, 'cpu'),
+    memoryCapacity: field(capacity, 'memory'),
+    operatingSystem: field(info, 'operatingSystem'),
+    architecture: field(info, 'architecture'),
   });
 }
 

@@ -78,16 +78,18 @@ const toTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+
 
 export function toNode(node: NodeEntry, resourceVersion?: string): object {
   const { info = {} } = node;
-  const resources = { ...of('cpu', info.cpu), ...of('memory', info.memory) };
+  const allocatable = { ...of('cpu', info.cpu), ...of('memory', info.memory) };
+  const capacity = {
+    ...of('cpu', info.cpuCapacity ?? info.cpu),
+    ...of('memory', info.memoryCapacity ?? info.memory),
+  };
   return {
     kind: 'Node',
     apiVersion: 'v1',
     metadata: toMetadata(node, resourceVersion),
     spec: {},
     status: {
-      ...(info.cpu === undefined && info.memory === undefined
-        ? {}
-        : { capacity: resources, allocatable: resources }),
+      ...(info.cpu === undefined && info.memory === undefined ? {} : { capacity, allocatable }),
       conditions: node.ready === undefined ? [] : [{ type: 'Ready', status: node.ready ? 'True' : 'False' }],
       addresses: [{ type: isIP(node.address) === 0 ? 'Hostname' : 'InternalIP', address: node.address }],
       nodeInfo: toNodeInfo(info),
@@ -105,8 +107,8 @@ const toNodeInfo = (info: NonNullable<NodeEntry['info']>): object => ({
   containerRuntimeVersion: info.containerRuntime ?? '',
   kubeletVersion: info.kubeletVersion ?? '',
   kubeProxyVersion: '',
-  operatingSystem: '',
-  architecture: '',
+  operatingSystem: info.operatingSystem ?? '',
+  architecture: info.architecture ?? '',
 });
 
 const of = (name: string, value: string | undefined): object =>

@@ -118,24 +118,44 @@ describe('what a Node object says of its machine', () => {
     osImage: 'Debian',
     kernelVersion: '6.12',
     containerRuntimeVersion: 'containerd://2.1',
+    operatingSystem: 'linux',
+    architecture: 'amd64',
   };
   it('is kept, less what is no version, quantity or time', () => {
     const created = { creationTimestamp: '2026-11-20T00:00:00Z' };
     assert.deepEqual(
-      readNode(node({ nodeInfo, allocatable: { cpu: '1930m', memory: '8Ki' } }, created)).info,
+      readNode(
+        node(
+          {
+            nodeInfo,
+            allocatable: { cpu: '1930m', memory: '8Ki' },
+            capacity: { cpu: '2', memory: '9Ki', pods: '110' },
+          },
+          created,
+        ),
+      ).info,
       {
         createdAt: Date.parse('2026-11-20T00:00:00Z'),
         kubeletVersion: 'v1.36.2',
         osImage: 'Debian',
         kernelVersion: '6.12',
         containerRuntime: 'containerd://2.1',
+        operatingSystem: 'linux',
+        architecture: 'amd64',
         cpu: '1930m',
         memory: '8Ki',
+        cpuCapacity: '2',
+        memoryCapacity: '9Ki',
       },
     );
-    const wrong = { kubeletVersion: '\u001b[2J', osImage: 'x'.repeat(129), kernelVersion: 6 };
+    const wrong = {
+      kubeletVersion: '\u001b[2J',
+      osImage: 'x'.repeat(129),
+      kernelVersion: 6,
+      operatingSystem: '\n',
+    };
     const odd = node(
-      { nodeInfo: wrong, allocatable: { cpu: '-1', memory: '1 Ki' } },
+      { nodeInfo: wrong, allocatable: { cpu: '-1', memory: '1 Ki' }, capacity: { cpu: 2 } },
       { creationTimestamp: 'x' },
     );
     assert.deepEqual(readNode(odd).info, {});

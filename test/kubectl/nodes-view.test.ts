@@ -54,7 +54,25 @@ it('an object says its resources only where they are known', () => {
     name: 'node-1',
   });
   assert.match(JSON.stringify(object), /"allocatable":\{"cpu":"2","memory":"8Ki"\}/);
+  assert.match(JSON.stringify(object), /"capacity":\{"cpu":"2","memory":"8Ki"\}/);
   assert.doesNotMatch(JSON.stringify(toNodesDocument([node()], 'Object', NOW)), /allocatable/);
+});
+
+it('an object tells what a machine has from what of it is for pods, and what it is', () => {
+  const info = {
+    cpu: '1930m',
+    memory: '8Ki',
+    cpuCapacity: '2',
+    memoryCapacity: '9Ki',
+    operatingSystem: 'linux',
+    architecture: 'arm64',
+  };
+  const object = JSON.stringify(toNodesDocument([node({ info })], 'Object', NOW, { name: 'node-1' }));
+  assert.match(
+    object,
+    /"capacity":\{"cpu":"2","memory":"9Ki"\},"allocatable":\{"cpu":"1930m","memory":"8Ki"\}/,
+  );
+  assert.match(object, /"operatingSystem":"linux","architecture":"arm64"/);
 });
 
 it('an object lacks no field of NodeSystemInfo, known or not (k8s.io/api core/v1 types.go)', () => {
