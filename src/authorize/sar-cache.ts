@@ -9,6 +9,7 @@ import type { Clock } from '../core/ports.ts';
 import type { User } from '../core/user.ts';
 import type { Affected } from './affected.ts';
 import { isPath } from '../core/attributes.ts';
+import { rememberLasting } from '../core/lasting.ts';
 import { isAffected } from './affected.ts';
 
 export interface DecisionCacheOptions {
@@ -121,29 +122,32 @@ export type ToKey = (user: User, attributes: AnyAttributes) => string;
 
 /**
  * Keys are JSON of a tuple: no choice of separators inside a name makes two questions one. The user's part is a digest
- * of such a tuple, made once for each User object, so that a user in hundreds of groups costs a key no more bytes.
+ * of such a tuple, made once for each User object, so that a user in hundreds of groups costs a key no more bytes. Of a
+ * question that lasts the last key is kept: the next to ask it is most often the same user.
  */
 export function createKeys(): ToKey {
   const digests = new WeakMap<User, string>();
+  const toLast = rememberLasting((_attributes: AnyAttributes) => ({ digest: '', key: '' }));
   return (user, attributes) => {
     let digest = digests.get(user);
     if (digest === undefined) {
       digest = toDigest(user);
       digests.set(user, digest);
     }
-    // Of another length than a resource's: the one is never the other.
-    if (isPath(attributes)) return JSON.stringify([digest, attributes.verb, attributes.path]);
-    return JSON.stringify([
-      digest,
-      attributes.verb,
-      attributes.apiGroup,
-      attributes.version,
-      attributes.resource,
-      attributes.subresource,
-      attributes.namespace,
-      attributes.name,
-    ]);
+    const last = toLast(attributes);
+    if (last.digest !== digest) {
+      last.key = toKey(digest, attributes);
+      last.digest = digest;
+    }
+    return last.key;
   };
+}
+
+function toKey(digest: string, attributes: AnyAttributes): string {
+  // Of another length than a resource's: the one is never the other.
+  if (isPath(attributes)) return JSON.stringify([digest, attributes.verb, attributes.path]);
+  const { verb, apiGroup, version, resource, subresource, namespace, name } = attributes;
+  return JSON.stringify([digest, verb, apiGroup, version, resource, subresource, namespace, name]);
 }
 
 const toDigest = ({ name, uid, groups, extra }: User): string =>

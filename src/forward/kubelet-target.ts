@@ -3,6 +3,7 @@
 
 import type { Action, LogOptions, PodRef, StreamFlags } from '../core/action.ts';
 import type { Transport } from '../core/exchange.ts';
+import { rememberLasting } from '../core/lasting.ts';
 
 export interface KubeletTarget {
   readonly method: 'GET' | 'POST';
@@ -15,9 +16,10 @@ export interface KubeletTarget {
  * upgraded connection comes without one.
  */
 export function toKubeletTarget(action: Action, transport: Transport): KubeletTarget {
-  const target = toPath(action) + toQuery(toParameters(action));
-  return { method: toMethod(action, transport), target };
+  return { method: toMethod(action, transport), target: toTarget(action) };
 }
+
+const toTarget = rememberLasting((action: Action) => toPath(action) + toQuery(toParameters(action)));
 
 /**
  * A session by SPDY is always a POST, even when the client wrote GET: for a POST the kubelet asks its own authorizer

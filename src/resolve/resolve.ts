@@ -9,6 +9,8 @@ import type { NodeName } from '../core/names.ts';
 import { Fault } from '../core/fault.ts';
 import { RECORDED_ACTIONS } from '../core/session-match.ts';
 import { toRequirement } from './attributes.ts';
+import type { Meaning } from './meanings.ts';
+import { createMeanings } from './meanings.ts';
 import { toNoRoute } from './no-route.ts';
 import type { Parameters } from './parameters.ts';
 import { createParameters } from './parameters.ts';
@@ -39,7 +41,13 @@ export function createResolve(options: ResolveOptions): Resolve {
     server: createMatcher(SERVER_ROUTES),
     proxy: createMatcher(NODE_ROUTES),
   };
+  const meanings = createMeanings();
   return (identified) => {
+    const known = meanings.get(identified);
+    if (known !== undefined) {
+      refuseUpgrade(identified.headers);
+      return toResolved(identified, known, undefined);
+    }
     const target = parseTarget(identified.target);
     const scope = toScope(target.segments);
     if (target.encoded && (scope.kind === 'root' || scope.segments[0] !== 'logs')) {
@@ -67,19 +75,40 @@ export function createResolve(options: ResolveOptions): Resolve {
     const action = route.build(input);
     const reason = isSession(route) ? readReason(identified.headers, parameters) : undefined;
     parameters.finish();
-    const said = reason === undefined ? {} : { reason };
-    const on = (node: NodeName): Resolved => ({
-      ...identified,
+    const toMeaning = (node: NodeName): Meaning => ({
       node,
       action,
       transport,
-      ...said,
       requirement: toRequirement(action, node, options),
       surface: route.surface,
     });
-    return scope.kind === 'root' ? toSought(identified, action, options, on) : on(scope.node);
+    if (scope.kind === 'root') {
+      const on = (node: NodeName): Resolved => toResolved(identified, toMeaning(node), reason);
+      return toSought(identified, action, options, on);
+    }
+    const meaning = toMeaning(scope.node);
+    if (isOfTargetAlone(route)) meanings.keep(identified, meaning);
+    return toResolved(identified, meaning, reason);
   };
 }
+
+const toResolved = (
+  identified: Identified,
+  { node, action, transport, requirement, surface }: Meaning,
+  reason: string | undefined,
+): Resolved => ({
+  ...identified,
+  node,
+  action,
+  transport,
+  ...(reason === undefined ? undefined : { reason }),
+  requirement,
+  surface,
+});
+
+/** Whether no header field has a part in what it means, but for one that asks for an upgrade. */
+const isOfTargetAlone = (route: ActionRoute): boolean =>
+  route.surface === 'kubelet' && route.transport === 'http' && !isSession(route);
 
 function toSought(identified: Identified, action: Action, options: ResolveOptions, on: Sought['on']): Sought {
   const pod = toSoughtPod(action);
