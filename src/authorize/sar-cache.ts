@@ -127,7 +127,10 @@ export type ToKey = (user: User, attributes: AnyAttributes) => string;
  */
 export function createKeys(): ToKey {
   const digests = new WeakMap<User, string>();
-  const toLast = rememberLasting((_attributes: AnyAttributes) => ({ digest: '', key: '' }));
+  const toLast = rememberLasting<AnyAttributes, { digest: string; key: string }>(() => ({
+    digest: '',
+    key: '',
+  }));
   return (user, attributes) => {
     let digest = digests.get(user);
     if (digest === undefined) {

@@ -14,7 +14,7 @@ export function toLasting<Value>(value: Value): Value {
  * `make`, which must be pure, called once for what lasts and each time for what does not: a table of what is gone in a
  * moment would cost more than it saves.
  */
-export function rememberLasting<Of extends object, Made extends NonNullable<unknown>>(
+export function rememberLasting<Of extends object, Made extends object | string>(
   make: (of: Of) => Made,
 ): (of: Of) => Made {
   const made = new WeakMap<Of, Made>();

@@ -6,7 +6,9 @@ import type { Resolved } from '../../core/exchange.ts';
 import type { Fault } from '../../core/fault.ts';
 import type { Ending, Evidence } from '../../core/observation.ts';
 import type { RecordingOutcome } from '../../core/recording.ts';
+import type { AnyAttributes } from '../../core/attributes.ts';
 import { toObjectText } from '../../core/attributes.ts';
+import { rememberLasting } from '../../core/lasting.ts';
 import { inQuotes } from '../json-text.ts';
 
 const DOMAIN = 'kubelet-gateway.io/';
@@ -92,12 +94,14 @@ export function toDecisionAnnotations(evidence: Evidence, ending: Ending | undef
   return fault === undefined ? told : told + toParts(fault.annotations);
 }
 
+const toRightText = rememberLasting((by: AnyAttributes) => inQuotes(`${by.verb} ${toObjectText(by)}`));
+
 function toDecision(evidence: Evidence, fault: Fault | undefined): string {
   if ('grant' in evidence) {
     const { by, reason, staleForMs } = evidence.grant;
     return (
       `,"authorization.k8s.io/decision":"allow","authorization.k8s.io/reason":"${inQuotes(reason)}` +
-      `","kubelet-gateway.io/authorized-by":"${inQuotes(`${by.verb} ${toObjectText(by)}`)}"` +
+      `","kubelet-gateway.io/authorized-by":"${toRightText(by)}"` +
       (staleForMs === undefined ? '' : toPart('stale-decision', `${Math.round(staleForMs / 1000)}s`))
     );
   }

@@ -9,12 +9,12 @@ import type { AuditMode } from '../../core/configuration.ts';
 import type { Observer } from '../../core/observation.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { RecordingLedger } from '../../core/recording-mark.ts';
-import type { User } from '../../core/user.ts';
 import { Fault } from '../../core/fault.ts';
 import { createTimeText } from '../time-text.ts';
 import { openChain } from './chain/chain.ts';
 import type { Chain } from './chain/chain.ts';
 import type { ChainMetrics } from './chain/checkpointer.ts';
+import { createDescribe } from './description.ts';
 import { createLedger } from './ledger.ts';
 import { createFileSink } from './file-sink.ts';
 import type { FileSinkOptions } from './file-sink.ts';
@@ -81,7 +81,7 @@ export async function createAudit(dependencies: AuditDependencies, options: Audi
   let parts: TrailParts = {
     clock,
     timeText: createTimeText(),
-    users: new WeakMap<User, string>(),
+    describe: createDescribe(),
     evaluate: createEvaluator(options.policy),
     store,
     storeLater,

@@ -23,7 +23,7 @@ export type UserTexts = WeakMap<User, string>;
 export interface EventFrame {
   /** From the opening brace to the value of `stage`. */
   readonly head: string;
-  /** From `requestURI` to `objectRef`; one piece, because each event holds it. */
+  /** What `toBody` makes; one piece, because each event holds it. */
   readonly body: string;
   readonly receivedAt: string;
 }
@@ -40,14 +40,20 @@ export interface StageFacts {
   readonly ending: Ending | undefined;
 }
 
-/** `receivedAt` as metav1.MicroTime. */
-export function toFrame(
-  evidence: Evidence,
-  { verb, subject }: AuditSubject,
+/** `receivedAt` as metav1.MicroTime; `body` by `toBody`. */
+export const toFrame = (
+  { auditId }: Evidence,
+  body: string,
   level: AuditLevel,
   receivedAt: string,
-  users: UserTexts,
-): EventFrame {
+): EventFrame => ({
+  head: `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"${level}","auditID":"${auditId}","stage":"`,
+  body,
+  receivedAt,
+});
+
+/** From `requestURI` to `objectRef`. */
+export function toBody(evidence: Evidence, { verb, subject }: AuditSubject, users: UserTexts): string {
   const userAgent = evidence.headers.first('user-agent');
   const parts = [
     `","requestURI":"`,
@@ -61,11 +67,7 @@ export function toFrame(
   ];
   if (userAgent !== undefined) parts.push(`,"userAgent":"`, inQuotes(toUserAgent(userAgent)), '"');
   if (subject.kind !== 'nonResource') parts.push(`,"objectRef":`, toObjectText(subject));
-  return {
-    head: `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"${level}","auditID":"${evidence.auditId}","stage":"`,
-    body: parts.join(''),
-    receivedAt,
-  };
+  return parts.join('');
 }
 
 /** One event, without a line end. */

@@ -9,15 +9,15 @@ import { Fault } from '../../core/fault.ts';
 import { isLong } from '../long-running.ts';
 import type { TimeText } from '../time-text.ts';
 import { toRequestAnnotations } from './annotations.ts';
+import type { Describe } from './description.ts';
 import { toEvent, toFrame } from './event.ts';
-import type { EventFrame, UserTexts } from './event.ts';
+import type { EventFrame } from './event.ts';
 import type { AuditEvaluator, AuditVerdict } from './policy.ts';
-import { toSubject } from './subject.ts';
 
 export interface TrailParts {
   readonly clock: Clock;
   readonly timeText: TimeText;
-  readonly users: UserTexts;
+  readonly describe: Describe;
   readonly evaluate: AuditEvaluator;
   /** Stores the event of RequestReceived; the promise is what the exchange waits for. */
   readonly store: (event: string) => Promise<void> | undefined;
@@ -49,12 +49,15 @@ export class AuditTrail implements Observation {
 
   #receive(evidence: Evidence): Promise<void> | undefined {
     this.#evidence = evidence;
-    const subject = toSubject(evidence);
+    const described = this.#parts.describe(evidence);
+    const { verb, subject } = described.about;
     const user = 'authentication' in evidence ? evidence.authentication.user : undefined;
-    this.#verdict = this.#parts.evaluate({ user, ...subject });
+    this.#verdict = this.#parts.evaluate({ user, verb, subject });
     if (this.#verdict.level === 'None') return undefined;
+    this.#annotations = described.annotations;
+    this.#annotated = evidence;
     const receivedAt = this.#toMicroTime(evidence.receivedAt);
-    this.#frame = toFrame(evidence, subject, this.#verdict.level, receivedAt, this.#parts.users);
+    this.#frame = toFrame(evidence, described.body, this.#verdict.level, receivedAt);
     const event = this.#event('RequestReceived');
     return event === undefined ? undefined : this.#parts.store(event);
   }
