@@ -193,9 +193,9 @@ function toLine(
     find: fleet.find,
     locate: (authorized) => fleet.doubting(authorized, () => locate(authorized)),
     credential,
-    forward: async (credentialed, observation) =>
+    forward: (credentialed, observation) =>
       fleet.doubting(credentialed, () =>
-        rechecked(foundation, credentialed, async () => {
+        rechecked(foundation, credentialed, () => {
           const watch = fleet.watch.ofNode(credentialed);
           if (watch === undefined) return forward.forward(credentialed, observation);
           return sendWatch(credentialed, watch, observation);

@@ -99,19 +99,20 @@ class RightsOfRunning implements Rechecks {
     this.#arm();
   }
 
-  async during<Result>(exchange: Authorizable, work: () => Promise<Result>): Promise<Result> {
+  during<Result>(exchange: Authorizable, work: () => Promise<Result>): Promise<Result> {
     const now = this.#dependencies.clock.now();
     const dueAt = now + this.#options.intervalMs;
     const one = { exchange, confirmedAt: now, dueAt, isAsked: false, isOutdated: false, isOver: false };
     const seat = this.#running.add(one);
     this.#arm();
     if (this.#recent.length > 0 && this.#hasPassed(exchange)) this.#checkLater(one);
-    try {
-      return await work();
-    } finally {
+    const over = (): void => {
       this.#running.remove(seat);
       one.isOver = true;
-    }
+    };
+    const result = begin(work);
+    result.then(over, over);
+    return result;
   }
 
   ask(resolved: Resolved): Promise<Authorized> {
@@ -199,6 +200,15 @@ class RightsOfRunning implements Rechecks {
     const { lifetime, authentication, auditId } = one.exchange;
     log.info({ auditId, user: authentication.user.name, reason }, 'ended: the right to it does not stand');
     lifetime.end(reason);
+  }
+}
+
+/** What is thrown before there is a promise is its rejection. */
+function begin<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(toFault(error));
   }
 }
 

@@ -93,11 +93,10 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
     return forwardHttp(deps, upstream, limits, exchange, reply.response, observation);
   };
   return {
-    async forward(exchange, observation) {
+    forward(exchange, observation) {
       const tapping = tap?.(exchange);
       if (tapping === undefined) return send(exchange, observation, undefined);
-      const tapped = await tapping;
-      return withTap(tapped, exchange, () => send(exchange, observation, tapped));
+      return withTap(tapping, exchange, (tapped) => send(exchange, observation, tapped));
     },
     fetchPods: (access, signal) => read(pools.get(access.entry, access.credential), signal),
     fetchText: (access, action, signal) =>
@@ -106,10 +105,15 @@ export function createForward(deps: ForwardDeps, options: ForwardOptions): Forwa
 }
 
 /** Whatever becomes of the exchange, its tap hears of the end, and the ending tells what the tap has kept. */
-async function withTap(tap: Tap, { lifetime }: Credentialed, send: () => Promise<Ending>): Promise<Ending> {
+async function withTap(
+  tapping: Tap | Promise<Tap>,
+  { lifetime }: Credentialed,
+  send: (tapped: Tap) => Promise<Ending>,
+): Promise<Ending> {
+  const tap = await tapping;
   let ending: Ending;
   try {
-    ending = await send();
+    ending = await send(tap);
   } catch (error) {
     await tap.end(undefined);
     throw error;

@@ -37,7 +37,7 @@ export interface Line {
   locate(authorized: Authorized): Awaitable<Located>;
   credential(located: Located): Awaitable<Credentialed>;
   /** Sends the node's answer. Throws a Fault only while nothing has been sent. */
-  forward(credentialed: Credentialed, observation: Observation): Promise<Ending>;
+  forward(credentialed: Credentialed, observation: Observation): Awaitable<Ending>;
   /** Serves one of the gateway's own resources. Throws a Fault only while nothing has been sent. */
   serve(own: OwnAuthorized, observation: Observation): Awaitable<Ending>;
   /** Sends the gateway's own answer. Throws a Fault only while nothing has been sent. */
@@ -57,7 +57,8 @@ export async function handle(line: Line, received: Received): Promise<void> {
   let known: EarlyEvidence = received;
   let told: Promise<void> | undefined;
   try {
-    const identified = (known = await line.identify(received));
+    const identifying = line.identify(received);
+    const identified = (known = identifying instanceof Promise ? await identifying : identifying);
     const resolved = (known = line.resolve(identified));
     // The write of the audit event and the authorizer's answer are waited for together; no node is dialled before both.
     told = observation.received(resolved) ?? TOLD;
@@ -74,7 +75,11 @@ export async function handle(line: Line, received: Received): Promise<void> {
   }
 }
 
-/** The ways to an answer: from a node (which may have to be found first), from the gateway with a right, from the gateway without one. */
+/**
+ * The ways to an answer: from a node (which may have to be found first), from the
+ * gateway with a right, from the gateway without one. A stage that answers at once, as most do, is not awaited: every
+ * `await` is a turn of all microtasks.
+ */
 async function carryOut(
   line: Line,
   found: Found,
@@ -82,10 +87,17 @@ async function carryOut(
   observation: Observation,
 ): Promise<Ending> {
   if (isResolved(found)) {
-    const authorized = await line.authorize(found);
+    const authorizing = line.authorize(found);
+    const authorized = authorizing instanceof Promise ? await authorizing : authorizing;
     observation.found(authorized);
     await told;
-    return line.forward(await toNode(line, authorized, observation), observation);
+    const locating = line.locate(authorized);
+    const located = locating instanceof Promise ? await locating : locating;
+    observation.found(located);
+    const crediting = line.credential(located);
+    const credentialed = crediting instanceof Promise ? await crediting : crediting;
+    observation.found(credentialed);
+    return line.forward(credentialed, observation);
   }
   if (isOwn(found)) {
     const authorized = await line.authorize(found);
@@ -101,14 +113,6 @@ async function carryOut(
   }
   await told;
   return line.answer(found, observation);
-}
-
-async function toNode(line: Line, authorized: Authorized, observation: Observation): Promise<Credentialed> {
-  const located = await line.locate(authorized);
-  observation.found(located);
-  const credentialed = await line.credential(located);
-  observation.found(credentialed);
-  return credentialed;
 }
 
 /** The fault to answer with: the refusal itself, or that its audit event could not be stored. */
