@@ -43,38 +43,40 @@ export function createCredentialStore(
   sources: readonly FileCredentialSource[],
   { checkIntervalMs = 5000 }: CredentialStoreOptions = {},
 ): CredentialStore {
-  const bySource = new Map<string, { readonly source: FileCredentialSource; readonly perNode: boolean }>();
-  const entries = new Map<string, KeptFiles<KubeletCredential>>();
-
-  const getEntry = (
-    source: FileCredentialSource,
-    node: NodeName | undefined,
-  ): KeptFiles<KubeletCredential> => {
-    const key = JSON.stringify([source.name, node]);
-    let entry = entries.get(key);
-    if (entry === undefined) {
-      entry = keep(dependencies, node === undefined ? source : toNodeSource(source, node), node);
-      entries.set(key, entry);
-    }
-    return entry;
-  };
-
+  const bySource = new Map<string, (node: NodeName) => KeptFiles<KubeletCredential>>();
   for (const source of sources) {
-    const perNode = toFiles(source).some((file) => file.includes(NODE));
-    bySource.set(source.name, { source, perNode });
-    if (!perNode) getEntry(source, undefined).current(checkIntervalMs);
+    const isPerNode = toFiles(source).some((file) => file.includes(NODE));
+    if (isPerNode) bySource.set(source.name, keepPerNode(dependencies, source));
+    else {
+      const kept = keep(dependencies, source, undefined);
+      kept.current(checkIntervalMs);
+      bySource.set(source.name, () => kept);
+    }
   }
-
   return {
     names: new Set(bySource.keys()),
     get: (name, node) => {
-      const found = bySource.get(name);
-      if (found === undefined) throw unusable(new TypeError(`no credential ${JSON.stringify(name)}`));
-      const entry = getEntry(found.source, found.perNode ? node : undefined);
-      const credential = entry.current(checkIntervalMs);
-      if (credential === undefined) throw unusable(entry.problem());
+      const kept = bySource.get(name)?.(node);
+      if (kept === undefined) throw unusable(new TypeError(`no credential ${JSON.stringify(name)}`));
+      const credential = kept.current(checkIntervalMs);
+      if (credential === undefined) throw unusable(kept.problem());
       return credential;
     },
+  };
+}
+
+function keepPerNode(
+  dependencies: CredentialStoreDependencies,
+  source: FileCredentialSource,
+): (node: NodeName) => KeptFiles<KubeletCredential> {
+  const byNode = new Map<NodeName, KeptFiles<KubeletCredential>>();
+  return (node) => {
+    let kept = byNode.get(node);
+    if (kept === undefined) {
+      kept = keep(dependencies, toNodeSource(source, node), node);
+      byNode.set(node, kept);
+    }
+    return kept;
   };
 }
 

@@ -214,11 +214,8 @@ function follow(
   const { lifetime } = received;
   // Writing to an answer whose connection is gone is an error of nobody.
   response.on('error', () => undefined);
-  response.once('finish', () => {
-    lifetime.end('completed');
-  });
   response.once('close', () => {
-    lifetime.end('clientClosed');
+    lifetime.end(response.writableFinished ? 'completed' : 'clientClosed');
     connection.answered(received);
   });
   connection.begin(received, declaresBody(received) ? onSlowBody : undefined);

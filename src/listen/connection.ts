@@ -7,6 +7,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { PresentedCertificate, Received } from '../core/exchange.ts';
 import type { Clock } from '../core/ports.ts';
+import { Deadline } from '../core/deadline.ts';
 import type { ListenerLimits } from './options.ts';
 
 export class Connection {
@@ -15,12 +16,11 @@ export class Connection {
   readonly peerAddress: string;
   /** One object for all requests of this connection. */
   readonly certificate: PresentedCertificate | undefined;
-  readonly #clock: Clock;
+  readonly #deadline: Deadline;
   readonly #limits: ListenerLimits;
   readonly #onOverdue: () => void;
   /** A few at most, in the order in which they came. An array, and no Set: core/roster.ts says why. */
   readonly #unanswered: Received[] = [];
-  #cancelDeadline: () => void = nothing;
   #used = false;
   #closing = false;
 
@@ -33,16 +33,16 @@ export class Connection {
     this.socket = from.socket;
     this.peerAddress = from.peerAddress;
     this.certificate = from.certificate;
-    this.#clock = ports.clock;
+    this.#deadline = new Deadline(ports.clock);
     this.#limits = limits;
     this.#onOverdue = () => {
       ports.onOverdue(this);
     };
-    this.#setDeadline(limits.headMs, this.#onOverdue);
+    this.#deadline.set(limits.headMs, this.#onOverdue);
     // Node takes its own listeners away at an upgrade; an error must not find none.
     this.socket.on('error', nothing);
     this.socket.on('close', () => {
-      this.#clearDeadline();
+      this.#deadline.end();
       for (const { lifetime } of [...this.#unanswered]) lifetime.end('clientClosed');
       this.#unanswered.length = 0;
     });
@@ -62,8 +62,8 @@ export class Connection {
   begin(received: Received, onSlowBody?: () => void): void {
     this.#used = true;
     this.#unanswered.push(received);
-    this.#clearDeadline();
-    if (onSlowBody !== undefined) this.#setDeadline(this.#limits.bodyMs, onSlowBody);
+    if (onSlowBody === undefined) this.#deadline.withdraw();
+    else this.#deadline.set(this.#limits.bodyMs, onSlowBody);
   }
 
   /** A request's answer is complete. */
@@ -73,7 +73,7 @@ export class Connection {
     this.#unanswered.splice(at, 1);
     if (this.#unanswered.length > 0) return;
     if (this.#closing) this.socket.destroySoon();
-    else this.#setDeadline(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
+    else this.#deadline.set(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
   }
 
   /**
@@ -89,19 +89,8 @@ export class Connection {
   /** No further request is accepted. */
   stop(): void {
     this.#closing = true;
-    this.#clearDeadline();
-  }
-
-  #setDeadline(delayMs: number, callback: () => void): void {
-    this.#clearDeadline();
-    if (this.socket.destroyed) return;
-    this.#cancelDeadline = this.#clock.after(delayMs, callback);
-  }
-
-  /** A deadline that was withdrawn is not kept beside an upgraded connection. */
-  #clearDeadline(): void {
-    this.#cancelDeadline();
-    this.#cancelDeadline = nothing;
+    // A timer is not kept beside an upgraded connection.
+    this.#deadline.end();
   }
 }
 

@@ -70,6 +70,7 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
   const personal = createShelf(options.maxUserPools ?? MAX_USER_POOLS);
   // One for all: what is read is taken out at once, and 10,000 idle connections would hold 160 MB.
   const readInto = Buffer.allocUnsafeSlow(READ_BYTES);
+  const toKey = createPoolKeys();
   let cancelSweep: (() => void) | undefined;
 
   const count = (): number => shared.kept.size + personal.kept.size;
@@ -82,8 +83,7 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
   };
   return {
     get(entry, credential, use = 'short') {
-      // Fingerprints are digests; the user's name, which may hold anything, comes last.
-      const key = `${entry.fingerprint} ${credential.fingerprint} ${use} ${credential.user ?? ''}`;
+      const key = toKey(entry, credential, use);
       const shelf = credential.user === undefined ? shared : personal;
       const create = (): Upstream => createUpstream(deps, options, entry, credential, use, readInto);
       const upstream = shelf.take(key, clock.now(), create);
@@ -101,6 +101,22 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
         kept.clear();
       }
     },
+  };
+}
+
+/** Made once for each entry and its last credential: both live as long as an inventory and a certificate do. */
+function createPoolKeys() {
+  const last = new WeakMap<NodeEntry, { readonly credential: KubeletCredential } & Record<PoolUse, string>>();
+  return (entry: NodeEntry, credential: KubeletCredential, use: PoolUse): string => {
+    let keys = last.get(entry);
+    if (keys?.credential !== credential) {
+      // Fingerprints are digests; the user's name, which may hold anything, comes last.
+      const toKey = (of: PoolUse): string =>
+        `${entry.fingerprint} ${credential.fingerprint} ${of} ${credential.user ?? ''}`;
+      keys = { credential, short: toKey('short'), lasting: toKey('lasting') };
+      last.set(entry, keys);
+    }
+    return keys[use];
   };
 }
 
