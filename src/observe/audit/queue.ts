@@ -58,6 +58,9 @@ export class AuditQueue {
   #pending: string[] = [];
   /** All that wait for the pending events wait for one promise. */
   #group: Group | undefined;
+  /** How many wait for the group, and how many waited for the last one. */
+  #waiting = 0;
+  #waited = 0;
   #failures: (() => void)[] = [];
   #writing: Promise<void> | undefined;
   #scheduled = false;
@@ -84,6 +87,7 @@ export class AuditQueue {
     }
     if (!this.#push(event)) return mode === 'blocking' ? undefined : toRejection(this.#failure);
     this.#group ??= toGroup();
+    this.#waiting += 1;
     this.#schedule();
     return this.#group.promise;
   }
@@ -157,15 +161,24 @@ export class AuditQueue {
     );
   }
 
-  /** Starts a write at the end of this turn of the event loop, so that what came in one packet goes in one write. */
+  /**
+   * Starts a write at the end of this turn of the event loop, so that what came in one packet goes in one write. Where
+   * others come too, at the end of the next: waking the thread that writes costs more than that turn. Who is alone does
+   * not wait for company.
+   */
   #schedule(): void {
     if (this.#scheduled || this.#writing !== undefined) return;
     this.#scheduled = true;
     setImmediate(() => {
-      this.#scheduled = false;
-      this.#startWriting();
+      if (this.#waiting > 1 || this.#waited > 1) setImmediate(this.#start);
+      else this.#start();
     });
   }
+
+  readonly #start = (): void => {
+    this.#scheduled = false;
+    this.#startWriting();
+  };
 
   #wake(delayMs: number): void {
     if (this.#scheduled || this.#writing !== undefined || this.#cancelTimer !== undefined) return;
@@ -194,6 +207,8 @@ export class AuditQueue {
     const failures = this.#failures;
     this.#pending = [];
     this.#group = undefined;
+    this.#waited = this.#waiting;
+    this.#waiting = 0;
     this.#failures = [];
     let written = 0;
     try {
@@ -235,6 +250,7 @@ export class AuditQueue {
     const behind = this.#group;
     const failuresBehind = this.#failures;
     this.#group = undefined;
+    this.#waiting = 0;
     this.#failures = [];
     this.#pending = unwritten.concat(this.#pending);
     const excess = this.#pending.length - this.#options.bufferSize;

@@ -76,27 +76,49 @@ async function stateOf(promise: Promise<void> | undefined): Promise<string> {
 const FAILED = 'InternalError: failed to store audit event';
 
 describe('group commit', () => {
-  it('writes what comes in one turn together, and what comes during a write in the next', async () => {
+  it('writes what comes in two turns together, and what comes during a write in the next', async () => {
     const { queue, sink, counts } = create('blocking-strict');
-    const [a, b] = [queue.store('a'), queue.store('b')];
+    const a = queue.store('a');
+    const first = queue.store('b');
+    await turn();
+    assert.equal(sink.writes.length, 0);
+    const b = queue.store('c');
     await turn();
     assert.deepEqual(
       sink.writes.map(({ text }) => text),
-      ['a\nb\n'],
+      ['a\nb\nc\n'],
     );
-    const c = queue.store('c');
-    queue.storeLater('d');
-    const e = queue.store('e');
+    const c = queue.store('d');
+    queue.storeLater('e');
+    const e = queue.store('f');
     await turn();
     assert.equal(sink.writes.length, 1);
     assert.equal(await stateOf(a), 'waits');
     sink.writes[0]?.succeed();
-    assert.deepEqual(await Promise.all([stateOf(a), stateOf(b), stateOf(c)]), ['stored', 'stored', 'waits']);
+    assert.deepEqual(await Promise.all([a, first, b, c].map(stateOf)), [
+      'stored',
+      'stored',
+      'stored',
+      'waits',
+    ]);
     await turn();
-    assert.equal(sink.writes[1]?.text, 'c\nd\ne\n');
+    await turn();
+    assert.equal(sink.writes[1]?.text, 'd\ne\nf\n');
     sink.writes[1].succeed();
     assert.deepEqual(await Promise.all([stateOf(c), stateOf(e)]), ['stored', 'stored']);
-    assert.equal(counts.events, 5);
+    assert.equal(counts.events, 6);
+  });
+  it('does not keep who is alone waiting for company', async () => {
+    const { queue, sink } = create('blocking-strict');
+    for (const event of ['a', 'b', 'c']) {
+      // What nobody waits for is no company.
+      queue.storeLater(`before ${event}`);
+      const told = queue.store(event);
+      await turn();
+      assert.equal(sink.writes.at(-1)?.text, `before ${event}\n${event}\n`);
+      sink.writes.at(-1)?.succeed();
+      assert.equal(await stateOf(told), 'stored');
+    }
   });
   it('keeps the order of many that come at all times', async () => {
     const { queue, sink } = create('blocking-strict');
@@ -170,6 +192,7 @@ describe('a write that fails', () => {
     const { queue, sink } = create('blocking-strict');
     const a = queue.store('x'.repeat(1_000_000));
     const b = queue.store('y'.repeat(1_000_000));
+    await turn();
     await turn();
     sink.writes[0]?.succeed();
     await turn();
