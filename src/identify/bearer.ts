@@ -21,11 +21,17 @@ export function readBearer(headers: HeaderLines): string | undefined {
   if (offered !== undefined) {
     throw badRequest('the request has both an Authorization header and a bearer token as a subprotocol');
   }
-  const [scheme, token, ...rest] = authorization.trim().split(/ +/);
-  if (scheme?.toLowerCase() !== 'bearer') {
+  const credentials = authorization.trim();
+  const space = credentials.indexOf(' ');
+  const scheme = space < 0 ? credentials : credentials.slice(0, space);
+  if (scheme.toLowerCase() !== 'bearer') {
     throw unauthorized('the Authorization header has a scheme that is not accepted: use Bearer');
   }
-  if (token === undefined || rest.length > 0) {
+  let start = space < 0 ? credentials.length : space;
+  // Spaces, and no tab: RFC 9110 §11.4.
+  while (credentials[start] === ' ') start += 1;
+  const token = credentials.slice(start);
+  if (token === '' || token.includes(' ')) {
     throw unauthorized('the Authorization header is malformed: "Bearer" and one token are expected');
   }
   return checked(token);

@@ -44,6 +44,7 @@ describe('readBearer', () => {
     ['two tokens', ['Authorization', 'Bearer a b'], 'Unauthorized', /one token/],
     ['a comma list', ['Authorization', 'Bearer a,Bearer b'], 'Unauthorized', /one token/],
     ['a tab for a space', ['Authorization', 'Bearer\ta'], 'Unauthorized', /use Bearer/],
+    ['a tab beside the space', ['Authorization', 'Bearer \ta'], 'Unauthorized', /characters/],
     ['characters of no token', ['Authorization', 'Bearer a"b'], 'Unauthorized', /characters/],
     ['a token above 16 KiB', ['Authorization', `Bearer ${'a'.repeat(16_385)}`], 'Unauthorized', /longer/],
     [
