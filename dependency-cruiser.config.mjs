@@ -123,7 +123,7 @@ export default {
       to: { path: 'node_modules/(express|helmet)/' },
     },
     onlyIn('jose', '^src/(identify/jwt/|chain/jws.ts$|browser-session/seal.ts$)'),
-    onlyIn('lru-cache', '^src/(identify|authorize|credential|fleet)/'),
+    onlyIn('lru-cache', '^src/(identify|resolve|authorize|credential|fleet)/'),
     onlyIn('undici', '^src/outbound/fetch.ts$'),
     onlyIn('yaml', '^src/(config|kube|authorize|observe|identify)/|^src/cli/login/kubeconfig.ts$'),
     onlyIn('openid-client', '^src/(oidc/provider.ts$|sign-in/provider.ts$)'),
