@@ -122,12 +122,13 @@ export type ToKey = (user: User, attributes: AnyAttributes) => string;
 
 /**
  * Keys are JSON of a tuple: no choice of separators inside a name makes two questions one. The user's part is a digest
- * of such a tuple, made once for each User object, so that a user in hundreds of groups costs a key no more bytes. Of a
- * question that lasts the last key is kept: the next to ask it is most often the same user.
+ * of such a tuple, made once for each User object, so that a user in hundreds of groups costs a key no more bytes. What
+ * lasts of a question is the rest of its tuple, and the last key: the next to ask it is most often the same user.
  */
 export function createKeys(): ToKey {
   const digests = new WeakMap<User, string>();
-  const toLast = rememberLasting<AnyAttributes, { digest: string; key: string }>(() => ({
+  const toQuestion = rememberLasting((attributes: AnyAttributes) => ({
+    rest: toRest(attributes),
     digest: '',
     key: '',
   }));
@@ -137,20 +138,21 @@ export function createKeys(): ToKey {
       digest = toDigest(user);
       digests.set(user, digest);
     }
-    const last = toLast(attributes);
+    const last = toQuestion(attributes);
     if (last.digest !== digest) {
-      last.key = toKey(digest, attributes);
+      last.key = `["${digest}",${last.rest}`;
       last.digest = digest;
     }
     return last.key;
   };
 }
 
-function toKey(digest: string, attributes: AnyAttributes): string {
+/** The tuple's JSON behind the digest, which is base64. */
+function toRest(attributes: AnyAttributes): string {
   // Of another length than a resource's: the one is never the other.
-  if (isPath(attributes)) return JSON.stringify([digest, attributes.verb, attributes.path]);
+  if (isPath(attributes)) return JSON.stringify([attributes.verb, attributes.path]).slice(1);
   const { verb, apiGroup, version, resource, subresource, namespace, name } = attributes;
-  return JSON.stringify([digest, verb, apiGroup, version, resource, subresource, namespace, name]);
+  return JSON.stringify([verb, apiGroup, version, resource, subresource, namespace, name]).slice(1);
 }
 
 const toDigest = ({ name, uid, groups, extra }: User): string =>

@@ -1,5 +1,6 @@
-// What the events of an exchange say of its request, and what the policy is asked about. Of an action that lasts the
-// last description is kept: a scraper's next request for it differs in nothing that an event says but its id and times.
+// What the events of an exchange say of its request, and what the policy is asked about. Of an action that lasts it is
+// kept what all who ask for it share, and the last description of all: a scraper's next request differs from its last in
+// nothing that an event says but its id and times.
 
 import type { Action } from '../../core/action.ts';
 import type { Resolved } from '../../core/exchange.ts';
@@ -7,8 +8,8 @@ import type { Evidence } from '../../core/observation.ts';
 import type { User } from '../../core/user.ts';
 import { rememberLasting } from '../../core/lasting.ts';
 import { toRequestAnnotations } from './annotations.ts';
-import type { UserTexts } from './event.ts';
-import { toBody } from './event.ts';
+import type { AskedTexts, UserTexts } from './event.ts';
+import { toAskedTexts, toBody } from './event.ts';
 import type { AuditSubject } from './subject.ts';
 import { toSubject } from './subject.ts';
 
@@ -22,55 +23,74 @@ export interface Description {
 
 export type Describe = (evidence: Evidence) => Description;
 
-/** All that a description is made of, beside the action. Not the exchange, which must not live on. */
-interface Asked extends Pick<Resolved, 'node' | 'transport' | 'requirement' | 'method' | 'target'> {
-  readonly user: User;
+/** What is asked for, and all that it was made of beside the action. Not the exchange, which must not live on. */
+interface Topic extends Pick<Resolved, 'node' | 'transport' | 'requirement' | 'method' | 'target'> {
   readonly authenticatedBy: string;
+  readonly about: AuditSubject;
+  readonly texts: AskedTexts;
+  readonly annotations: string;
+}
+
+/** Who asked for it last, with what. */
+interface Asker {
+  readonly user: User;
   readonly sourceIP: string;
   readonly userAgent: string | undefined;
+  readonly description: Description;
 }
 
 interface Last {
-  made: { readonly of: Asked; readonly description: Description } | undefined;
+  topic: Topic | undefined;
+  asker: Asker | undefined;
 }
 
 export function createDescribe(): Describe {
   const users: UserTexts = new WeakMap();
-  const describe = (evidence: Evidence): Description => {
-    const about = toSubject(evidence);
-    return { about, body: toBody(evidence, about, users), annotations: toRequestAnnotations(evidence) };
-  };
-  const toLast = rememberLasting<Action, Last>(() => ({ made: undefined }));
+  const toLast = rememberLasting<Action, Last>(() => ({ topic: undefined, asker: undefined }));
   return (evidence) => {
     if (!('action' in evidence) || evidence.reason !== undefined || evidence.peer.sourceIPs.length > 1) {
-      return describe(evidence);
+      const about = toSubject(evidence);
+      const body = toBody(toAskedTexts(evidence, about), evidence, users);
+      return { about, body, annotations: toRequestAnnotations(evidence) };
     }
     const last = toLast(evidence.action);
-    if (last.made === undefined || !isOf(evidence, last.made.of)) {
-      last.made = { of: toAsked(evidence), description: describe(evidence) };
+    if (last.topic === undefined || !isAbout(evidence, last.topic)) {
+      last.topic = toTopic(evidence);
+      last.asker = undefined;
     }
-    return last.made.description;
+    if (last.asker === undefined || !isBy(evidence, last.asker)) {
+      const { about, texts, annotations } = last.topic;
+      last.asker = toAsker(evidence, { about, body: toBody(texts, evidence, users), annotations });
+    }
+    return last.asker.description;
   };
 }
 
-const toAsked = (evidence: Resolved): Asked => {
-  const { authentication, peer, headers, node, transport, requirement, method, target } = evidence;
-  return {
-    ...{ node, transport, requirement, method, target },
-    user: authentication.user,
-    authenticatedBy: authentication.method,
-    sourceIP: peer.sourceIPs[0],
-    userAgent: headers.first('user-agent'),
-  };
-};
+function toTopic(evidence: Resolved): Topic {
+  const { authentication, node, transport, requirement, method, target } = evidence;
+  const about = toSubject(evidence);
+  const texts = toAskedTexts(evidence, about);
+  const annotations = toRequestAnnotations(evidence);
+  const authenticatedBy = authentication.method;
+  return { node, transport, requirement, method, target, authenticatedBy, about, texts, annotations };
+}
 
-const isOf = (evidence: Resolved, asked: Asked): boolean =>
-  asked.user === evidence.authentication.user &&
-  asked.authenticatedBy === evidence.authentication.method &&
-  asked.sourceIP === evidence.peer.sourceIPs[0] &&
-  asked.userAgent === evidence.headers.first('user-agent') &&
-  asked.method === evidence.method &&
-  asked.target === evidence.target &&
-  asked.node === evidence.node &&
-  asked.transport === evidence.transport &&
-  asked.requirement === evidence.requirement;
+const isAbout = (evidence: Resolved, topic: Topic): boolean =>
+  topic.target === evidence.target &&
+  topic.method === evidence.method &&
+  topic.authenticatedBy === evidence.authentication.method &&
+  topic.node === evidence.node &&
+  topic.transport === evidence.transport &&
+  topic.requirement === evidence.requirement;
+
+const toAsker = ({ authentication, peer, headers }: Resolved, description: Description): Asker => ({
+  user: authentication.user,
+  sourceIP: peer.sourceIPs[0],
+  userAgent: headers.first('user-agent'),
+  description,
+});
+
+const isBy = ({ authentication, peer, headers }: Resolved, asker: Asker): boolean =>
+  asker.user === authentication.user &&
+  asker.sourceIP === peer.sourceIPs[0] &&
+  asker.userAgent === headers.first('user-agent');

@@ -52,22 +52,30 @@ export const toFrame = (
   receivedAt,
 });
 
+/** What all who ask for the same share of an event's body. */
+export interface AskedTexts {
+  /** `requestURI` and `verb`, up to the value of `user`. */
+  readonly request: string;
+  /** The member `objectRef`; empty where it is about no object. */
+  readonly object: string;
+}
+
+export const toAskedTexts = ({ target }: Evidence, { verb, subject }: AuditSubject): AskedTexts => ({
+  request: `","requestURI":"${inQuotes(redactTarget(target))}","verb":"${inQuotes(verb)}","user":`,
+  object: subject.kind === 'nonResource' ? '' : `,"objectRef":${toObjectText(subject)}`,
+});
+
 /** From `requestURI` to `objectRef`. */
-export function toBody(evidence: Evidence, { verb, subject }: AuditSubject, users: UserTexts): string {
+export function toBody({ request, object }: AskedTexts, evidence: Evidence, users: UserTexts): string {
   const userAgent = evidence.headers.first('user-agent');
-  const parts = [
-    `","requestURI":"`,
-    inQuotes(redactTarget(evidence.target)),
-    `","verb":"`,
-    inQuotes(verb),
-    `","user":`,
+  return [
+    request,
     'authentication' in evidence ? toUserText(evidence.authentication.user, users) : '{}',
     `,"sourceIPs":`,
     toListText(evidence.peer.sourceIPs),
-  ];
-  if (userAgent !== undefined) parts.push(`,"userAgent":"`, inQuotes(toUserAgent(userAgent)), '"');
-  if (subject.kind !== 'nonResource') parts.push(`,"objectRef":`, toObjectText(subject));
-  return parts.join('');
+    userAgent === undefined ? '' : `,"userAgent":"${inQuotes(toUserAgent(userAgent))}"`,
+    object,
+  ].join('');
 }
 
 /** One event, without a line end. */
