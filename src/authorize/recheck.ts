@@ -203,12 +203,12 @@ class RightsOfRunning implements Rechecks {
   }
 }
 
-/** What is thrown before there is a promise is its rejection. */
+/** What is thrown before there is a promise is its rejection, and stays what it is: only a Fault was foreseen. */
 function begin<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return work();
   } catch (error) {
-    return Promise.reject(toFault(error));
+    return Promise.reject(error instanceof Error ? error : toFault(error));
   }
 }
 

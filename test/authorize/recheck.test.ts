@@ -39,6 +39,26 @@ function start(first: Authorizer = () => allow) {
 }
 
 describe('the right to what runs', () => {
+  it('is asked for no more when the work has failed, also at once, and the failure is told as it is', async () => {
+    const { clock, told, rechecks } = start();
+    const exchange = createResolved({ user: createUser('bob') });
+    for (const failure of [new TypeError('unforeseen'), new Fault('BadGateway', 'foreseen')]) {
+      const fail = (): Promise<never> => {
+        throw failure;
+      };
+      const isFailure = (error: unknown): boolean => error === failure;
+      await assert.rejects(rechecks.during(exchange, fail), isFailure);
+      await assert.rejects(
+        rechecks.during(exchange, () => Promise.reject(failure)),
+        isFailure,
+      );
+    }
+    assert.equal(rechecks.running, 0);
+    clock.advance(600_000);
+    await settle();
+    assert.deepEqual(told, []);
+  });
+
   it('is asked for again at the interval, and not before', async () => {
     const { clock, told, rechecks, stream } = start();
     clock.advance(120_000);
