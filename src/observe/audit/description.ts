@@ -31,6 +31,12 @@ interface Topic extends Pick<Resolved, 'node' | 'transport' | 'requirement' | 'm
   readonly annotations: string;
 }
 
+/**
+ * Of a longer description (of a user in dozens of groups) only what is about the request is kept: there may be one for each
+ * of thousands of actions, and whoever asks says how long it is.
+ */
+const MAX_KEPT_CHARS = 2048;
+
 /** Who asked for it last, with what. */
 interface Asker {
   readonly user: User;
@@ -58,11 +64,11 @@ export function createDescribe(): Describe {
       last.topic = toTopic(evidence);
       last.asker = undefined;
     }
-    if (last.asker === undefined || !isBy(evidence, last.asker)) {
-      const { about, texts, annotations } = last.topic;
-      last.asker = toAsker(evidence, { about, body: toBody(texts, evidence, users), annotations });
-    }
-    return last.asker.description;
+    if (last.asker !== undefined && isBy(evidence, last.asker)) return last.asker.description;
+    const { about, texts, annotations } = last.topic;
+    const description = { about, body: toBody(texts, evidence, users), annotations };
+    last.asker = toAsker(evidence, description);
+    return description;
   };
 }
 
@@ -83,12 +89,13 @@ const isAbout = (evidence: Resolved, topic: Topic): boolean =>
   topic.transport === evidence.transport &&
   topic.requirement === evidence.requirement;
 
-const toAsker = ({ authentication, peer, headers }: Resolved, description: Description): Asker => ({
-  user: authentication.user,
-  sourceIP: peer.sourceIPs[0],
-  userAgent: headers.first('user-agent'),
-  description,
-});
+/** Undefined: it is too long to be kept. */
+function toAsker({ authentication, peer, headers }: Resolved, description: Description): Asker | undefined {
+  const userAgent = headers.first('user-agent');
+  // What an event has of a program's name is cut; what is kept to compare it with is not.
+  if (description.body.length + (userAgent?.length ?? 0) > MAX_KEPT_CHARS) return undefined;
+  return { user: authentication.user, sourceIP: peer.sourceIPs[0], userAgent, description };
+}
 
 const isBy = ({ authentication, peer, headers }: Resolved, asker: Asker): boolean =>
   asker.user === authentication.user &&

@@ -61,6 +61,28 @@ describe('the description of a request', () => {
     });
   }
 
+  for (const [what, changed] of Object.entries<Partial<Resolved>>({
+    'a user in many groups': {
+      authentication: {
+        ...base.authentication,
+        user: { ...alice, groups: Array.from({ length: 200 }, (_, at) => `oidc:team-number-${at}`) },
+      },
+    },
+    // What an event has of it is shorter.
+    'a program with a long name': { headers: new HeaderLines(['User-Agent', 'x'.repeat(8192)]) },
+  })) {
+    it(`is not kept for ${what}: thousands of targets would hold it`, () => {
+      const toDescription = createDescribe();
+      const [first, second] = [toDescription(scrape(changed)), toDescription(scrape(changed))];
+      assert.notEqual(first, second);
+      assert.deepEqual(first, second);
+      // Nor is one that was kept before taken for it.
+      const short = toDescription(base);
+      assert.notEqual(toDescription(scrape(changed)).body, short.body);
+      assert.equal(toDescription(base).body, short.body);
+    });
+  }
+
   it('is made anew for what runs something', () => {
     const toDescription = createDescribe();
     const exec = execByWebSocket();
