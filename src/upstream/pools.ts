@@ -104,18 +104,21 @@ export function createPools(deps: DialDeps, options: PoolOptions): Pools {
   };
 }
 
-/** Made once for each entry and its last credential: both live as long as an inventory and a certificate do. */
+/**
+ * Made once for each entry and the last credential that all use: both live as long as an inventory and a certificate do. A
+ * user's own, with its key, is not kept: it would stay until the next request to the node.
+ */
 function createPoolKeys() {
   const last = new WeakMap<NodeEntry, { readonly credential: KubeletCredential } & Record<PoolUse, string>>();
   return (entry: NodeEntry, credential: KubeletCredential, use: PoolUse): string => {
-    let keys = last.get(entry);
-    if (keys?.credential !== credential) {
-      // Fingerprints are digests; the user's name, which may hold anything, comes last.
-      const toKey = (of: PoolUse): string =>
-        `${entry.fingerprint} ${credential.fingerprint} ${of} ${credential.user ?? ''}`;
-      keys = { credential, short: toKey('short'), lasting: toKey('lasting') };
-      last.set(entry, keys);
-    }
+    const known = last.get(entry);
+    if (known?.credential === credential) return known[use];
+    // Fingerprints are digests; the user's name, which may hold anything, comes last.
+    const toKey = (of: PoolUse): string =>
+      `${entry.fingerprint} ${credential.fingerprint} ${of} ${credential.user ?? ''}`;
+    if (credential.user !== undefined) return toKey(use);
+    const keys = { credential, short: toKey('short'), lasting: toKey('lasting') };
+    last.set(entry, keys);
     return keys[use];
   };
 }

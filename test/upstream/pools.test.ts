@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { systemClock } from '../../src/core/ports.ts';
 import { createPools, toAuthority } from '../../src/upstream/pools.ts';
 import type { Action } from '../../src/core/action.ts';
@@ -17,6 +19,9 @@ import type { TestPki } from '../forward/support/front.ts';
 import { startKubelet } from '../forward/support/kubelet.ts';
 import type { FakeKubelet } from '../forward/support/kubelet.ts';
 import { reachAnything } from '../support/reach.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 let pki: TestPki;
 before(async () => {
@@ -115,6 +120,48 @@ describe('the pools of users with certificates of their own', () => {
       (credential) => pools.get(toEntry(pki, 1), credential),
     );
     assert.equal(new Set(made).size, 4);
+  });
+
+  it('are each of one user when they take turns at one entry, and for each use', () => {
+    const deps = { clock: createFakeClock(), log: createKeptLog(), reach: reachAnything() };
+    const pools = createPools(deps, options);
+    const entry = toEntry(pki, 1);
+    const credentials = [of('a', 'f'), { ...pki.reader, fingerprint: 'f' }, of('b', 'f'), pki.operator];
+    const ask = () =>
+      credentials.flatMap((credential) => [
+        pools.get(entry, credential),
+        pools.get(entry, credential, 'lasting'),
+      ]);
+    const first = ask();
+    assert.equal(new Set(first).size, 8);
+    assert.deepEqual(
+      ask().map((upstream, at) => upstream === first[at]),
+      first.map(() => true),
+    );
+    assert.deepEqual(
+      first.map(({ credential }) => credential),
+      credentials.flatMap((credential) => [credential, credential]),
+    );
+  });
+
+  it('are forgotten with the key of the user', async () => {
+    const clock = createFakeClock();
+    const pools = createPools({ clock, log: createKeptLog(), reach: reachAnything() }, options);
+    const entry = toEntry(pki, 1);
+    const ask = (): WeakRef<object> => {
+      const credential = of('a');
+      pools.get(entry, credential);
+      return new WeakRef(credential);
+    };
+    const asked = ask();
+    clock.advance(10_000);
+    // What a WeakRef has shown is held until the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    assert.equal(pools.size, 0);
+    assert.equal(asked.deref(), undefined);
+    // The entry is still there, as in an inventory.
+    assert.equal(entry.port, 1);
   });
 
   it('are closed when nobody asks for them', () => {
