@@ -2,9 +2,12 @@
 // each time.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { OPTIONAL_ENDPOINTS } from '../../src/core/configuration.ts';
+import { Fault } from '../../src/core/fault.ts';
 import type { Resolve } from '../../src/resolve/resolve.ts';
 import { createResolve } from '../../src/resolve/resolve.ts';
-import { refusal, resolved, toIdentified, WEBSOCKET } from './request.ts';
+import { refusal, resolved, SPDY, toIdentified, WEBSOCKET } from './request.ts';
 
 const METRICS = '/nodes/node-1/metrics/cadvisor';
 
@@ -90,4 +93,59 @@ describe('a target that was asked for before', () => {
       resolved('GET', target, [...WEBSOCKET, 'Kubelet-Gateway-Reason', reason], resolve).reason;
     assert.deepEqual([because('ticket 1'), because('ticket 2')], ['ticket 1', 'ticket 2']);
   });
+
+  const EXEC = '/exec/default/shell/main?command=ls&output=1';
+  const TARGETS = [
+    ...['/metrics', '/metrics?', '/pods', '/runningpods', '/statusz', EXEC, `${EXEC}&reason=ticket`],
+    ...['/logs/', '/logs/?query=kubelet', '/logs/a%20b', '/run/default/shell/main?cmd=ls'],
+    '/containerLogs/default/shell/main?tailLines=1&follow=true',
+    '/containerLogs/default/shell/main?tailLines=1&tailLines=2',
+  ].flatMap((path) => [`/nodes/node-1${path}`, `/api/v1/nodes/node-1/proxy${path}`]);
+  const KUBECTL = [
+    '/nodes/node-1/api/v1/pods',
+    '/nodes/node-1/api/v1/namespaces/default/pods/shell/log?container=main',
+    '/nodes/node-1/api/v1/namespaces/default/pods/shell/exec?command=ls&stdout=1',
+    '/api/v1/namespaces/default/pods/shell/exec?command=ls&stdout=1',
+    '/api/v1/namespaces/default/pods/shell',
+  ];
+  const TABLE = 'application/json;as=Table;g=meta.k8s.io;v=v1';
+  const asked = fc.record({
+    method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD', 'POST'),
+    headers: fc.constantFrom<readonly string[]>(
+      ...[[], [], SPDY, WEBSOCKET, ['Upgrade', 'h2c'], ['Accept', TABLE]],
+      [...WEBSOCKET, 'Kubelet-Gateway-Reason', 'ticket 7'],
+      [...WEBSOCKET, 'Kubelet-Gateway-Reason', 'ticket 8'],
+    ),
+  });
+  const settings = { endpoints: new Set(OPTIONAL_ENDPOINTS), podSubresources: true, version: 'v1.36.2' };
+  /** All that was found, or the refusal. */
+  const toText = (resolve: Resolve, ...request: Parameters<typeof toIdentified>): string => {
+    try {
+      const found = resolve(toIdentified(...request)) as unknown as Readonly<Record<string, unknown>>;
+      const { action, node, transport, requirement, surface, reason, answer, sought } = found;
+      return JSON.stringify({ action, node, transport, requirement, surface, reason, answer, sought });
+    } catch (error) {
+      assert(error instanceof Fault);
+      return `${error.reason} ${error.message}`;
+    }
+  };
+
+  for (const target of [...TARGETS, ...KUBECTL]) {
+    it(`means to who was asked for it before what it means to who was not: ${target}`, () => {
+      const fresh = new Map<string, string>();
+      const sequence = fc.array(asked, { minLength: 8, maxLength: 16 });
+      fc.assert(
+        fc.property(sequence, (all) => {
+          const knowing = createResolve(settings);
+          for (const { method, headers } of all) {
+            const key = JSON.stringify([method, headers]);
+            const expected = fresh.get(key) ?? toText(createResolve(settings), method, target, headers);
+            fresh.set(key, expected);
+            assert.equal(toText(knowing, method, target, headers), expected);
+          }
+        }),
+        { numRuns: 10 },
+      );
+    });
+  }
 });
