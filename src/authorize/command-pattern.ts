@@ -35,5 +35,5 @@ function toMatcher(pattern: CommandPattern): (command: readonly string[]) => boo
     });
 }
 
-/** Not one that any program is known to take for an option or a command of its own (`less +!sh`). */
+/** Not what programs take for an option or a command of their own (`less +!sh`). Those of Windows that know `/c` are not reckoned with. */
 const isOperand = (text: string): boolean => text === '-' || !/^[-+]/.test(text);
