@@ -9,7 +9,7 @@ import type { DemoUser } from '../../demo/environment.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { closeAll } from '../support/close-all.ts';
 import { RawClient, ask, bearer, head } from '../support/raw-client.ts';
-import { startScenario } from '../support/scenario.ts';
+import { eventually, startScenario } from '../support/scenario.ts';
 
 /** bob may read the configuration of one node alone. */
 const ONE_NODE = `---
@@ -75,6 +75,49 @@ describe('users who ask at the same time', () => {
       }
     }
     shared.destroy();
+  });
+
+  it('are each told of in the audit log as who they are, with what they asked for by which program', async () => {
+    const pair = await scenario.environment.issueClientCertificate('bob', []);
+    const certificate = { cert: pair.certificate, key: pair.key };
+    const [shared, byCertificate] = await Promise.all([
+      RawClient.open(scenario),
+      RawClient.open(scenario, certificate),
+    ]);
+    const asked: { id: string; user: string; path: string; program: string; method: string }[] = [];
+    // What is asked for often is what is remembered of the one before.
+    for (const program of ['Prometheus/3', 'curl/8', 'Prometheus/3', 'curl/8']) {
+      const agent = `User-Agent: ${program}`;
+      for (const method of ['jwt', 'x509', 'jwt']) {
+        for (const [user, path] of ROWS) {
+          const client = method === 'jwt' ? shared : byCertificate;
+          client.send(head('GET', path, agent, ...(method === 'jwt' ? [bearer(tokens[user])] : [])));
+          const id = (await client.readAnswer()).headers.get('audit-id') ?? '';
+          asked.push({ id, user: method === 'jwt' ? user : 'bob', path, program, method });
+        }
+      }
+    }
+    shared.destroy();
+    byCertificate.destroy();
+    // The last event of an answer is written a moment after it.
+    const ids = new Set(asked.map(({ id }) => id));
+    assert.equal(ids.size, asked.length);
+    const events = await eventually('two events of each', async () => {
+      const found = (await scenario.auditEvents()).filter(({ auditID }) => ids.has(auditID));
+      return found.length < 2 * ids.size ? undefined : found;
+    });
+    const byId = Map.groupBy(events, ({ auditID }) => auditID);
+    for (const { id, user, path, program, method } of asked) {
+      const node = path.split('/')[2];
+      for (const { user: told, userAgent, requestURI, objectRef, annotations = {} } of byId.get(id) ?? []) {
+        assert.deepEqual(
+          [told.username, userAgent, requestURI, objectRef?.name],
+          [user, program, path, node],
+        );
+        assert.equal(annotations['kubelet-gateway.io/authenticated-by'], method);
+        assert.equal(annotations['kubelet-gateway.io/node'], node);
+      }
+    }
   });
 
   it('reach their nodes under the credential of the mapping, and never under another', () => {

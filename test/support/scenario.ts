@@ -53,6 +53,7 @@ export interface AuditEvent {
   readonly requestURI: string;
   readonly user: { readonly username?: string; readonly groups?: readonly string[] };
   readonly sourceIPs: readonly string[];
+  readonly userAgent?: string;
   readonly objectRef?: {
     readonly resource: string;
     readonly subresource?: string;
