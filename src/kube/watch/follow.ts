@@ -41,6 +41,11 @@ export interface FollowOptions<Item> {
    * but none before something has changed since the API server was started (apiserver pkg/storage/cacher). Default 90 s.
    */
   readonly idleMs?: number;
+  /**
+   * How long a watch may go unanswered: one that is asked for anew because the last was quiet is what tells a quiet API server
+   * from one that is away. Default 30 s, and not more than `idleMs`.
+   */
+  readonly answerMs?: number;
   readonly backoff?: BackoffOptions;
   /** Of an object in a watch. Default 8 MiB; etcd holds no larger ones than 1.5 MiB. */
   readonly maxLineBytes?: number;
@@ -165,6 +170,7 @@ class Reflector<Item> implements Following {
       resourceVersion: version,
       timeoutSeconds: String(Math.max(1, Math.ceil(watchMs / 1000))),
     };
+    const { idleMs = IDLE_MS, answerMs = Math.min(ANSWER_MS, idleMs) } = this.#options;
     const watching = this.#within(async (signal, touch) => {
       const body = await this.#get(query, signal);
       isAnswered = true;
@@ -186,7 +192,7 @@ class Reflector<Item> implements Following {
       // A server that ends every watch at once would otherwise be asked in a tight loop.
       if (events === 0 && this.#clock.now() - startedAt < SHORT_MS)
         throw new Error('the watch ended at once');
-    });
+    }, answerMs);
     await watching.catch((error: unknown) => {
       if (!(isAnswered && error instanceof Silence)) throw error;
     });
@@ -231,16 +237,19 @@ class Reflector<Item> implements Following {
     return get({ agent: this.#agent, url, authorization: await this.#bearer() }, signal);
   }
 
-  /** Runs `work` until the server is silent for too long; `touch` says that it was not. */
-  async #within<T>(work: (signal: AbortSignal, touch: () => void) => Promise<T>): Promise<T> {
-    const idleMs = this.#options.idleMs ?? 90_000;
+  /** Runs `work` until the server is silent for too long; `touch` says that it was not. `firstMs`: until it first was not. */
+  async #within<T>(
+    work: (signal: AbortSignal, touch: () => void) => Promise<T>,
+    firstMs?: number,
+  ): Promise<T> {
+    const { idleMs = IDLE_MS } = this.#options;
     const idle = new AbortController();
-    const arm = (): (() => void) =>
-      this.#clock.after(idleMs, () => idle.abort(new Silence(`nothing was heard for ${idleMs} ms`)));
-    let cancel = arm();
+    const arm = (ms: number): (() => void) =>
+      this.#clock.after(ms, () => idle.abort(new Silence(`nothing was heard for ${ms} ms`)));
+    let cancel = arm(firstMs ?? idleMs);
     const touch = (): void => {
       cancel();
-      cancel = arm();
+      cancel = arm(idleMs);
     };
     try {
       return await work(AbortSignal.any([this.#stopped.signal, idle.signal]), touch);
@@ -265,6 +274,8 @@ class Reflector<Item> implements Following {
   }
 }
 
+const IDLE_MS = 90_000;
+const ANSWER_MS = 30_000;
 /** No watch that an API server serves is so short. */
 const SHORT_MS = 500;
 const LASTED_MS = 5000;

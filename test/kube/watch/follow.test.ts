@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
@@ -229,12 +230,13 @@ describe('following a collection', () => {
     assert.equal(told.filter((text) => text.startsWith('listed')).length, 1);
   });
 
-  it('takes a server that does not answer for away', async (t) => {
+  /** An API server that answers lists, and begins a watch as `onWatch` says. */
+  async function startScripted(t: TestContext, onWatch: (response: ServerResponse) => void) {
     const authority = await createAuthority('silent CA');
     const { certificate, key } = await authority.issue({ dnsNames: ['localhost'], usages: ['server'] });
     const server = createServer({ cert: certificate, key }, ({ url = '' }, response) => {
-      if (!url.includes('watch=1'))
-        response.end('{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[]}');
+      if (url.includes('watch=1')) onWatch(response);
+      else response.end('{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[]}');
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     t.after(() => server.close().closeAllConnections());
@@ -245,9 +247,27 @@ describe('following a collection', () => {
       server: `https://localhost:${port}`,
       certificateAuthority: authority.certificate,
     };
-    const { has, errors } = begin(t, { ...api, connection }, { idleMs: 200 });
+    return { ...api, connection };
+  }
+
+  it('takes a server that does not answer for away', async (t) => {
+    const api = await startScripted(t, () => undefined);
+    const { has, errors } = begin(t, api, { idleMs: 200 });
     await has('disconnected');
     assert.match(errors[0]?.message ?? '', /nothing was heard for 200 ms/);
+  });
+
+  it('takes one that falls silent for away as soon as it does not answer, and does not wait as long again', async (t) => {
+    let isAway = false;
+    const api = await startScripted(t, (response) => {
+      if (!isAway) response.flushHeaders();
+    });
+    const { has, errors } = begin(t, api, { idleMs: 400, answerMs: 300 });
+    await has('connected');
+    isAway = true;
+    const before = errors.length;
+    const told = await eventually('that it is away', () => errors[before]);
+    assert.match(told.message, /nothing was heard for 300 ms/);
   });
 
   it('tells a refusal in the words of the server, and tries again', async (t) => {
