@@ -78,6 +78,19 @@ export function defineGatewayScenario(cluster: () => Cluster): void {
     assert.equal(typed.stdout.toString(), 'typed\n');
   });
 
+  it('says which pod is not there, and of a container that it is not', async (t) => {
+    if (gateway === undefined) {
+      t.skip(NO_NODE);
+      return;
+    }
+    const pod = await gateway.kubectl('get', 'pod', 'nope');
+    assert.equal(pod.code, 1);
+    assert.match(pod.stderr, /Error from server \(NotFound\): pods "nope" not found/);
+    const container = await gateway.kubectl('logs', POD, '-c', 'nope');
+    assert.equal(container.code, 1);
+    assert.match(container.stderr, /container nope is not valid for pod web/);
+  });
+
   it('has every exchange in its audit log', async (t) => {
     if (gateway === undefined) {
       t.skip(NO_NODE);
