@@ -34,19 +34,7 @@ export function toNodeInfo(value: Readonly<Record<string, unknown>>): NodeInfo {
   };
 }
 
-const NAMES: readonly (keyof NodeInfo)[] = [
-  'createdAt',
-  'kubeletVersion',
-  'osImage',
-  'kernelVersion',
-  'containerRuntime',
-  'operatingSystem',
-  'architecture',
-  'cpu',
-  'memory',
-  'cpuCapacity',
-  'memoryCapacity',
-];
+const NAMES = ['createdAt', ...Object.keys(TEXTS)] as readonly (keyof NodeInfo)[];
 
 export const isSameInfo = (a: NodeInfo = {}, b: NodeInfo = {}): boolean =>
   NAMES.every((name) => a[name] === b[name]);
