@@ -25,6 +25,7 @@ import { composeLogin, withLogin } from './compose/login.ts';
 import { composeServe } from './compose/serving.ts';
 import { createIdentify } from './identify/identify.ts';
 import { refuse } from './listen/refuse.ts';
+import { toGitVersion } from './kubectl/discovery.ts';
 import { createLocate } from './locate/locate.ts';
 import { createAdminResolve } from './resolve/admin-resolve.ts';
 import { createResolve } from './resolve/resolve.ts';
@@ -80,7 +81,7 @@ export function composeLine(
       ...line,
       // Cookies are for all ports of a host; a session of a browser counts on the listeners for people alone.
       identify: withLogin(login, createIdentify(bearers)),
-      resolve: createAdminResolve({ version: `v${foundation.version}` }),
+      resolve: createAdminResolve({ version: toGitVersion(foundation.version) }),
     },
     login,
     start: async () => {
@@ -162,7 +163,7 @@ function toLine(
   const { podSubresources } = configuration.authorization;
   const inventory = (): Inventory => parts.inventory.inventory;
   const endpoints = new Set(configuration.endpoints.enabled);
-  const resolve = createResolve({ endpoints, podSubresources, version: `v${version}` });
+  const resolve = createResolve({ endpoints, podSubresources, version: toGitVersion(version) });
   // The pods of a node are read with the credential of the gateway's that the exchange would be given for reading them.
   const pods = async (located: Located, signal: AbortSignal): Promise<unknown> => {
     const read: Located = { ...located, action: { kind: 'pods' }, transport: { kind: 'http' } };

@@ -226,6 +226,12 @@ function toAggregated(groups: readonly (readonly [name: string, group: Group])[]
   };
 }
 
+/** Whose API it is that is spoken here: clients judge by it which of their own versions fits. */
+const KUBERNETES_VERSION = 'v1.36.0';
+
+/** The gateway's version as distributions of Kubernetes write theirs (`v1.36.2+k3s1`). */
+export const toGitVersion = (version: string): string => `${KUBERNETES_VERSION}+kubelet-gateway.${version}`;
+
 function toVersion(gitVersion: string): object {
   const [, major = '', minor = ''] = /^v?(\d+)\.(\d+)/.exec(gitVersion) ?? [];
   const unsaid = {
