@@ -246,11 +246,14 @@ async function review(
     log.error({ error, attributes }, 'a SubjectAccessReview failed');
     throw error instanceof Fault
       ? error
-      : new Fault('InternalError', 'authorization could not be decided', { cause: error });
+      : new Fault('InternalError', `authorization could not be decided${toWhy(error)}`, { cause: error });
   } finally {
     cancel();
   }
 }
+
+const toWhy = (error: unknown): string =>
+  error instanceof ApiServerAway ? ': no answer from the API server' : '';
 
 /** So that a port which does not heed its signal cannot keep a question open either. */
 const rejectAtAbort = (signal: AbortSignal): Promise<never> =>
