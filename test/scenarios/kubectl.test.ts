@@ -76,7 +76,7 @@ describe('kubectl reads', () => {
     const version = await scenario.kubectl('alice', ['version']);
     assert.match(version.stdout.toString(), /^Server Version: v1\.\d+\.\d+\+kubelet-gateway\.\d/m);
     // No word of a version that would not fit its own.
-    assert.equal(version.stderr.toString(), '');
+    assert.equal(version.stderr, '');
     const resources = await scenario.kubectl('alice', ['api-resources']);
     assert.match(resources.stdout.toString(), /^pods +po +v1 +true +Pod$/m);
     const other = await scenario.kubectl('alice@node-2', [
