@@ -31,26 +31,15 @@ const CHAIN = `
     checkpoint: { maxAge: 500ms }
     secondSink: { file: checkpoints }`;
 
-export async function startStored(
-  server: S3Server,
-  prefix: string,
-  { spool = '10Mi', segment = '4Ki', mode = 'required', identity }: StoredOptions = {},
-): Promise<Scenario> {
-  const encryption =
-    identity === undefined ? '' : `encryption: { recipients: [${await identityToRecipient(identity)}] }`;
-  return startScenario({
-    files: {
-      's3-id': ACCESS_KEY_ID,
-      's3-key': SECRET_ACCESS_KEY,
-      's3-ca.crt': server.certificateAuthority,
-      'audit-key.pem': signingKey.privateKey,
-      ...(identity && { identity }),
-    },
-    configure: (yaml) => `${yaml.replace(/^audit:$/m, `audit:${CHAIN}`)}
-recording:
-  directory: spool
-  segment: { maxAge: 200ms, maxSize: ${segment} }
-  ${encryption}
+/** What the configuration of a store on this server names. */
+export const toStoreFiles = (server: S3Server): Readonly<Record<string, string>> => ({
+  's3-id': ACCESS_KEY_ID,
+  's3-key': SECRET_ACCESS_KEY,
+  's3-ca.crt': server.certificateAuthority,
+});
+
+/** The member `store` of `recording`. */
+export const toStoreYaml = (server: S3Server, prefix: string, spool = '10Mi'): string => `
   store:
     s3:
       endpoint: ${server.endpoint}
@@ -60,7 +49,26 @@ recording:
       accessKeyIdFile: s3-id
       secretAccessKeyFile: s3-key
       certificateAuthorityFile: s3-ca.crt
-      spoolMaxSize: ${spool}
+      spoolMaxSize: ${spool}`;
+
+export async function startStored(
+  server: S3Server,
+  prefix: string,
+  { spool, segment = '4Ki', mode = 'required', identity }: StoredOptions = {},
+): Promise<Scenario> {
+  const encryption =
+    identity === undefined ? '' : `encryption: { recipients: [${await identityToRecipient(identity)}] }`;
+  return startScenario({
+    files: {
+      ...toStoreFiles(server),
+      'audit-key.pem': signingKey.privateKey,
+      ...(identity && { identity }),
+    },
+    configure: (yaml) => `${yaml.replace(/^audit:$/m, `audit:${CHAIN}`)}
+recording:
+  directory: spool
+  segment: { maxAge: 200ms, maxSize: ${segment} }
+  ${encryption}${toStoreYaml(server, prefix, spool)}
   rules: [{ mode: ${mode}, stdin: on }]
 `,
   });

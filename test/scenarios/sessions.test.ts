@@ -19,6 +19,8 @@ import { Screen } from '../../src/replay/screen.ts';
 import type { AuditEvent, Finished, Scenario } from '../support/scenario.ts';
 import { closeAll } from '../support/close-all.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
+import { startS3Server } from '../support/s3-server.ts';
+import { toStoreFiles, toStoreYaml } from '../record/stored-scenario.ts';
 
 const API = '/apis/kubelet-gateway.io/v1alpha1';
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -43,9 +45,14 @@ recording:
 let scenario: Scenario;
 
 /** bob operates sessions, carol has no right on them; alice works on nodes. */
-async function start(recorded: boolean, more = ''): Promise<void> {
+async function start(
+  recorded: boolean,
+  more = '',
+  files: Readonly<Record<string, string>> = {},
+): Promise<void> {
   scenario = await startScenario({
     files: {
+      ...files,
       'admin-rbac.yaml':
         (await readFile(ROLES, 'utf8')) +
         ['session-operator', 'recording-admin', 'auditor', 'cache-flusher', 'metrics-reader']
@@ -289,10 +296,19 @@ for (const recorded of [true, false]) {
 }
 
 describe('a follower of a program that draws on the whole screen', () => {
-  before(() => start(true));
-  after(() => closeAll(scenario));
+  for (const place of ['a directory', 'an S3 store'])
+    it(`sees what it has drawn long before, and what it draws then: recorded in ${place}`, async (t) => {
+      const server = place === 'a directory' ? undefined : await startS3Server();
+      t.after(async () => {
+        await closeAll(scenario);
+        await server?.close();
+      });
+      if (server === undefined) await start(true);
+      else await start(true, toStoreYaml(server, 'drawn'), toStoreFiles(server));
+      await seesAll();
+    });
 
-  it('sees what it has drawn long before, and what it draws then', async () => {
+  async function seesAll(): Promise<void> {
     // A line at the top once, and then so much in another that the gateway has forgotten the first.
     const script = [
       String.raw`printf '\033[?1049h\033[H\033[2Jdrawn once'`,
@@ -329,7 +345,7 @@ describe('a follower of a program that draws on the whole screen', () => {
     await exited;
     assert.deepEqual(await watchEnd, [0, null]);
     await noSession();
-  });
+  }
 });
 
 describe('a follower who does not read', () => {
