@@ -17,9 +17,13 @@ export const MAX_ERROR_BYTES = 50_000;
  */
 export function credentialRejected(code: number, { user }: Pick<KubeletCredential, 'user'>): Fault {
   const cause = new Error(`the node answered ${code}`);
-  return user !== undefined && code === 403
-    ? new Fault('Forbidden', `the node itself does not allow this to User ${JSON.stringify(user)}`, { cause })
-    : new Fault('BadGateway', "the node rejected the gateway's credential", { cause });
+  if (user !== undefined && code === 403) {
+    return new Fault('Forbidden', `the node itself does not allow this to User ${JSON.stringify(user)}`, {
+      cause,
+    });
+  }
+  const why = code === 403 ? 'it has no right to this there (403)' : 'it is not known there (401)';
+  return new Fault('BadGateway', `the node rejected the gateway's credential: ${why}`, { cause });
 }
 
 export const redirectRefused = (): Fault =>

@@ -299,7 +299,11 @@ describe('nodes', () => {
     ] as const) {
       node.script = (_head, on) => on.write(said);
       const got = await get('alice', `/nodes/node-3${path}`);
-      assertStatus(got, 502, /^the node rejected the gateway's credential$/);
+      const why = said.includes('403')
+        ? /: it has no right to this there \(403\)$/
+        : /: it is not known there \(401\)$/;
+      assertStatus(got, 502, /^the node rejected the gateway's credential: /);
+      assertStatus(got, 502, why);
       assert.doesNotMatch(got.body, /reader|gateway-/);
     }
     const log = await scenario.gatewayLog();
