@@ -8,6 +8,7 @@ import type { Inventory } from '../core/node.ts';
 import { Fault } from '../core/fault.ts';
 import { STEP_UP } from '../core/step-up.ts';
 import { TELLING } from './permit.ts';
+import { refused } from './readable.ts';
 
 export interface AdmittedPorts {
   readonly inventory: () => Inventory;
@@ -23,7 +24,7 @@ export async function findAdmitted(
   permitted: Permitted,
   find: (permitted: Permitted) => Promise<NodeName>,
 ): Promise<NodeName> {
-  const faults = toCandidates(ports, permitted).map((node) => refusal(ports, permitted.on(node)));
+  const faults = toCandidates(ports, permitted).map((node) => refused(ports.admit, permitted.on(node)));
   const [first] = faults;
   if (first !== undefined && faults.every((fault) => fault !== undefined)) throw first;
   const demand = faults.find((fault) => fault?.annotations[STEP_UP] !== undefined);
@@ -44,16 +45,6 @@ function toCandidates({ inventory, named }: AdmittedPorts, { among }: Permitted)
     candidates.push(name);
   }
   return candidates;
-}
-
-function refusal({ admit }: AdmittedPorts, resolved: Resolved): Fault | undefined {
-  try {
-    admit(resolved);
-    return undefined;
-  } catch (error) {
-    if (error instanceof Fault) return error;
-    throw error;
-  }
 }
 
 /** It says that the pod is nowhere, or on no node that the right is to. */

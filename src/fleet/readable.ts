@@ -60,10 +60,13 @@ export async function readableBy(
   return { nodes: admitted, held, ...(everywhere === undefined ? {} : { everywhere }) };
 }
 
-/** Why it is not let through. */
-export function refused(admit: Gate['admit'], authorized: Authorized): Fault | undefined {
+/** Why it is not let through, as `admit` throws it; undefined: it is. */
+export function refused<Asked extends Resolved>(
+  admit: (asked: Asked) => void,
+  asked: Asked,
+): Fault | undefined {
   try {
-    admit(authorized);
+    admit(asked);
     return undefined;
   } catch (error) {
     if (error instanceof Fault) return error;
