@@ -1,6 +1,6 @@
-// What the events of an exchange say of its request, and what the policy is asked about. Of an action that lasts it is
-// kept what all who ask for it share, and the last description of all: a scraper's next request differs from its last in
-// nothing that an event says but its id and times.
+// What the events of an exchange say of its request. Of an action that lasts it is kept what all who ask for it share, and
+// the last description of all: a scraper's next request differs from its last in nothing that an event says but its id and
+// times.
 
 import type { Action } from '../../core/action.ts';
 import type { Resolved } from '../../core/exchange.ts';
@@ -11,22 +11,20 @@ import { toRequestAnnotations } from './annotations.ts';
 import type { AskedTexts, UserTexts } from './event.ts';
 import { toAskedTexts, toBody } from './event.ts';
 import type { AuditSubject } from './subject.ts';
-import { toSubject } from './subject.ts';
 
 export interface Description {
-  readonly about: AuditSubject;
   /** What `toBody` makes of it. */
   readonly body: string;
   /** What `toRequestAnnotations` makes of it. */
   readonly annotations: string;
 }
 
-export type Describe = (evidence: Evidence) => Description;
+/** `about`: what `toSubject` makes of it. Not asked for what the policy leaves out. */
+export type Describe = (evidence: Evidence, about: AuditSubject) => Description;
 
 /** What is asked for, and all that it was made of beside the action. Not the exchange, which must not live on. */
 interface Topic extends Pick<Resolved, 'node' | 'transport' | 'requirement' | 'method' | 'target'> {
   readonly authenticatedBy: string;
-  readonly about: AuditSubject;
   readonly texts: AskedTexts;
   readonly annotations: string;
 }
@@ -53,32 +51,30 @@ interface Last {
 export function createDescribe(): Describe {
   const users: UserTexts = new WeakMap();
   const toLast = rememberLasting<Action, Last>(() => ({ topic: undefined, asker: undefined }));
-  return (evidence) => {
+  return (evidence, about) => {
     if (!('action' in evidence) || evidence.reason !== undefined || evidence.peer.sourceIPs.length > 1) {
-      const about = toSubject(evidence);
       const body = toBody(toAskedTexts(evidence, about), evidence, users);
-      return { about, body, annotations: toRequestAnnotations(evidence) };
+      return { body, annotations: toRequestAnnotations(evidence) };
     }
     const last = toLast(evidence.action);
     if (last.topic === undefined || !isAbout(evidence, last.topic)) {
-      last.topic = toTopic(evidence);
+      last.topic = toTopic(evidence, about);
       last.asker = undefined;
     }
     if (last.asker !== undefined && isBy(evidence, last.asker)) return last.asker.description;
-    const { about, texts, annotations } = last.topic;
-    const description = { about, body: toBody(texts, evidence, users), annotations };
+    const { texts, annotations } = last.topic;
+    const description = { body: toBody(texts, evidence, users), annotations };
     last.asker = toAsker(evidence, description);
     return description;
   };
 }
 
-function toTopic(evidence: Resolved): Topic {
+function toTopic(evidence: Resolved, about: AuditSubject): Topic {
   const { authentication, node, transport, requirement, method, target } = evidence;
-  const about = toSubject(evidence);
   const texts = toAskedTexts(evidence, about);
   const annotations = toRequestAnnotations(evidence);
   const authenticatedBy = authentication.method;
-  return { node, transport, requirement, method, target, authenticatedBy, about, texts, annotations };
+  return { node, transport, requirement, method, target, authenticatedBy, texts, annotations };
 }
 
 const isAbout = (evidence: Resolved, topic: Topic): boolean =>

@@ -13,6 +13,7 @@ import type { Describe } from './description.ts';
 import { toEvent, toFrame } from './event.ts';
 import type { EventFrame } from './event.ts';
 import type { AuditEvaluator, AuditVerdict } from './policy.ts';
+import { toSubject } from './subject.ts';
 
 export interface TrailParts {
   readonly clock: Clock;
@@ -31,11 +32,12 @@ export class AuditTrail implements Observation {
   #verdict: AuditVerdict | undefined;
   #frame: EventFrame | undefined;
   #annotations = '';
-  #annotated: Evidence | undefined;
+  /** What the annotations were made of. */
+  #annotated: Evidence;
 
   constructor(parts: TrailParts, received: Received) {
     this.#parts = parts;
-    this.#evidence = received;
+    this.#evidence = this.#annotated = received;
   }
 
   received(evidence: Evidence): Promise<void> | undefined {
@@ -49,15 +51,15 @@ export class AuditTrail implements Observation {
 
   #receive(evidence: Evidence): Promise<void> | undefined {
     this.#evidence = evidence;
-    const described = this.#parts.describe(evidence);
-    const { verb, subject } = described.about;
+    const about = toSubject(evidence);
     const user = 'authentication' in evidence ? evidence.authentication.user : undefined;
-    this.#verdict = this.#parts.evaluate({ user, verb, subject });
+    this.#verdict = this.#parts.evaluate({ user, ...about });
     if (this.#verdict.level === 'None') return undefined;
-    this.#annotations = described.annotations;
+    const { body, annotations } = this.#parts.describe(evidence, about);
+    this.#annotations = annotations;
     this.#annotated = evidence;
     const receivedAt = this.#toMicroTime(evidence.receivedAt);
-    this.#frame = toFrame(evidence, described.body, this.#verdict.level, receivedAt);
+    this.#frame = toFrame(evidence, body, this.#verdict.level, receivedAt);
     const event = this.#event('RequestReceived');
     return event === undefined ? undefined : this.#parts.store(event);
   }
@@ -109,7 +111,6 @@ export class AuditTrail implements Observation {
     const before = this.#annotated;
     const now = this.#evidence;
     const isSame =
-      before !== undefined &&
       ('action' in before ? before.action : undefined) === ('action' in now ? now.action : undefined);
     if (!isSame) this.#annotations = toRequestAnnotations(now);
     this.#annotated = now;

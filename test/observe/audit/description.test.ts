@@ -5,7 +5,9 @@ import { describe, it } from 'node:test';
 import type { Resolved } from '../../../src/core/exchange.ts';
 import { HeaderLines } from '../../../src/core/headers.ts';
 import { toLasting } from '../../../src/core/lasting.ts';
+import type { Description } from '../../../src/observe/audit/description.ts';
 import { createDescribe } from '../../../src/observe/audit/description.ts';
+import { toSubject } from '../../../src/observe/audit/subject.ts';
 import { toRequirement } from '../../../src/resolve/attributes.ts';
 import { createUser, nodeName } from '../../support/resolved.ts';
 import { alice, execByWebSocket, resolved } from '../evidence.ts';
@@ -27,9 +29,14 @@ const scrape = (changed: Partial<Resolved> = {}): Resolved => ({
 
 const base = scrape();
 
+const createDescription = (): ((evidence: Resolved) => Description) => {
+  const describe = createDescribe();
+  return (evidence) => describe(evidence, toSubject(evidence));
+};
+
 describe('the description of a request', () => {
   it('is that of the last one like it', () => {
-    const toDescription = createDescribe();
+    const toDescription = createDescription();
     assert.equal(toDescription(scrape({ auditId: 'one' })), toDescription(scrape({ auditId: 'two' })));
   });
 
@@ -52,11 +59,11 @@ describe('the description of a request', () => {
   };
   for (const [what, changed] of Object.entries(others)) {
     it(`is its own with ${what}`, () => {
-      const toDescription = createDescribe();
+      const toDescription = createDescription();
       const before = toDescription(base);
       const own = toDescription(scrape(changed));
       assert.notDeepEqual(own, before);
-      assert.deepEqual(own, createDescribe()(scrape(changed)));
+      assert.deepEqual(own, createDescription()(scrape(changed)));
       assert.deepEqual(toDescription(base), before);
     });
   }
@@ -72,7 +79,7 @@ describe('the description of a request', () => {
     'a program with a long name': { headers: new HeaderLines(['User-Agent', 'x'.repeat(8192)]) },
   })) {
     it(`is not kept for ${what}: thousands of targets would hold it`, () => {
-      const toDescription = createDescribe();
+      const toDescription = createDescription();
       const [first, second] = [toDescription(scrape(changed)), toDescription(scrape(changed))];
       assert.notEqual(first, second);
       assert.deepEqual(first, second);
@@ -84,7 +91,7 @@ describe('the description of a request', () => {
   }
 
   it('is made anew for what runs something', () => {
-    const toDescription = createDescribe();
+    const toDescription = createDescription();
     const exec = execByWebSocket();
     assert.notEqual(toDescription(exec), toDescription(exec));
     assert.deepEqual(toDescription(exec), toDescription(exec));
