@@ -12,7 +12,6 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { spawn as spawnTerminal } from '@lydell/node-pty';
 import type { DemoUser } from '../../demo/environment.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import { Screen } from '../../src/replay/screen.ts';
@@ -20,6 +19,7 @@ import type { AuditEvent, Finished, Scenario } from '../support/scenario.ts';
 import { closeAll } from '../support/close-all.ts';
 import { eventually, run, startScenario } from '../support/scenario.ts';
 import { startS3Server } from '../support/s3-server.ts';
+import { startInTerminal } from '../record/kubectl-session.ts';
 import { toStoreFiles, toStoreYaml } from '../record/stored-scenario.ts';
 
 const API = '/apis/kubelet-gateway.io/v1alpha1';
@@ -315,15 +315,8 @@ describe('a follower of a program that draws on the whole screen', () => {
       String.raw`i=0; while [ $i -lt 3000 ]; do printf '\033[5;1Hround %s ' $i; i=$((i+1)); done`,
       String.raw`read line; printf '\033[7;1Hdrawn then'; read line`,
     ].join('; ');
-    const worker = spawnTerminal(
-      kubectlPath(),
-      ['--context', 'alice', 'exec', '-it', 'shell', '--', 'sh', '-c', script],
-      { cols: 80, rows: 24, env: { ...process.env, ...scenario.kubectlEnv } },
-    );
-    const exited = new Promise((resolve) => worker.onExit(resolve));
-    let drawn = '';
-    worker.onData((data) => (drawn += data));
-    await eventually('the last round', () => (drawn.includes('round 2999') ? true : undefined));
+    const worker = startInTerminal(scenario, ['exec', '-it', 'shell', '--', 'sh', '-c', script]);
+    await eventually('the last round', () => (worker.stdout().includes('round 2999') ? true : undefined));
     const { metadata } = await theSession();
     const watching = spawn(process.execPath, [
       MAIN,
@@ -334,15 +327,15 @@ describe('a follower of a program that draws on the whole screen', () => {
     watching.stdout.on('data', (chunk: Buffer) => (watched += chunk.toString()));
     const watchEnd = once(watching, 'close');
     await eventually('what was drawn', () => (watched.includes('round 2999') ? true : undefined));
-    worker.write('\r');
+    worker.type('\r');
     await eventually('what is drawn', () => (watched.includes('drawn then') ? true : undefined));
     const screen = new Screen({ columns: 80, rows: 24, bareLineFeeds: false });
     await screen.write(watched);
     const lines = screen.visible().map((line) => line.trimEnd());
     assert.deepEqual([lines[0], lines[4], lines[6]], ['drawn once', 'round 2999', 'drawn then']);
     screen.dispose();
-    worker.write('\r');
-    await exited;
+    worker.type('\r');
+    await worker.closed;
     assert.deepEqual(await watchEnd, [0, null]);
     await noSession();
   }

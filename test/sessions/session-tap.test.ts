@@ -72,6 +72,22 @@ const recorder = (more: Partial<Tap>): TapFactory => {
   return () => Promise.resolve(tap);
 };
 
+/** Of a recorder that reads along: what it knows of where an exec stands. */
+async function readingTap(): Promise<Partial<Tap>> {
+  const reader = createLiveReader(await exchangeOf(execAction), PROTOCOL, () => undefined);
+  assert.ok(reader);
+  return {
+    fromNode: (chunk) => (reader.fromNode(chunk), true),
+    farewell: (message) => reader.farewell(message),
+    get unfinished() {
+      return reader.unfinished;
+    },
+    get owesStatus() {
+      return reader.owesStatus ?? false;
+    },
+  };
+}
+
 describe('a running session', () => {
   it('is there from its beginning to its end, and its bytes are counted', async () => {
     const { sessions, tap, find } = await begin();
@@ -218,15 +234,7 @@ describe('a running session', () => {
 describe('a node that is gone', () => {
   for (const recorded of [false, true]) {
     it(`is told of where it owed a status, ${recorded ? 'recorded' : 'not recorded'}`, async () => {
-      const reader = createLiveReader(await exchangeOf(execAction), PROTOCOL, () => undefined);
-      assert.ok(reader);
-      const inner: Partial<Tap> = {
-        fromNode: (chunk) => (reader.fromNode(chunk), true),
-        farewell: (message) => reader.farewell(message),
-        get owesStatus() {
-          return reader.owesStatus ?? false;
-        },
-      };
+      const inner = await readingTap();
       const { tap } = await begin(execAction, recorded ? recorder(inner) : undefined);
       tap.fromNode(output('hello'));
       assert.equal(tap.hasWords?.('nodeClosed'), true);
@@ -276,15 +284,7 @@ describe('the end of a session by somebody', () => {
 
   for (const recorded of [false, true]) {
     it(`says within a frame what the node owes of it, ${recorded ? 'recorded' : 'not recorded'}`, async () => {
-      const reader = createLiveReader(await exchangeOf(execAction), PROTOCOL, () => undefined);
-      assert.ok(reader);
-      const inner: Partial<Tap> = {
-        fromNode: (chunk) => (reader.fromNode(chunk), true),
-        farewell: (message) => reader.farewell(message),
-        get unfinished() {
-          return reader.unfinished;
-        },
-      };
+      const inner = await readingTap();
       const { tap, exchange, find } = await begin(execAction, recorded ? recorder(inner) : undefined);
       const frame = output('hello');
       assert.equal(tap.hasWords?.('terminated'), false);
