@@ -76,9 +76,9 @@ export async function handle(line: Line, received: Received): Promise<void> {
 }
 
 /**
- * The ways to an answer: from a node (which may have to be found first), from the
- * gateway with a right, from the gateway without one. A stage that answers at once, as most do, is not awaited: every
- * `await` is a turn of all microtasks.
+ * The ways to an answer: from a node (which may have to be found first), from the gateway with a right, from the
+ * gateway without one. A stage that answers at once, as most do, is not awaited: every `await` is a turn of all
+ * microtasks.
  */
 async function carryOut(
   line: Line,
