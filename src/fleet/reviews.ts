@@ -117,6 +117,8 @@ export const toSelfReview = ({ name, uid, groups, extra }: User): object => ({
 export async function readBody({ body, lifetime }: Identified): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
+  // That of all requests without one (listen/accept.ts), at which each reader would leave its listeners for ever.
+  if (body.readableEnded) return Buffer.alloc(0);
   for await (const chunk of body) {
     if (!Buffer.isBuffer(chunk)) throw new TypeError('a body of bytes was expected');
     size += chunk.length;
