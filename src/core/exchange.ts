@@ -6,7 +6,7 @@
 //                              ├────► OwnResolved ► OwnAuthorized ► (served): the gateway's own resources, no node is asked
 //                              └────► Answered: the gateway answers anybody with an identity, no node is asked
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { Action } from './action.ts';
 import type { AnyAttributes, Requirement } from './attributes.ts';
@@ -15,6 +15,7 @@ import type { HeaderLines } from './headers.ts';
 import type { Fault } from './fault.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { FleetQuery } from './fleet.ts';
+import type { HttpAnswer } from './http-answer.ts';
 import type { Namespace, NodeName, PodName } from './names.ts';
 import type { KubeletCredential, NodeEntry } from './node.ts';
 import type { Operation } from './operation.ts';
@@ -35,7 +36,12 @@ export interface Peer {
 
 /** Where the answer goes. Only `listen` and `forward` look inside. */
 export type Reply =
-  | { readonly kind: 'http'; readonly request: IncomingMessage; readonly response: ServerResponse }
+  | {
+      readonly kind: 'http';
+      /** Absent: a plain request, which `listen` reads by itself and which has no body. */
+      readonly request?: IncomingMessage;
+      readonly response: HttpAnswer;
+    }
   | {
       readonly kind: 'upgrade';
       readonly socket: Duplex;

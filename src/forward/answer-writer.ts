@@ -1,7 +1,7 @@
 // Writes an answer to the client. What comes of it in one turn of the event loop goes out as one piece, head and all: an
 // encryption and a system call for each record of a node (16 kB, RFC 8446 §5.1) would cost more than the bytes.
 
-import type { ServerResponse } from 'node:http';
+import type { HttpAnswer } from '../core/http-answer.ts';
 import { MIN_SPENT_BYTES, writeSpent } from './spent-chunk.ts';
 
 /** As much may wait for the end of the turn. A node that is faster than this in one turn is written in between. */
@@ -17,14 +17,14 @@ export interface AnswerWriterOptions {
 }
 
 export class AnswerWriter {
-  readonly #response: ServerResponse;
+  readonly #response: HttpAnswer;
   readonly #options: AnswerWriterOptions;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #flush: NodeJS.Immediate | undefined;
   #isFull = false;
 
-  constructor(response: ServerResponse, options: AnswerWriterOptions) {
+  constructor(response: HttpAnswer, options: AnswerWriterOptions) {
     this.#response = response;
     this.#options = options;
   }

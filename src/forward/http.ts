@@ -2,8 +2,8 @@
 // more than a few chunks in memory whichever side is slow, a client that leaves ends the request at the node, a node
 // that fails in mid-answer ends the client's connection, and the first word about an error is a Fault or nothing.
 
-import type { ServerResponse } from 'node:http';
 import type { Credentialed } from '../core/exchange.ts';
+import type { HttpAnswer } from '../core/http-answer.ts';
 import type { EndReason } from '../core/lifetime.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
@@ -47,7 +47,7 @@ export function forwardHttp(
   upstream: Upstream,
   limits: Limits,
   exchange: Credentialed,
-  response: ServerResponse,
+  response: HttpAnswer,
   observation: Observation,
 ): Promise<Ending> {
   return new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export function forwardHttp(
 class PlainForward implements AnswerReader {
   readonly #deps: HttpDeps;
   readonly #exchange: Credentialed;
-  readonly #response: ServerResponse;
+  readonly #response: HttpAnswer;
   readonly #observation: Observation;
   readonly #writer: AnswerWriter;
   readonly #resolve: (ending: Ending) => void;
@@ -81,7 +81,7 @@ class PlainForward implements AnswerReader {
   constructor(
     deps: HttpDeps,
     exchange: Credentialed,
-    response: ServerResponse,
+    response: HttpAnswer,
     observation: Observation,
     resolve: (ending: Ending) => void,
     reject: (fault: Fault) => void,

@@ -1,10 +1,10 @@
 // The pods of a node, read whole: for `locate`, and for kubectl's view of them, which is made from the kubelet's own
 // list. Promises a bound on its size and that the gateway's credential is never mistaken for the client's.
 
-import type { ServerResponse } from 'node:http';
 import type { PodsView } from '../core/action.ts';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import type { Credentialed } from '../core/exchange.ts';
+import type { HttpAnswer } from '../core/http-answer.ts';
 import type { Ending, Observation } from '../core/observation.ts';
 import type { Clock } from '../core/ports.ts';
 import type { NodeAccess } from './collect.ts';
@@ -124,7 +124,7 @@ export async function forwardPodsView(
   upstream: Upstream,
   exchange: Credentialed,
   view: PodsView,
-  response: ServerResponse,
+  response: HttpAnswer,
   observation: Observation,
 ): Promise<Ending> {
   const list = await read(upstream, exchange.lifetime.signal).catch((error: unknown) => {

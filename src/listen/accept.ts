@@ -7,6 +7,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import type { Received, Reply } from '../core/exchange.ts';
+import type { HttpAnswer } from '../core/http-answer.ts';
+import type { PlainHead } from '../wire/plain-head.ts';
 import { Fault } from '../core/fault.ts';
 import { HeaderLines } from '../core/headers.ts';
 import { Lifetime } from '../core/lifetime.ts';
@@ -47,6 +49,8 @@ export interface Refused {
 }
 
 export interface Acceptor {
+  /** A request without a body that was not read by Node, which keeps every rule of head-rules.ts. */
+  plain(connection: Connection, head: PlainHead, answer: HttpAnswer): void;
   request(connection: Connection, request: IncomingMessage, response: ServerResponse): void;
   upgrade(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void;
   connect(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -54,11 +58,14 @@ export interface Acceptor {
   malformed(connection: Connection, fault: Fault): void;
 }
 
-/** Of every request for an upgrade: `findUpgradeFault` refuses those that have one. */
-const NO_BODY = Readable.from([]);
+/** Of every plain request, and of every request for an upgrade: `findUpgradeFault` refuses those that have one. */
+const NO_BODY = Readable.from([]).resume();
 const NOTHING_EARLY = Buffer.alloc(0);
 
-const CONNECT_REFUSED = { allow: 'GET, POST', connection: 'close' };
+const connectRefused = (): Fault =>
+  new Fault('MethodNotAllowed', 'the method CONNECT is not offered', {
+    headers: { allow: 'GET, POST', connection: 'close' },
+  });
 
 const draining = (): Fault =>
   new Fault('ServiceUnavailable', 'the gateway is shutting down', {
@@ -66,16 +73,30 @@ const draining = (): Fault =>
   });
 
 export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acceptor {
-  const enterLine = (received: Received): void => {
+  const enter = (connection: Connection, received: Received): void => {
+    if (ports.isDraining()) {
+      turnAway(ports, connection, received, draining());
+      return;
+    }
     ports.live.add(received.lifetime);
     ports.onReceived(received);
   };
 
   return {
+    plain: (connection, head, answer) => {
+      const received = toReceived(ports, connection, head, { kind: 'http', response: answer });
+      endWith(answer, connection, received);
+      connection.begin(received);
+      enter(connection, received);
+    },
+
     request: (connection, request, response) => {
       // What follows the last answer of a connection is not read as a request (RFC 9112 §9.6).
       if (connection.closing || !connection.socket.writable) return;
-      const received = toReceived(ports, connection, request, { kind: 'http', request, response });
+      const [head, lifetime] = [toHead(request), new Lifetime()];
+      const reply: Reply = { kind: 'http', request, response };
+      const body = toBody(request, response, head, lifetime);
+      const received = toReceived(ports, connection, head, reply, lifetime, body);
       const fault = findHeadFault(request, received.headers, limits) ?? findCrowd(connection, limits);
       follow(connection, received, request, response, ports.clock);
       if (fault !== undefined) turnAway(ports, connection, received, fault);
@@ -83,12 +104,11 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
         response.setHeader('Audit-Id', received.auditId);
         if (ports.isDraining()) response.shouldKeepAlive = false;
         ports.beside(request, response);
-      } else if (ports.isDraining()) turnAway(ports, connection, received, draining());
-      else enterLine(received);
+      } else enter(connection, received);
     },
 
     upgrade: (connection, request, socket, head) => {
-      const received = toReceived(ports, connection, request, toUpgradeReply(socket, head));
+      const received = toReceived(ports, connection, toHead(request), toUpgradeReply(socket, head));
       const amid = connection.unanswered.length > 0;
       connection.begin(received);
       connection.stop();
@@ -100,20 +120,15 @@ export function createAcceptor(ports: AcceptPorts, limits: ListenerLimits): Acce
         return;
       }
       const fault =
-        findHeadFault(request, received.headers, limits) ??
-        findUpgradeFault(request, received.headers) ??
-        (ports.isDraining() ? draining() : undefined);
+        findHeadFault(request, received.headers, limits) ?? findUpgradeFault(request, received.headers);
       if (fault !== undefined) turnAway(ports, connection, received, fault);
-      else enterLine(received);
+      else enter(connection, received);
     },
 
     connect: (connection, request, socket, head) => {
-      const received = toReceived(ports, connection, request, toUpgradeReply(socket, head));
+      const received = toReceived(ports, connection, toHead(request), toUpgradeReply(socket, head));
       connection.begin(received);
-      const fault = new Fault('MethodNotAllowed', 'the method CONNECT is not offered', {
-        headers: CONNECT_REFUSED,
-      });
-      turnAway(ports, connection, received, fault);
+      turnAway(ports, connection, received, connectRefused());
     },
 
     malformed: (connection, fault) => {
@@ -134,35 +149,41 @@ const toUpgradeReply = (socket: Duplex, head: Buffer): Reply => ({
   setCookies: [],
 });
 
-function toReceived(
+type Head = Pick<Received, 'method' | 'target' | 'headers'>;
+
+const toHead = (request: IncomingMessage): Head => ({
+  method: request.method ?? '',
+  target: request.url ?? '',
+  headers: new HeaderLines(request.rawHeaders),
+});
+
+const toReceived = (
   ports: AcceptPorts,
   connection: Connection,
-  request: IncomingMessage,
+  { method, target, headers }: Head,
   reply: Reply,
-): Received {
-  const headers = new HeaderLines(request.rawHeaders);
-  const lifetime = new Lifetime();
-  return {
-    auditId: randomUUID(),
-    receivedAt: ports.clock.now(),
-    method: request.method ?? '',
-    target: request.url ?? '',
-    headers,
-    peer: {
-      sourceIPs: ports.sourcesOf(connection.peerAddress, headers),
-      certificate: connection.certificate,
-    },
-    body: toBody(request, headers, reply, lifetime),
-    reply,
-    lifetime,
-  };
-}
+  lifetime = new Lifetime(),
+  body: Readable = NO_BODY,
+): Received => ({
+  auditId: randomUUID(),
+  receivedAt: ports.clock.now(),
+  method,
+  target,
+  headers,
+  peer: { sourceIPs: ports.sourcesOf(connection.peerAddress, headers), certificate: connection.certificate },
+  body,
+  reply,
+  lifetime,
+});
 
-function toBody(request: IncomingMessage, headers: HeaderLines, reply: Reply, lifetime: Lifetime): Readable {
-  // The request itself is not kept beside an upgraded connection.
-  if (reply.kind === 'upgrade') return NO_BODY;
+function toBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { headers }: Head,
+  lifetime: Lifetime,
+): Readable {
   const waits = headers.first('expect')?.trim().toLowerCase() === '100-continue';
-  return waits ? createContinueBody(request, reply.response, lifetime) : request;
+  return waits ? createContinueBody(request, response, lifetime) : request;
 }
 
 /** Refuses a request that never reaches the line. */
@@ -190,7 +211,7 @@ function answerMalformed(connection: Connection, fault: Fault, clock: Clock): st
 }
 
 const isUnfinished = ({ reply }: Received): boolean =>
-  reply.kind === 'http' && !reply.request.complete && !reply.response.headersSent;
+  reply.kind === 'http' && reply.request?.complete === false && !reply.response.headersSent;
 
 /** No header and no upgrade leads here, only method and target (oauth2-proxy GHSA-5hvv-m4w4-gf6v). */
 const isBeside = ({ method, target }: Received, withMetrics: boolean): boolean =>
@@ -203,6 +224,14 @@ const findCrowd = (connection: Connection, limits: ListenerLimits): Fault | unde
         headers: { connection: 'close', 'retry-after': '1' },
       });
 
+/** An exchange lives as long as its answer. */
+function endWith(response: HttpAnswer, connection: Connection, received: Received): void {
+  response.once('close', () => {
+    received.lifetime.end(response.writableFinished ? 'completed' : 'clientClosed');
+    connection.answered(received);
+  });
+}
+
 /** Ties the exchange's lifetime to the answer's, and the connection's deadlines to both. */
 function follow(
   connection: Connection,
@@ -211,19 +240,15 @@ function follow(
   response: ServerResponse,
   clock: Clock,
 ): void {
-  const { lifetime } = received;
   // Writing to an answer whose connection is gone is an error of nobody.
   response.on('error', () => undefined);
-  response.once('close', () => {
-    lifetime.end(response.writableFinished ? 'completed' : 'clientClosed');
-    connection.answered(received);
-  });
+  endWith(response, connection, received);
   connection.begin(received, declaresBody(received) ? onSlowBody : undefined);
 
   function onSlowBody(): void {
     if (request.complete) return;
     // First the words, then the end: whoever hears of the end may close what is left.
     refuse(received, new Fault('RequestTimeout', 'the body of the request took too long'), clock);
-    lifetime.end('requestTimeout');
+    received.lifetime.end('requestTimeout');
   }
 }

@@ -1,14 +1,19 @@
 // One client connection after its TLS handshake: whose it is, the requests on it that are not answered yet, and the
 // one deadline that holds at a time. A slow client loses its own connection and nothing else.
 //
-//   handshake done ─head─► request ─body─► …  ─answered─► idle ─idle + head─► next request
-//                    │ 408            │ 408                        │ closed
+//   handshake done ─head─► request ─body─► …  ─answered─► idle ─idle─► next head ─head─► next request
+//                    │ 408            │ 408                      │ closed          │ 408
+//
+// Where Node reads, nobody hears of the first byte of the next head: it closes what is idle, and the deadline is of both.
 
 import type { TLSSocket } from 'node:tls';
 import type { PresentedCertificate, Received } from '../core/exchange.ts';
 import type { Clock } from '../core/ports.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { ListenerLimits } from './options.ts';
+
+/** Clients are told how long they may be idle, and what they send in the last moment should arrive. As Node has it. */
+const IDLE_GRACE_MS = 1000;
 
 export class Connection {
   readonly socket: TLSSocket;
@@ -21,6 +26,8 @@ export class Connection {
   readonly #onOverdue: () => void;
   /** A few at most, in the order in which they came. An array, and no Set: core/roster.ts says why. */
   readonly #unanswered: Received[] = [];
+  /** Whether Node reads it. */
+  #isWithNode = false;
   #used = false;
   #closing = false;
 
@@ -39,8 +46,9 @@ export class Connection {
       ports.onOverdue(this);
     };
     this.#deadline.set(limits.headMs, this.#onOverdue);
-    // Node takes its own listeners away at an upgrade; an error must not find none.
-    this.socket.on('error', nothing);
+    // Node takes its own listeners away at an upgrade; an error must not find none. One of TLS is fatal (RFC 8446 §6.2),
+    // and Node leaves the connection open with it.
+    this.socket.on('error', destroy);
     this.socket.on('close', () => {
       this.#deadline.end();
       for (const { lifetime } of [...this.#unanswered]) lifetime.end('clientClosed');
@@ -73,7 +81,16 @@ export class Connection {
     this.#unanswered.splice(at, 1);
     if (this.#unanswered.length > 0) return;
     if (this.#closing) this.socket.destroySoon();
-    else this.#deadline.set(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
+    else if (this.#isWithNode) {
+      this.#deadline.set(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
+    } else this.#deadline.set(this.#limits.idleMs + IDLE_GRACE_MS, this.#onIdle);
+  }
+
+  /** Node reads from here on, what has come of a head first. */
+  handedToNode(): void {
+    this.#isWithNode = true;
+    // The first head has been waited for since the handshake.
+    if (this.#used) this.#deadline.set(this.#limits.headMs, this.#onOverdue);
   }
 
   /**
@@ -86,6 +103,16 @@ export class Connection {
     if (this.#unanswered.length === 0) this.socket.destroySoon();
   }
 
+  /**
+   * The client says more than is kept for later, and is not read until its answer is complete. Nobody hears that it has
+   * left meanwhile: it may take as long as a body.
+   */
+  unread(): void {
+    this.#deadline.set(this.#limits.bodyMs, () => this.socket.destroy());
+  }
+
+  readonly #onIdle = (): void => this.socket.destroySoon();
+
   /** No further request is accepted. */
   stop(): void {
     this.#closing = true;
@@ -94,4 +121,6 @@ export class Connection {
   }
 }
 
-const nothing = (): void => undefined;
+function destroy(this: TLSSocket): void {
+  this.destroy();
+}

@@ -1,4 +1,5 @@
-// The HTTP/1.1 side of a listener: Node's server, which listens nowhere itself, and the connections that it was handed.
+// The HTTP/1.1 side of a listener: its connections, read plainly as long as that will do (plain-side.ts), and then by
+// Node's server, which listens nowhere itself.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
@@ -12,6 +13,7 @@ import { Connection } from './connection.ts';
 import { toMalformed } from './head-rules.ts';
 import type { ListenerLimits } from './options.ts';
 import { toCanonicalAddress } from './peer.ts';
+import { createPlainSide } from './plain-side.ts';
 
 /** Not malformed: the client left, with or without a word, in the middle of a request. */
 const LEFT: readonly unknown[] = ['ECONNRESET', 'HPE_INVALID_EOF_STATE'];
@@ -30,6 +32,14 @@ export function createHttpSide(
   const connections = new Map<Duplex, Connection>();
   const server = createHttp(limits, ports.acceptor, (socket) => connections.get(socket));
 
+  const readPlainly = createPlainSide<Connection>(
+    {
+      clock: ports.clock,
+      request: (connection, head, answer) => ports.acceptor.plain(connection, head, answer),
+      leave: ({ socket }) => void server.emit('connection', socket),
+    },
+    limits.idleMs,
+  );
   const onOverdue = (connection: Connection): void => {
     const fault = new Fault('RequestTimeout', 'the head of the request took too long', {
       headers: { connection: 'close' },
@@ -46,9 +56,10 @@ export function createHttpSide(
         return;
       }
       const from = { socket, peerAddress, certificate };
-      connections.set(socket, new Connection({ clock: ports.clock, onOverdue }, limits, from));
+      const connection = new Connection({ clock: ports.clock, onOverdue }, limits, from);
+      connections.set(socket, connection);
       socket.on('close', () => connections.delete(socket));
-      server.emit('connection', socket);
+      readPlainly(connection);
     },
     connections: () => [...connections.values()],
   };

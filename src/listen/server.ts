@@ -1,9 +1,9 @@
-// A listener: TCP, then one of two TLS doors, then one HTTP/1.1 server that listens nowhere itself and is handed the
-// connections whose handshake is complete. Certificates change without a connection being dropped, and a drain refuses
+// A listener: TCP, then one of two TLS doors, then plain requests are read as they are (plain-side.ts), and all else by an
+// HTTP/1.1 server that listens nowhere itself and is handed the connection. Certificates change without a connection being dropped, and a drain refuses
 // what is new while what runs goes on.
 //
-//   net.Server ─┬─(only where some server names are exempt: peek at SNI)─┬─► asking door ─┬─► http.Server ─► accept
-//               └────────────────────────────────────────────────────────┴─► silent door ─┘
+//   net.Server ─┬─(only where some server names are exempt: peek at SNI)─┬─► asking door ─┬─► plain side ─────────► accept
+//               └────────────────────────────────────────────────────────┴─► silent door ─┘       └─► http.Server ─┘
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';

@@ -9,6 +9,7 @@
 // Every request is observed like any exchange: audit event, metrics, a line in the log. Neither code nor state nor any
 // other part of a query is in them. A sign-in counts once its event is stored.
 
+import { ServerResponse } from 'node:http';
 import type { Express, NextFunction, Request, Response } from 'express';
 import express from 'express';
 import helmet from 'helmet';
@@ -80,8 +81,11 @@ export function createLoginPages(ports: LoginPorts): ServePage {
       );
   });
   return (received) => {
-    if (received.reply.kind !== 'http') throw new Error('pages answer HTTP only');
-    const { request, response } = received.reply;
+    const { reply } = received;
+    if (reply.kind !== 'http' || reply.request === undefined || !(reply.response instanceof ServerResponse)) {
+      throw new Error('pages answer what Node has read');
+    }
+    const { request, response } = reply;
     exchanges.set(request, received);
     if (received.headers.first('expect') !== undefined) response.writeContinue();
     app(request, response);

@@ -3,6 +3,7 @@
 
 import { HeaderLines } from '../core/headers.ts';
 import { Fault } from '../core/fault.ts';
+import { valueEnd, valueStart } from './field-value.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_LINES = 128;
@@ -98,21 +99,13 @@ function parseHead(text: string): AnswerHead {
     const start = end + LINE_END.length;
     end = text.indexOf(LINE_END, start);
     const colon = text.indexOf(':', start);
-    raw.push(text.slice(start, colon), trimmed(text, colon + 1, end < 0 ? text.length : end));
+    const lineEnd = end < 0 ? text.length : end;
+    const valueAt = valueStart(text, colon + 1, lineEnd);
+    raw.push(text.slice(start, colon), text.slice(valueAt, valueEnd(text, valueAt, lineEnd)));
   }
   if (raw.length > 2 * MAX_LINES) throw invalidAnswer('too many header lines');
   return { code: Number(text.slice(BEGINNING.length, BEGINNING.length + 3)), headers: new HeaderLines(raw) };
 }
-
-/** A part of `text` without the spaces and tabs around it (RFC 9110 §5.5). */
-function trimmed(text: string, from: number, to: number): string {
-  let [start, end] = [from, to];
-  while (start < end && isWhitespace(text.charCodeAt(start))) start += 1;
-  while (end > start && isWhitespace(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-}
-
-const isWhitespace = (code: number): boolean => code === 0x20 || code === 0x09;
 
 /** What a client is told of an answer that is not HTTP/1.1; `detail` is for the log. */
 export const invalidAnswer = (detail: string): Fault =>

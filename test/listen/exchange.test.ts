@@ -8,46 +8,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { before, describe, it } from 'node:test';
-import type { Received } from '../../src/core/exchange.ts';
 import { Fault } from '../../src/core/fault.ts';
-import type { EndReason } from '../../src/core/lifetime.ts';
 import { sendAnswer, sendRedirect } from '../../src/listen/answer.ts';
 import { refuse } from '../../src/listen/refuse.ts';
 import type { TestPki } from './gateway.ts';
-import { createPki, parseAnswer, readAll, readUntil, sayOk, startListener } from './gateway.ts';
+import {
+  PATHS,
+  createHands,
+  createPki,
+  ended,
+  get,
+  parseAnswer,
+  readAll,
+  readUntil,
+  sayOk,
+  startListener,
+} from './gateway.ts';
 
-const GET = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n';
+const GET = get('/x');
 const UPGRADE = 'GET /exec HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const SPDY =
   'POST /exec HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n';
 const BODY_CHUNK = 'x'.repeat(100_000);
 const FORBIDDEN = new Fault('Forbidden', 'bob & <b>alice</b> may not');
-
-const ended = (received: Received): Promise<EndReason> =>
-  new Promise((resolve) => {
-    received.lifetime.onEnd(resolve);
-  });
-
-/** A line that keeps what it is given, for the test to answer. */
-function createHands(): { onReceived: (received: Received) => void; next(): Promise<Received> } {
-  const waiting: ((received: Received) => void)[] = [];
-  const kept: Received[] = [];
-  return {
-    onReceived: (received) => {
-      const resolve = waiting.shift();
-      if (resolve === undefined) kept.push(received);
-      else resolve(received);
-    },
-    next: () => {
-      const received = kept.shift();
-      return received === undefined
-        ? new Promise((resolve) => {
-            waiting.push(resolve);
-          })
-        : Promise.resolve(received);
-    },
-  };
-}
 
 describe('an exchange', () => {
   let pki: TestPki;
@@ -69,53 +52,61 @@ describe('an exchange', () => {
     assert.deepEqual(received.peer, { sourceIPs: ['127.0.0.1'], certificate: undefined });
   });
 
-  it('ends completed on a connection that is kept alive, and leaves no listener behind', async (t) => {
-    const gateway = await startListener(t, pki);
-    const socket = await gateway.open();
-    let listeners: unknown;
-    for (let i = 0; i < 30; i += 1) {
-      socket.write(GET);
-      await readUntil(socket, 'ok GET /x');
-      const reply = gateway.received.at(-1)?.reply;
-      const server = reply?.kind === 'http' ? reply.request.socket : undefined;
-      const now = server?.eventNames().map((name) => [name, server.listenerCount(name)]);
-      if (i > 0) assert.deepEqual(now, listeners);
-      listeners = now;
-    }
-    assert.equal(gateway.received.length, 30);
-    await Promise.all(gateway.received.map(ended));
-    assert.deepEqual(
-      new Set(gateway.received.map(({ lifetime }) => lifetime.reason)),
-      new Set(['completed']),
-    );
-    assert.equal(gateway.live.count, 0);
-  });
+  for (const path of PATHS) {
+    it(`ends completed on a connection that is kept alive, and leaves no listener behind (${path})`, async (t) => {
+      const gateway = await startListener(t, pki);
+      const socket = await gateway.open();
+      let listeners: unknown;
+      for (let i = 0; i < 30; i += 1) {
+        socket.write(get(path));
+        await readUntil(socket, `ok GET ${path}`);
+        const reply = gateway.received.at(-1)?.reply;
+        const server = reply?.kind === 'http' ? reply.request?.socket : undefined;
+        // On the plain side plain.test.ts counts them.
+        assert.equal(server === undefined, path !== '/x');
+        const now = server?.eventNames().map((name) => [name, server.listenerCount(name)]);
+        if (i > 0) assert.deepEqual(now, listeners);
+        listeners = now;
+      }
+      assert.equal(gateway.received.length, 30);
+      await Promise.all(gateway.received.map(ended));
+      assert.deepEqual(
+        new Set(gateway.received.map(({ lifetime }) => lifetime.reason)),
+        new Set(['completed']),
+      );
+      assert.equal(gateway.live.count, 0);
+    });
+  }
 
-  it('ends when the client leaves before the answer', async (t) => {
-    const hands = createHands();
-    const gateway = await startListener(t, pki, {}, hands);
-    const socket = await gateway.open();
-    socket.write(GET);
-    const received = await hands.next();
-    assert.equal(gateway.live.count, 1);
-    socket.destroy();
-    assert.equal(await ended(received), 'clientClosed');
-    assert.equal(gateway.live.count, 0);
-    refuse(received, FORBIDDEN);
-  });
+  for (const path of PATHS) {
+    it(`ends when the client leaves before the answer (${path})`, async (t) => {
+      const hands = createHands();
+      const gateway = await startListener(t, pki, {}, hands);
+      const socket = await gateway.open();
+      socket.write(get(path));
+      const received = await hands.next();
+      assert.equal(gateway.live.count, 1);
+      socket.destroy();
+      assert.equal(await ended(received), 'clientClosed');
+      assert.equal(gateway.live.count, 0);
+      refuse(received, FORBIDDEN);
+    });
+  }
 
-  it('ends when the client leaves in the middle of the answer', async (t) => {
-    const hands = createHands();
-    const gateway = await startListener(t, pki, {}, hands);
-    const socket = await gateway.open();
-    socket.write(GET);
-    const received = await hands.next();
-    assert.ok(received.reply.kind === 'http');
-    received.reply.response.write('some');
-    await readUntil(socket, 'some');
-    socket.end();
-    assert.equal(await ended(received), 'clientClosed');
-  });
+  for (const path of PATHS) {
+    it(`ends when the client leaves in the middle of the answer (${path})`, async (t) => {
+      const hands = createHands();
+      const gateway = await startListener(t, pki, {}, hands);
+      const socket = await gateway.open();
+      socket.write(get(path));
+      const received = await hands.next();
+      assert.ok(received.reply.kind === 'http');
+      received.reply.response.write('some');
+      await readUntil(socket, 'some');
+      socket.end();
+      assert.equal(await ended(received), 'clientClosed');
+    });
+  }
 
   it('ends, with all that were pipelined, when the client leaves', async (t) => {
     const hands = createHands();
@@ -283,28 +274,30 @@ describe('an answer of the gateway', () => {
     });
   }
 
-  it('keeps a connection without a body, and closes one whose body nobody read', async (t) => {
-    const gateway = await startListener(
-      t,
-      pki,
-      {},
-      { onReceived: (received) => refuse(received, FORBIDDEN) },
-    );
-    const socket = await gateway.open();
-    for (let i = 0; i < 2; i += 1) {
-      socket.write(GET);
-      assert.match(await readUntil(socket, '}\n'), /connection: keep-alive/i);
-    }
-    const rest = readAll(socket);
-    socket.write(
-      `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`,
-    );
-    assert.match(await rest, /connection: close/i);
-    assert.deepEqual(
-      gateway.received.map(({ target }) => target),
-      ['/x', '/x', '/x'],
-    );
-  });
+  for (const path of PATHS) {
+    it(`keeps a connection without a body, and closes one whose body nobody read (${path})`, async (t) => {
+      const gateway = await startListener(
+        t,
+        pki,
+        {},
+        { onReceived: (received) => refuse(received, FORBIDDEN) },
+      );
+      const socket = await gateway.open();
+      for (let i = 0; i < 2; i += 1) {
+        socket.write(get(path));
+        assert.match(await readUntil(socket, '}\n'), /connection: keep-alive/i);
+      }
+      const rest = readAll(socket);
+      socket.write(
+        `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`,
+      );
+      assert.match(await rest, /connection: close/i);
+      assert.deepEqual(
+        gateway.received.map(({ target }) => target),
+        [path, path, '/x'],
+      );
+    });
+  }
 
   it('comes without a body to HEAD', async (t) => {
     const gateway = await startListener(
@@ -345,17 +338,19 @@ describe('an answer of the gateway', () => {
     assert.equal(parseAnswer(await gateway.say(UPGRADE)).headers.get('set-cookie'), undefined);
   });
 
-  it('cuts off an answer that has begun', async (t) => {
-    const hands = createHands();
-    const gateway = await startListener(t, pki, {}, hands);
-    const answered = gateway.say(GET);
-    const received = await hands.next();
-    assert.ok(received.reply.kind === 'http');
-    received.reply.response.writeHead(200, { 'content-length': '10' });
-    received.reply.response.write('some');
-    refuse(received, FORBIDDEN);
-    assert.ok(!(await answered).includes('Status'));
-  });
+  for (const path of PATHS) {
+    it(`cuts off an answer that has begun (${path})`, async (t) => {
+      const hands = createHands();
+      const gateway = await startListener(t, pki, {}, hands);
+      const answered = gateway.say(get(path));
+      const received = await hands.next();
+      assert.ok(received.reply.kind === 'http');
+      received.reply.response.writeHead(200, { 'content-length': '10' });
+      received.reply.response.write('some');
+      refuse(received, FORBIDDEN);
+      assert.ok(!(await answered).includes('Status'));
+    });
+  }
 
   it('reaches a client that sends its body first and reads then, and what follows is no request', async (t) => {
     const gateway = await startListener(

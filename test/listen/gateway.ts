@@ -6,6 +6,7 @@ import { connect } from 'node:tls';
 import type { TestContext } from 'node:test';
 import type { Received } from '../../src/core/exchange.ts';
 import type { Fault } from '../../src/core/fault.ts';
+import type { EndReason } from '../../src/core/lifetime.ts';
 import type { Refused } from '../../src/listen/accept.ts';
 import { systemClock } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -66,9 +67,45 @@ export interface TestListener {
   say(bytes: string, options?: ConnectionOptions): Promise<string>;
 }
 
+/** A path whose requests Node's server reads, and one whose requests the plain side does, when they are plain ones. */
+export const PATHS = ['/x', '/nodes/x'] as const;
+
+export const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
 /** What a line that says yes to everything answers. */
 export const sayOk = (received: Received): void =>
   void sendAnswer(received, { contentType: 'text/plain', body: `ok ${received.method} ${received.target}` });
+
+export interface Hands {
+  readonly onReceived: (received: Received) => void;
+  next(): Promise<Received>;
+}
+
+/** A line that keeps what it is given, for the test to answer. */
+export function createHands(): Hands {
+  const waiting: ((received: Received) => void)[] = [];
+  const kept: Received[] = [];
+  return {
+    onReceived: (received) => {
+      const resolve = waiting.shift();
+      if (resolve === undefined) kept.push(received);
+      else resolve(received);
+    },
+    next: () => {
+      const received = kept.shift();
+      return received === undefined
+        ? new Promise((resolve) => {
+            waiting.push(resolve);
+          })
+        : Promise.resolve(received);
+    },
+  };
+}
+
+export const ended = (received: Received): Promise<EndReason> =>
+  new Promise((resolve) => {
+    received.lifetime.onEnd(resolve);
+  });
 
 export async function startListener(
   context: Pick<TestContext, 'after'>,
@@ -166,3 +203,9 @@ export function parseAnswer(text: string): ParsedAnswer {
   }
   return { code: Number(statusLine.split(' ')[1]), headers, body: text.slice(end + 4) };
 }
+
+/** Without what differs from one answer to the next. */
+export const alike = (answers: string): string =>
+  answers
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g, 'AUDIT-ID')
+    .replaceAll(/date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/gi, 'Date: NOW');

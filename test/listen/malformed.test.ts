@@ -80,27 +80,30 @@ describe('a malformed request', () => {
     pki = await createPki();
   });
 
-  for (const [name, bytes, code] of rows) {
-    it(`is refused: ${name}`, async (t) => {
-      const gateway = await startListener(t, pki);
-      const answer = parseAnswer(await gateway.say(bytes));
-      assert.equal(answer.code, code);
-      assert.match(answer.headers.get('audit-id') ?? '', UUID);
-      assert.equal(answer.headers.get('content-type'), 'application/json');
-      assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
-      assert.equal(answer.headers.get('cache-control'), 'no-store');
-      assert.equal(answer.headers.get('connection'), 'close');
-      assert.equal(Number(answer.headers.get('content-length')), answer.body.length);
-      const status: unknown = JSON.parse(answer.body);
-      assert.ok(typeof status === 'object' && status !== null && 'code' in status && 'kind' in status);
-      assert.deepEqual([status.kind, status.code], ['Status', code]);
-      assert.deepEqual(gateway.received, []);
-      assert.equal(gateway.refused[0]?.code, code);
-      // What the log needs to tell whose answer this was.
-      const from = { auditId: answer.headers.get('audit-id'), sourceIPs: ['127.0.0.1'] };
-      assert.deepEqual(gateway.refusedFrom, [from]);
-      assert.equal(gateway.live.count, 0);
-    });
+  // Below /nodes/ another reader looks at it first.
+  for (const where of ['/', '/nodes/']) {
+    for (const [name, bytes, code] of rows) {
+      it(`is refused: ${name} (${where})`, async (t) => {
+        const gateway = await startListener(t, pki);
+        const answer = parseAnswer(await gateway.say(bytes.replace(/^(GET|POST) \//, `$1 ${where}`)));
+        assert.equal(answer.code, code);
+        assert.match(answer.headers.get('audit-id') ?? '', UUID);
+        assert.equal(answer.headers.get('content-type'), 'application/json');
+        assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+        assert.equal(answer.headers.get('cache-control'), 'no-store');
+        assert.equal(answer.headers.get('connection'), 'close');
+        assert.equal(Number(answer.headers.get('content-length')), answer.body.length);
+        const status: unknown = JSON.parse(answer.body);
+        assert.ok(typeof status === 'object' && status !== null && 'code' in status && 'kind' in status);
+        assert.deepEqual([status.kind, status.code], ['Status', code]);
+        assert.deepEqual(gateway.received, []);
+        assert.equal(gateway.refused[0]?.code, code);
+        // What the log needs to tell whose answer this was.
+        const from = { auditId: answer.headers.get('audit-id'), sourceIPs: ['127.0.0.1'] };
+        assert.deepEqual(gateway.refusedFrom, [from]);
+        assert.equal(gateway.live.count, 0);
+      });
+    }
   }
 
   it('takes the largest head that is allowed', async (t) => {
