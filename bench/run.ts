@@ -104,7 +104,8 @@ async function measureRequests(on: Ground, by: Identity): Promise<readonly Scena
   const proxies: Proxy[] = [];
   try {
     const gateway = await startGateway(on, by);
-    proxies.push(await startRelay(on), gateway, await startRelay(on, on.nodePort, 'undici'));
+    const relays = (['undici', 'own'] as const).map((of) => startRelay(on, on.nodePort, of));
+    proxies.push(await startRelay(on), gateway, ...(await Promise.all(relays)));
     proxies.push(await startHaproxy(on), await startNginx(on));
     // The same bytes to everybody: who does not read the token passes it on.
     const asked = proxies.map((proxy) => ({ ...proxy, token: gateway.token }));

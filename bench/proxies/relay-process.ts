@@ -1,8 +1,8 @@
-// The floor: a relay of the same server and client as the gateway (node:http behind tls.Server, src/upstream), which
-// passes on what a relay must (RFC 9110 §7.6.1: the header fields of both sides but those of a connection), and checks
-// nobody, decides nothing, logs nothing and counts nothing; or the same with undici's Pool.dispatch for a client, of public
-// packages alone. Upgrades are joined as bytes. Run by proxies/relay.ts as a process of its own: relay-process.ts PORT
-// NODE_PORT PKI_FOLDER [own|undici].
+// The floor: a relay of node:http behind tls.Server and the gateway's client (src/upstream), which passes on what a relay
+// must (RFC 9110 §7.6.1: the header fields of both sides but those of a connection), and checks nobody, decides nothing,
+// logs nothing and counts nothing; or the same of the gateway's own server and client (src/listen/plain-side.ts); or with
+// undici's Pool.dispatch for a client, of public packages alone. Upgrades are joined as bytes. Run by proxies/relay.ts as
+// a process of its own: relay-process.ts PORT NODE_PORT PKI_FOLDER [http|own|undici].
 
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -15,14 +15,17 @@ import { connect, createSecureContext, createServer as createTlsServer } from 'n
 import type { TLSSocket } from 'node:tls';
 import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
+import type { HttpAnswer } from '../../src/core/http-answer.ts';
+import type { ReadConnection } from '../../src/listen/plain-side.ts';
 import { systemClock } from '../../src/core/ports.ts';
+import { createPlainSide } from '../../src/listen/plain-side.ts';
 import { ConnectionPool } from '../../src/upstream/connection-pool.ts';
 import { NodeRequest } from '../../src/upstream/node-request.ts';
 import { NODE_SERVER_NAME } from './ground.ts';
 
 // An end that lets a profiler write down what it saw.
 process.once('SIGTERM', () => process.exit(0));
-const [port, nodePort, pki = '', client = 'own'] = process.argv.slice(2);
+const [port, nodePort, pki = '', kind = 'http'] = process.argv.slice(2);
 const read = (name: string): string => readFileSync(join(pki, name), 'utf8');
 
 const secureContext = createSecureContext({
@@ -40,8 +43,14 @@ const dial = (onread?: OnReadOpts): TLSSocket =>
     ...(onread === undefined ? {} : { onread }),
   }).setNoDelay(true);
 
+/** Name, value, name, value … */
+interface Asked {
+  readonly target: string;
+  readonly lines: readonly string[];
+}
+
 /** Asks the node for what the client asks for, and passes on what it says. */
-type Relay = (request: IncomingMessage, response: ServerResponse) => void;
+type Relay = (asked: Asked, response: HttpAnswer) => void;
 
 /** Of one connection alone, or made anew by who sends. */
 const HOP_BY_HOP = new Set([
@@ -55,13 +64,13 @@ const HOP_BY_HOP = new Set([
 ]);
 
 /** Name, value, name, value …: the header fields of a GET that reach the node. */
-function toNodeHeaders({ rawHeaders }: IncomingMessage): string[] {
-  const lines: string[] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? '';
-    if (!HOP_BY_HOP.has(name.toLowerCase())) lines.push(name, rawHeaders[i + 1] ?? '');
+function toNodeHeaders({ lines }: Asked): string[] {
+  const passed: string[] = [];
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i] ?? '';
+    if (!HOP_BY_HOP.has(name.toLowerCase())) passed.push(name, lines[i + 1] ?? '');
   }
-  return lines;
+  return passed;
 }
 
 /** The end-to-end fields that the stand-in writes. */
@@ -81,7 +90,7 @@ function createOwnRelay(): Relay {
   return (asked, response) => {
     const request = new NodeRequest(
       upstream,
-      { method: 'GET', target: asked.url ?? '/', headers: toNodeHeaders(asked) },
+      { method: 'GET', target: asked.target, headers: toNodeHeaders(asked) },
       {
         onHead: (code, headers) => {
           const lines: string[] = [];
@@ -126,16 +135,18 @@ function createUndiciRelay(): Relay {
     bodyTimeout: 0,
   });
   return (asked, response) => {
-    const [path, headers] = [asked.url ?? '/', toNodeHeaders(asked)];
-    pool.dispatch({ method: 'GET', path, headers }, new Relayed(response));
+    pool.dispatch(
+      { method: 'GET', path: asked.target, headers: toNodeHeaders(asked) },
+      new Relayed(response),
+    );
   };
 }
 
 /** The answer's head and body, passed on as they come. */
 class Relayed implements Dispatcher.DispatchHandler {
-  readonly #response: ServerResponse;
+  readonly #response: HttpAnswer;
 
-  constructor(response: ServerResponse) {
+  constructor(response: HttpAnswer) {
     this.#response = response;
   }
 
@@ -172,9 +183,9 @@ class Relayed implements Dispatcher.DispatchHandler {
 }
 
 const http = createHttpServer({ keepAliveTimeout: 75_000, headersTimeout: 0, requestTimeout: 0 });
-const relay = client === 'undici' ? createUndiciRelay() : createOwnRelay();
+const relay = kind === 'undici' ? createUndiciRelay() : createOwnRelay();
 http.on('request', (request: IncomingMessage, response: ServerResponse) => {
-  relay(request, response);
+  relay({ target: request.url ?? '/', lines: request.rawHeaders }, response);
 });
 http.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
   const node = dial();
@@ -198,7 +209,28 @@ const tls = createTlsServer({
   key: read('server.key'),
   ALPNProtocols: ['http/1.1'],
 });
-tls.on('secureConnection', (socket) => http.emit('connection', socket));
+const readPlainly = createPlainSide<ReadConnection>(
+  {
+    clock: systemClock,
+    request: (_connection, { target, headers }, response) => {
+      const lines: string[] = [];
+      for (const name of headers.names()) lines.push(name, headers.first(name) ?? '');
+      relay({ target, lines }, response);
+    },
+    leave: ({ socket }) => void http.emit('connection', socket),
+  },
+  75_000,
+);
+const toConnection = (socket: TLSSocket): ReadConnection => ({
+  socket: socket.on('error', () => void socket.destroy()),
+  closing: false,
+  unread: () => undefined,
+  handedToNode: () => undefined,
+});
+tls.on('secureConnection', (socket) => {
+  if (kind === 'own') readPlainly(toConnection(socket));
+  else http.emit('connection', socket);
+});
 tls.on('tlsClientError', (_error, socket) => socket.destroy());
 createTcpServer({ noDelay: true }, (socket) => {
   socket.on('error', () => undefined);

@@ -9,6 +9,7 @@ const PANEL = { width: 330, height: 280, left: 62, top: 104, bottom: 96, gap: 26
 const COLORS: Readonly<Record<string, string>> = {
   relay: '#8c959f',
   'relay, undici': '#afb8c1',
+  'relay, own': '#6e7781',
   gateway: '#1f6feb',
   haproxy: '#2da44e',
   nginx: '#bf8700',

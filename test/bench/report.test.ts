@@ -35,7 +35,7 @@ describe('bars', () => {
     assert.deepEqual(
       bars.map(({ what, value, atMost }) => [what, value, atMost]),
       [
-        ['CPU, 2 B, against the bare relay', 1.5, 1.25],
+        ["CPU, 2 B, against the bare relay (node:http and the gateway's client)", 1.5, 1.25],
         ['CPU, 2 B, against haproxy', 3.75, 2.5],
         ['start to ready', 900, 1500],
       ],
@@ -86,7 +86,7 @@ describe('the page', () => {
     const text = toMarkdown(createResults({ bars: toBars(createResults().scenarios, [], START) }));
     assert.match(
       text,
-      /against the bare relay \| 1\.50 times \| 1\.25 times \| \*\*missed\*\* \(\[why\]\(\.\.\/profiles\//,
+      /against the bare relay .node:http and the gateway's client. \| 1\.50 times \| 1\.25 times \| \*\*missed\*\* \(\[why\]\(\.\.\/profiles\//,
     );
     assert.match(
       text,
