@@ -103,6 +103,9 @@ async function readPods(
   }
 }
 
+/** How long a client may take for a list, which waits for it in memory. */
+const MAX_SENDING_MS = 300_000;
+
 /** What kubectl is sent of a node's list. Throws a Fault. */
 export type RenderPods = (
   exchange: Credentialed,
@@ -143,9 +146,16 @@ export async function forwardPodsView(
     'Content-Length',
     `${bytesReceived}`,
   ]);
+  const { lifetime } = exchange;
   return new Promise((resolve) => {
+    const withdraw = lifetime.onEnd((reason) => {
+      if (reason !== 'completed') response.destroy();
+    });
+    const cancel = clock.after(MAX_SENDING_MS, () => lifetime.end('idleTimeout'));
     response.once('close', () => {
-      const reason = response.writableFinished ? 'completed' : 'clientClosed';
+      cancel();
+      withdraw();
+      const reason = response.writableFinished ? 'completed' : (lifetime.reason ?? 'clientClosed');
       resolve({ code: 200, reason, bytesReceived });
     });
     response.end(body);

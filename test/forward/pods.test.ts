@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import type { Received } from '../../src/core/exchange.ts';
 import { createByteBudget } from '../../src/core/byte-budget.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { collect } from '../../src/forward/collect.ts';
@@ -11,6 +12,7 @@ import { systemClock } from '../../src/core/ports.ts';
 import { createTestPki, startFront, toEntry } from './support/front.ts';
 import type { FrontOptions, TestPki } from './support/front.ts';
 import { HEAD_END, startKubelet } from './support/kubelet.ts';
+import { eventually } from '../support/eventually.ts';
 
 let pki: TestPki;
 before(async () => {
@@ -32,13 +34,17 @@ async function set(t: TestContext, answer: string | undefined, options: FrontOpt
   });
   const access = { entry: toEntry(pki, kubelet.port), credential: pki.reader };
   const view = { labelSelector: [], fieldSelector: [], as: 'Table', includeObject: 'Metadata' } as const;
+  const asked: Received[] = [];
   const front = await startFront(
     t,
     pki,
-    () => ({ action: { kind: 'pods', view }, surface: 'kubectl', ...access }),
+    (received) => {
+      asked.push(received);
+      return { action: { kind: 'pods', view }, surface: 'kubectl', ...access };
+    },
     options,
   );
-  return { kubelet, front, access };
+  return { kubelet, front, access, asked };
 }
 
 describe('the pods of a node', () => {
@@ -162,6 +168,23 @@ describe('kubectl’s view of the pods', () => {
     const [head, body] = await ask(front);
     assert.match(head, /^HTTP\/1.1 502 /);
     assert.equal((body as { kind: string }).kind, 'Status');
+  });
+
+  it('does not outlive its exchange, should its client not take it', { timeout: 30_000 }, async (t) => {
+    const list = JSON.parse(PODS) as { items: { metadata: { annotations?: object } }[] };
+    const [pod] = list.items;
+    assert.ok(pod !== undefined);
+    pod.metadata.annotations = { large: 'x'.repeat(4096) };
+    const { front, asked } = await set(
+      t,
+      toAnswer(JSON.stringify({ ...list, items: Array(1500).fill(pod) })),
+    );
+    const client = await front.connect();
+    client.socket.pause();
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually('the answer', () => front.started[0]);
+    asked[0]?.lifetime.end('terminated');
+    assert.equal((await front.ending(0)).reason, 'terminated');
   });
 
   it('is not made for a client that left', async (t) => {
