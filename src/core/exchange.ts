@@ -62,7 +62,7 @@ export interface Received {
   /** Gone when an upgrade has been accepted: `HeaderLines.forget`. */
   readonly headers: HeaderLines;
   readonly peer: Peer;
-  /** Empty where an upgrade is asked for. */
+  /** Empty, and read to its end, of a plain request and where an upgrade is asked for. */
   readonly body: Readable;
   readonly reply: Reply;
   readonly lifetime: Lifetime;

@@ -2,12 +2,15 @@
 // to a connection that it reads by itself (listen/plain-answer.ts).
 
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 
 /** Names and values: in turn, or as an object. */
 export type HttpHeaders = string[] | Record<string, string>;
 
 /** Emits `close` once, when it is over or its connection is gone, and `drain` after a `write` that said false. */
 export interface HttpAnswer extends EventEmitter {
+  /** Its connection; null while that is another answer's: before it is this one's turn, and when it is over. */
+  readonly socket: Socket | null;
   readonly headersSent: boolean;
   /** `end` was called. */
   readonly writableEnded: boolean;
@@ -21,7 +24,7 @@ export interface HttpAnswer extends EventEmitter {
   readonly closed: boolean;
   /** Throws a TypeError when a name or a value cannot stand in a header line. */
   writeHead(code: number, headers: HttpHeaders): unknown;
-  /** A further line of the head, which was not written yet. */
+  /** A further line of the head, which was not written yet; about anything but the connection and the body. */
   appendHeader(name: string, value: string): unknown;
   /** Sends the head before any of the body. */
   flushHeaders(): void;

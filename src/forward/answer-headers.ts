@@ -37,7 +37,7 @@ export const toSafetyHeaders = (auditId: string): string[] => [
   auditId,
 ];
 
-/** The complete header of a relayed answer, as ServerResponse.writeHead takes it. */
+/** The complete header of a relayed answer, as HttpAnswer.writeHead takes it. */
 export function toAnswerHeaders(
   action: Action,
   code: number,

@@ -82,18 +82,19 @@ function sendHttp(
     return false;
   }
   const headers = toHeaders(received.auditId, answer);
+  // Not that of the request: an answer that waits for the one before it has none, and leaves that of the other alone.
+  const { socket } = response;
   const unread = request !== undefined && declaresBody(received) && !request.complete;
   if (unread) {
     // Nobody will read it: the connection cannot be used again before it has come, which may be never.
     headers['connection'] = 'close';
     request.resume();
-    const { socket } = request;
     // Node would destroy the socket with its answer, and the rest of the body would be met by a reset, at which a client
     // that is still sending gives up without having read the answer (RFC 9112 §9.6).
-    socket.destroySoon = () => void socket.end();
+    if (socket !== null) socket.destroySoon = () => void socket.end();
   }
-  const cancel = clock.after(LINGER_MS, () => response.destroy());
-  (unread ? request.socket : response).once('close', cancel);
+  const cancel = clock.after(LINGER_MS, () => socket?.destroy());
+  (unread ? socket : response)?.once('close', cancel);
   response.writeHead(answer.status ?? 200, headers);
   response.end(answer.body);
   return true;

@@ -111,7 +111,8 @@ export class Connection {
     this.#deadline.set(this.#limits.bodyMs, () => this.socket.destroy());
   }
 
-  readonly #onIdle = (): void => this.socket.destroySoon();
+  /** At once, as Node does: a client that does not read would have as long as it likes to take a farewell. */
+  readonly #onIdle = (): void => void this.socket.destroy();
 
   /** No further request is accepted. */
   stop(): void {

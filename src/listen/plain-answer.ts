@@ -8,8 +8,10 @@ import type { TLSSocket } from 'node:tls';
 import type { HttpAnswer, HttpHeaders } from '../core/http-answer.ts';
 
 export interface PlainAnswerOptions {
-  /** What the head says of the connection, where the answer itself does not close it. */
+  /** What the head says of the connection, where it is not closed after the answer. */
   readonly keepAlive: string;
+  /** Whether no request is taken after this one. */
+  readonly isLast: () => boolean;
   /** The time of the answer, as `Date` has it (RFC 9110 §6.6.1). */
   readonly date: () => string;
   /** Told once, when all of it was written and nobody holds on to it any more. */
@@ -37,6 +39,10 @@ export class PlainAnswer extends EventEmitter implements HttpAnswer {
     super();
     this.#socket = socket;
     this.#options = options;
+  }
+
+  get socket(): TLSSocket | null {
+    return this.#isClosed ? null : this.#socket;
   }
 
   get headersSent(): boolean {
@@ -72,6 +78,7 @@ export class PlainAnswer extends EventEmitter implements HttpAnswer {
     if (this.#state !== 'new') throw new Error('the head has been written already');
     this.#hasBody = code !== 204 && code !== 304;
     const fields = this.#head + this.#toFields(headers);
+    this.#closes ||= this.#options.isLast();
     const connection = this.#closes ? 'Connection: close\r\n' : this.#options.keepAlive;
     const coding = this.#isChunked ? 'Transfer-Encoding: chunked\r\n' : '';
     this.#head = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'unknown'}\r\n${fields}${connection}${coding}\r\n`;

@@ -58,7 +58,11 @@ export class PlainConnection<Read extends ReadConnection> {
   ) {
     this.#ports = ports;
     this.#connection = connection;
-    this.#options = { ...options, onFinished: ({ closes }) => this.#onFinished(closes) };
+    this.#options = {
+      ...options,
+      isLast: () => connection.closing,
+      onFinished: ({ closes }) => this.#onFinished(closes),
+    };
     connection.socket.on('data', this.#onData).on('drain', this.#onDrain).on('close', this.#onClose);
   }
 

@@ -1,6 +1,6 @@
-// A listener: TCP, then one of two TLS doors, then plain requests are read as they are (plain-side.ts), and all else by an
-// HTTP/1.1 server that listens nowhere itself and is handed the connection. Certificates change without a connection being dropped, and a drain refuses
-// what is new while what runs goes on.
+// A listener: TCP, then one of two TLS doors, then a reader of plain requests (plain-side.ts), which hands a connection
+// that brings anything else to an HTTP/1.1 server that listens nowhere itself. Certificates change without a connection
+// being dropped, and a drain refuses what is new while what runs goes on.
 //
 //   net.Server ─┬─(only where some server names are exempt: peek at SNI)─┬─► asking door ─┬─► plain side ─────────► accept
 //               └────────────────────────────────────────────────────────┴─► silent door ─┘       └─► http.Server ─┘

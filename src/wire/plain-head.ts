@@ -12,15 +12,14 @@ export interface PlainHead {
 }
 
 /** All of a head but its last line end. Tried in one way only: no two parts that follow each other share a character. */
-const HEAD =
-  /^GET \/nodes\/[\x21-\x7e]* HTTP\/1\.1(?:\r\n[A-Za-z-]{1,40}:[\t\x20-\x7e\x80-\xff]*){1,24}\r\n\r\n$/;
+const HEAD = /^GET \/nodes\/[\x21-\x7e]* HTTP\/1\.1(?:\r\n[A-Za-z-]{1,40}:[\t\x20-\x7e\x80-\xff]*)+\r\n\r\n$/;
 const MAX_BYTES = 8192;
 const BEGINNING = 'GET ';
 const VERSION = ' HTTP/1.1';
 const LINE_END = '\r\n';
 
 /** What clients without a browser send with a GET, each with a bit of its own: it may come once. */
-const NAMES: ReadonlyMap<string, number> = new Map(
+const NAMES: ReadonlyMap<string, { readonly name: string; readonly bit: number }> = new Map(
   [
     'host',
     'accept',
@@ -39,9 +38,9 @@ const NAMES: ReadonlyMap<string, number> = new Map(
     'x-forwarded-host',
     'x-forwarded-proto',
     'x-prometheus-scrape-timeout-seconds',
-  ].map((name, index) => [name, 1 << index]),
+  ].map((name, index) => [name, { name, bit: 1 << index }]),
 );
-const HOST = NAMES.get('host') ?? 0;
+const HOST = NAMES.get('host')?.bit ?? 0;
 
 const KEEP_ALIVE = /^keep-alive$/i;
 
@@ -72,14 +71,13 @@ function readLines(bytes: Buffer, text: string, from: number): string[] | undefi
   for (let at = from; at < end;) {
     const colon = text.indexOf(':', at);
     const lineEnd = text.indexOf(LINE_END, colon);
-    const name = text.slice(at, colon).toLowerCase();
+    const known = NAMES.get(text.slice(at, colon).toLowerCase());
     const valueAt = valueStart(text, colon + 1, lineEnd);
     const value = toOwn(bytes, valueAt, valueEnd(text, valueAt, lineEnd));
-    const bit = NAMES.get(name);
-    if (bit === undefined || (seen & bit) !== 0) return undefined;
-    if (name === 'connection' && !KEEP_ALIVE.test(value)) return undefined;
-    seen |= bit;
-    lines.push(name, value);
+    if (known === undefined || (seen & known.bit) !== 0) return undefined;
+    if (known.name === 'connection' && !KEEP_ALIVE.test(value)) return undefined;
+    seen |= known.bit;
+    lines.push(known.name, value);
     at = lineEnd + LINE_END.length;
   }
   return (seen & HOST) === 0 ? undefined : lines;

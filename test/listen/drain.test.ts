@@ -232,6 +232,44 @@ describe('a slow client', () => {
     clock.advance(10_000);
     assert.equal(received.reply.socket.destroyed, true);
   });
+
+  it('that holds back a body which nobody reads is cut off', { timeout: 10_000 }, async (t) => {
+    const clock = createFakeClock();
+    const gateway = await startListener(t, pki, {}, { clock });
+    const socket = await gateway.open({ allowHalfOpen: true } as object);
+    socket.write('POST /x HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 9\r\n\r\n');
+    assert.match(await readUntil(socket, 'Host header line'), /^HTTP\/1\.1 400 /);
+    clock.advance(10_000);
+    // Who only listens does not hear of it.
+    const talk = setInterval(() => socket.write('x'), 10);
+    await closed(socket);
+    clearInterval(talk);
+  });
+
+  it('is not cut off for a refusal that waits for the answer before it', { timeout: 10_000 }, async (t) => {
+    const clock = createFakeClock();
+    const held: Received[] = [];
+    const gateway = await startListener(
+      t,
+      pki,
+      {},
+      {
+        clock,
+        onReceived: (received) => {
+          if (received.target === '/slow') held.push(received);
+          else refuse(received, new Fault('Forbidden', 'no'), clock);
+        },
+      },
+    );
+    const socket = await gateway.open();
+    socket.write(get('/slow') + get('/refused'));
+    while (gateway.live.count < 2) await new Promise(setImmediate);
+    clock.advance(10_000);
+    const [slow] = held;
+    assert.ok(slow !== undefined);
+    sayOk(slow);
+    assert.match(await readUntil(socket, '"message":"no"'), /ok GET \/slow[^]*HTTP\/1\.1 403 /);
+  });
 });
 
 describe('a drain', () => {

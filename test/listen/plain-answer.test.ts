@@ -1,4 +1,4 @@
-// An answer to a plain request is what Node's server would have written, to the byte, and behaves as one when whoever
+// An answer to a plain request is what Node's server would have written, line by line in whatever order, and behaves as one when whoever
 // writes it is late, wrong or too fast.
 
 import assert from 'node:assert/strict';

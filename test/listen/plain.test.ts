@@ -433,6 +433,23 @@ describe('the deadlines of the plain side', () => {
     assert.match(await readUntil(socket, 'ok GET'), /^HTTP\/1\.1 200 /);
   });
 
+  it('end a connection that is idle at once, whatever its client has yet to take', async (t) => {
+    const clock = createFakeClock();
+    const hands = createHands();
+    const gateway = await startListener(t, pki, {}, { ...hands, clock });
+    const socket = await gateway.open();
+    socket.resume().write(PLAIN);
+    const received = await hands.next();
+    assert.ok(received.reply.kind === 'http');
+    const { socket: own } = received.reply.response;
+    sendAnswer(received, { contentType: 'text/plain', body: 'ok' }, clock);
+    await ended(received);
+    clock.advance(75_999);
+    assert.equal(own?.destroyed, false);
+    clock.advance(1);
+    assert.equal(own.destroyed, true);
+  });
+
   it('leave no timer behind', async (t) => {
     const clock = createFakeClock();
     const hands = createHands();
@@ -460,6 +477,20 @@ describe('the deadlines of the plain side', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       assert.equal(clock.pending, 0, how);
     }
+  });
+});
+
+describe('the last answer of a plain connection', () => {
+  it('says that it is the last', async (t) => {
+    const hands = createHands();
+    const gateway = await startListener(t, pki, {}, hands);
+    const socket = await gateway.open();
+    socket.write(PLAIN);
+    const received = await hands.next();
+    gateway.listener.drain();
+    const answers = readAll(socket);
+    sayOk(received);
+    assert.match(await answers, /\r\nConnection: close\r\n[^]*ok GET/);
   });
 });
 
@@ -500,6 +531,24 @@ describe('a client of the plain side', () => {
       response.write('more');
       response.end();
       assert.doesNotMatch(await answers, /more/);
+    }
+  });
+
+  it('that resets its connection with the last of its answer on the way has not got it', async (t) => {
+    for (const request of BOTH) {
+      const hands = createHands();
+      const gateway = await startListener(t, pki, {}, hands);
+      const tcp = connectTcp({ host: '127.0.0.1', port: gateway.port });
+      const socket = await gateway.open({ socket: tcp });
+      socket.on('error', () => undefined).pause();
+      socket.write(request);
+      const received = await hands.next();
+      assert.ok(received.reply.kind === 'http');
+      received.reply.response.end('x'.repeat(16 * 1024 * 1024), 'latin1');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(received.lifetime.ended, false);
+      tcp.resetAndDestroy();
+      assert.equal(await ended(received), 'clientClosed');
     }
   });
 
