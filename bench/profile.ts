@@ -45,8 +45,13 @@ writeFileSync(`${FOLDER}stages.json`, `${JSON.stringify(stages, undefined, 2)}\n
 console.log(text.join('\n'));
 
 function toRows(shares: ReadonlyMap<string, number>, most: number): string[] {
-  return [...shares].slice(0, most).map(([name, share]) => `| ${name} | ${(share * 100).toFixed(1)} % |`);
+  return [...shares]
+    .slice(0, most)
+    .map(([name, share]) => `| ${toCell(name)} | ${(share * 100).toFixed(1)} % |`);
 }
+
+/** The name of a regular expression is its source, which Markdown would read as what it is not. */
+const toCell = (name: string): string => name.replaceAll(/[\\|[\]*_<>`]|(?<=\])\(/g, '\\$&');
 
 function round(share: number): number {
   return Math.round(share * 1000) / 1000;
