@@ -178,8 +178,12 @@ describe('a recording', () => {
     const { tap, folder, exchange, states } = await begin({ clock });
     assert.equal(tap.fromNode(output('one')), true);
     clock.advance(10);
-    const countFiles = async () => (await readdir(folder)).filter((name) => name.endsWith('.cast')).length;
-    await eventually('the first segment', async () => ((await countFiles()) === 1 ? true : undefined));
+    // Its time begins before anything is written into it, and after it was made.
+    await eventually('the first segment', async () => {
+      const [first] = (await readdir(folder)).filter((name) => name.endsWith('.cast'));
+      const written = first === undefined ? '' : await readFile(join(folder, first), 'utf8');
+      return written.includes('one') ? true : undefined;
+    });
     clock.advance(1000);
     const stored = await eventually('a closed segment', async () => {
       const recording = await readRecording(folder);
