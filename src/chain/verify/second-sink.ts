@@ -62,16 +62,18 @@ export class SecondSink {
 
   /** A line of the log. Resolves to the checkpoint that vouches for it, if there is one. */
   async take(point: ChainPoint): Promise<Checkpoint | undefined> {
+    let vouches: Checkpoint | undefined;
     for (;;) {
       const next = this.#next;
-      if (next === undefined || next.checkpoint.chain !== point.chain) return undefined;
+      if (next === undefined || next.checkpoint.chain !== point.chain) return vouches;
       const { sequence, hash } = next.checkpoint;
-      if (sequence > point.sequence) return undefined;
+      if (sequence > point.sequence) return vouches;
       await this.#advance();
       if (sequence < point.sequence) {
         this.#tampered(next, `the log has no line ${sequence} in its place`);
       } else if (hash === point.hash) {
-        return next.checkpoint;
+        // Not the last one yet: who was killed between a checkpoint and its event signs the same line again.
+        vouches = next.checkpoint;
       } else {
         this.#tampered(next, `the log has another line ${sequence} than the one that was signed`);
       }

@@ -170,6 +170,13 @@ describe('a crash', () => {
     assert.equal(first?.['verb'], 'repair');
     await assertProven(at);
   });
+  it('between a checkpoint and its event, whose line is then signed again, is no tampering', async (t) => {
+    const at = await caseOf(t);
+    await writeLog(at, 3);
+    const signed = (await readFile(at.secondSink, 'utf8')).trimEnd().split('\n');
+    await appendFile(at.secondSink, `${signed.at(-1) ?? ''}\n`);
+    await assertProven(at);
+  });
   it('by kill -9, in the middle of writes, again and again', async (t) => {
     const at = await caseOf(t);
     for (let round = 0; round < 3; round += 1) await writeUntilKilled(at);
