@@ -1,6 +1,6 @@
 // Turns what the plain side and Node's HTTP server hand over (a request, an upgrade, a CONNECT, a parse error) into a
-// Received, or into a refusal where there is nothing to carry through the line. Every answer has the gateway's own audit id, which is
-// never the client's.
+// Received, or into a refusal where there is nothing to carry through the line. Every answer has the gateway's own
+// audit id, which is never the client's.
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -48,7 +48,7 @@ export class Connection {
     this.#deadline.set(limits.headMs, this.#onOverdue);
     // Node takes its own listeners away at an upgrade; an error must not find none. One of TLS is fatal (RFC 8446 §6.2),
     // and Node leaves the connection open with it.
-    this.socket.on('error', destroy);
+    this.socket.on('error', this.#destroy);
     this.socket.on('close', () => {
       this.#deadline.end();
       for (const { lifetime } of [...this.#unanswered]) lifetime.end('clientClosed');
@@ -83,7 +83,7 @@ export class Connection {
     if (this.#closing) this.socket.destroySoon();
     else if (this.#isWithNode) {
       this.#deadline.set(this.#limits.idleMs + this.#limits.headMs, this.#onOverdue);
-    } else this.#deadline.set(this.#limits.idleMs + IDLE_GRACE_MS, this.#onIdle);
+    } else this.#deadline.set(this.#limits.idleMs + IDLE_GRACE_MS, this.#destroy);
   }
 
   /** Node reads from here on, what has come of a head first. */
@@ -108,11 +108,11 @@ export class Connection {
    * left meanwhile: it may take as long as a body.
    */
   unread(): void {
-    this.#deadline.set(this.#limits.bodyMs, () => this.socket.destroy());
+    this.#deadline.set(this.#limits.bodyMs, this.#destroy);
   }
 
   /** At once, as Node does: a client that does not read would have as long as it likes to take a farewell. */
-  readonly #onIdle = (): void => void this.socket.destroy();
+  readonly #destroy = (): void => void this.socket.destroy();
 
   /** No further request is accepted. */
   stop(): void {
@@ -120,8 +120,4 @@ export class Connection {
     // A timer is not kept beside an upgraded connection.
     this.#deadline.end();
   }
-}
-
-function destroy(this: TLSSocket): void {
-  this.destroy();
 }

@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { HttpAnswer, HttpHeaders } from '../core/http-answer.ts';
+import { isFieldValue } from '../wire/field-value.ts';
 
 export interface PlainAnswerOptions {
   /** What the head says of the connection, where it is not closed after the answer. */
@@ -18,9 +19,8 @@ export interface PlainAnswerOptions {
   readonly onFinished: (answer: PlainAnswer) => void;
 }
 
-/** As Node has them (RFC 9110 §5.5, §5.6.2). */
+/** RFC 9110 §5.6.2. */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export class PlainAnswer extends EventEmitter implements HttpAnswer {
   readonly #socket: TLSSocket;
@@ -191,7 +191,7 @@ export class PlainAnswer extends EventEmitter implements HttpAnswer {
 
 function toLine(name: string, value: string): string {
   if (!NAME.test(name)) throw new TypeError('a header of the answer has a name that cannot be sent');
-  if (!VALUE.test(value)) throw new TypeError('a header of the answer has a value that cannot be sent');
+  if (!isFieldValue(value)) throw new TypeError('a header of the answer has a value that cannot be sent');
   return `${name}: ${value}\r\n`;
 }
 

@@ -9,6 +9,7 @@ import type { Waiting } from './connection-pool.ts';
 import type { Upstream } from './pools.ts';
 import type { OutgoingBody } from './request-body.ts';
 import { Fault } from '../core/fault.ts';
+import { isFieldValue } from '../wire/field-value.ts';
 
 /** Who reads the answer. After `onEnd` or `onFault` nothing follows, and after `abort` nothing at all. */
 export interface AnswerReader {
@@ -29,7 +30,6 @@ export interface OutgoingRequest {
 }
 
 const TARGET = /^\/[\x21-\x7e]*$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export class NodeRequest implements ConnectionUser, Waiting {
   readonly #upstream: Pick<Upstream, 'authority' | 'pool'>;
@@ -120,7 +120,7 @@ function toHead(authority: string, { method, target, headers, body }: OutgoingRe
   let head = `${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\nconnection: keep-alive\r\n`;
   for (let i = 0; i < headers.length; i += 2) {
     const value = headers[i + 1] ?? '';
-    if (!VALUE.test(value)) throw new Fault('InternalError', 'a header for the node cannot be sent');
+    if (!isFieldValue(value)) throw new Fault('InternalError', 'a header for the node cannot be sent');
     head += `${headers[i] ?? ''}: ${value}\r\n`;
   }
   if (body !== undefined) {

@@ -1,4 +1,10 @@
-// Where the value of a header line begins and ends: without the spaces and tabs around it (RFC 9110 §5.5).
+// The value of a header line (RFC 9110 §5.5): what may stand in it, and where it begins and ends, without the spaces and
+// tabs around it.
+
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Whether it can be written as one line, in Latin-1. */
+export const isFieldValue = (text: string): boolean => VALUE.test(text);
 
 /** The first character of the value in `text` from `from`, or `to`. */
 export function valueStart(text: string, from: number, to: number): number {
